@@ -1,0 +1,1 @@
+//! Evidence against a baseline gives a verdict.

@@ -1,0 +1,1 @@
+//! Mirrors and the cache.

@@ -1,0 +1,1 @@
+//! Expectations: what may vary on an instance.

@@ -1,0 +1,1 @@
+//! Keys, signatures, the trust root and the one threshold loop.

@@ -1,0 +1,66 @@
+//! karat builds hardened golden images from templates, signs what they contain, and proves that
+//! instances still match.
+//!
+//! # Data flow
+//! ```text
+//! Template ─resolve▶ Lockfile ─fetch▶ Packages ─unpack/configure/overlay▶ Tree<Open> ─seal▶ Tree<Sealed>
+//!        ┌── Manifest (every path) · Expectations (what may vary) ◀────────────────────────────┤
+//!        ▼                                                                                     ▼
+//!     Statement ◀───────────────────────────── digests ◀──────────────────────── Outputs (tar, OCI)
+//!        │ sign
+//!        ▼
+//!     Envelope + TrustRoot ─open▶ Verified<Baseline> ─appraise(Evidence)▶ Verdict + Drift
+//! ```
+//!
+//! # Layers
+//! A module imports only from lines above its own; `tests/it/layers.rs` checks it.
+//!
+//! | line | modules | what they know |
+//! |---|---|---|
+//! | 1 | [`digest`] [`path`] [`limits`] | SHA-256; absolute, normal image paths; every cap on hostile input |
+//! | 2 | [`tree`] [`key`] | the file tree as a value; keys, signatures, the trust root, the one threshold loop |
+//! | 3 | [`manifest`] [`envelope`] | the canonical mtree(5) list; DSSE |
+//! | 4 | [`baseline`] [`expect`] | the signed statement; what may vary |
+//! | 5 | [`appraise`] [`sys`] | Evidence against Baseline gives a Verdict; the only module that touches the machine |
+//! | | *wall* | above it is all that `karat-agent` contains |
+//! | 6 | [`deb`] [`image`] | packages, versions, relations, archives' metadata; tar, OCI, compression |
+//! | 7 | [`template`] [`lock`] | what the user writes; what it resolved to |
+//! | 8 | [`archive`] [`stage`] | mirrors and the cache; unpack, configure, overlay, normalise |
+//! | 9 | [`ops`] | one file per user verb; no printing |
+//! | 10 | [`cli`] | arguments, rendering, exit codes, hints; the only place that prints |
+
+pub mod digest;
+pub mod limits;
+pub mod path;
+
+pub mod key;
+pub mod tree;
+
+pub mod envelope;
+pub mod manifest;
+
+pub mod baseline;
+pub mod expect;
+
+pub mod appraise;
+pub mod sys;
+
+#[cfg(feature = "build")]
+pub mod deb;
+#[cfg(feature = "build")]
+pub mod image;
+
+#[cfg(feature = "build")]
+pub mod lock;
+#[cfg(feature = "build")]
+pub mod template;
+
+#[cfg(feature = "build")]
+pub mod archive;
+#[cfg(feature = "build")]
+pub mod stage;
+
+#[cfg(feature = "build")]
+pub mod ops;
+
+pub mod cli;

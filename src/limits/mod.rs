@@ -1,0 +1,57 @@
+//! Every cap on hostile input, each with its reason.
+//!
+//! A cap is checked before the bytes are held or parsed. None of them is a format constant: those
+//! live with their format.
+
+/// Longest path, in bytes: Linux' `PATH_MAX` less its NUL.
+pub const PATH_MAX: usize = 4095;
+/// Longest component of a path, in bytes: Linux' `NAME_MAX`.
+pub const NAME_MAX: usize = 255;
+/// Largest value of one extended attribute: Linux' `XATTR_SIZE_MAX`.
+pub const XATTR_VALUE_MAX: usize = 65_536;
+/// Most extended attributes of one inode; real systems have up to five.
+pub const XATTRS_MAX: usize = 64;
+/// Most paths of one image; a desktop has about 250,000.
+pub const TREE_ENTRIES_MAX: usize = 4_000_000;
+/// Largest manifest: [`TREE_ENTRIES_MAX`] lines of ordinary length.
+pub const MANIFEST_MAX: u64 = 1 << 30;
+/// Largest statement; its PAE stays below 4096 bytes because KMS signers cap messages there.
+pub const STATEMENT_MAX: usize = 4095;
+/// Largest envelope: a statement in base64 and [`SIGNATURES_MAX`] signatures.
+pub const ENVELOPE_MAX: u64 = 65_535;
+/// Most signatures on one envelope.
+pub const SIGNATURES_MAX: usize = 64;
+/// Largest trust root file.
+pub const TRUST_ROOT_MAX: u64 = 1 << 20;
+/// Largest expectations file.
+pub const EXPECTATIONS_MAX: u64 = 16 << 20;
+/// Largest key file, private or public.
+pub const KEY_FILE_MAX: u64 = 16 << 10;
+/// Largest template file.
+pub const TEMPLATE_MAX: u64 = 1 << 20;
+/// Longest chain of `extends`.
+pub const TEMPLATE_DEPTH_MAX: usize = 16;
+/// Largest file that a template adds to an image.
+pub const TEMPLATE_FILE_MAX: u64 = 256 << 20;
+/// Largest lock file: some 300 bytes for each of [`LOCKED_PACKAGES_MAX`] packages.
+pub const LOCKFILE_MAX: u64 = 16 << 20;
+/// Most packages of one image.
+pub const LOCKED_PACKAGES_MAX: usize = 20_000;
+/// Largest `InRelease`; Debian's are below 300 KiB.
+pub const RELEASE_MAX: u64 = 8 << 20;
+/// Largest keyring; Debian's are below 100 KiB.
+pub const KEYRING_MAX: u64 = 4 << 20;
+/// Largest `Packages` file after decompression; Debian main has 55 MB.
+pub const PACKAGES_INDEX_MAX: u64 = 512 << 20;
+/// Largest `.deb` file; the largest in Debian has about 1.5 GB.
+pub const DEB_MAX: u64 = 4 << 30;
+/// Largest `control.tar` after decompression.
+pub const DEB_CONTROL_MAX: u64 = 64 << 20;
+/// Largest `data.tar` after decompression: a bomb ends here.
+pub const DEB_DATA_MAX: u64 = 16 << 30;
+/// Most entries of one `data.tar`.
+pub const DEB_ENTRIES_MAX: usize = 1_000_000;
+/// Largest PAX or GNU long-name header of a tar entry.
+pub const TAR_EXTENSION_MAX: u64 = 1 << 20;
+/// Largest JSON document of an OCI layout.
+pub const OCI_JSON_MAX: u64 = 4 << 20;

@@ -1,0 +1,1 @@
+//! The canonical mtree(5) list of every path.

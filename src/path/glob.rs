@@ -1,0 +1,194 @@
+//! Globs over image paths, for expectations and key scopes.
+//!
+//! `*` is any run of bytes within a component, `?` one byte within a component, `**` as a whole
+//! component any number of components (also none). Everything else stands for itself. There are no
+//! character classes and no escapes: one spelling, one meaning.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::ImagePath;
+use crate::limits;
+
+/// A pattern over absolute image paths.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Glob(String);
+
+/// Why a text is not a [`Glob`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GlobError {
+    /// It does not start with `/`, or is not normal.
+    #[error("a path pattern is absolute and has no empty, '.' or '..' component")]
+    NotNormal,
+    /// `**` shares its component with something else.
+    #[error("'**' must be a whole component, as in /var/**")]
+    StarStar,
+    /// Longer than a path may be.
+    #[error("a path pattern is at most {} bytes long", limits::PATH_MAX)]
+    TooLong,
+}
+
+impl Glob {
+    /// Takes a pattern.
+    ///
+    /// # Errors
+    /// The rule that `text` breaks.
+    pub fn parse(text: &str) -> Result<Self, GlobError> {
+        if text.len() > limits::PATH_MAX {
+            return Err(GlobError::TooLong);
+        }
+        if ImagePath::parse(text).is_err() {
+            return Err(GlobError::NotNormal);
+        }
+        if text
+            .split('/')
+            .any(|component| component != "**" && component.contains("**"))
+        {
+            return Err(GlobError::StarStar);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The pattern as written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether `path` as a whole fits the pattern.
+    pub fn matches(&self, path: &ImagePath) -> bool {
+        let pattern: Vec<&[u8]> = self
+            .0
+            .as_bytes()
+            .split(|byte| *byte == b'/')
+            .filter(|part| !part.is_empty())
+            .collect();
+        let path: Vec<&[u8]> = path.components().collect();
+        components_match(&pattern, &path)
+    }
+}
+
+/// Greedy with one point of return: linear in practice, quadratic at worst, never exponential.
+fn components_match(mut pattern: &[&[u8]], mut path: &[&[u8]]) -> bool {
+    let mut retry: Option<(&[&[u8]], &[&[u8]])> = None;
+    loop {
+        match (pattern.split_first(), path.split_first()) {
+            (Some((&b"**", rest)), _) => {
+                retry = Some((rest, path));
+                pattern = rest;
+            }
+            (Some((component, pattern_rest)), Some((name, path_rest)))
+                if name_matches(component, name) =>
+            {
+                pattern = pattern_rest;
+                path = path_rest;
+            }
+            (None, None) => return true,
+            _ => match retry.as_mut() {
+                Some((after, from)) if !from.is_empty() => {
+                    *from = from.get(1..).unwrap_or_default();
+                    pattern = after;
+                    path = from;
+                }
+                _ => return false,
+            },
+        }
+    }
+}
+
+fn name_matches(mut pattern: &[u8], mut name: &[u8]) -> bool {
+    let mut retry: Option<(&[u8], &[u8])> = None;
+    loop {
+        match (pattern.split_first(), name.split_first()) {
+            (Some((b'*', rest)), _) => {
+                retry = Some((rest, name));
+                pattern = rest;
+            }
+            (Some((wanted, pattern_rest)), Some((byte, name_rest)))
+                if *wanted == b'?' || wanted == byte =>
+            {
+                pattern = pattern_rest;
+                name = name_rest;
+            }
+            (None, None) => return true,
+            _ => match retry.as_mut() {
+                Some((after, from)) if !from.is_empty() => {
+                    *from = from.get(1..).unwrap_or_default();
+                    pattern = after;
+                    name = from;
+                }
+                _ => return false,
+            },
+        }
+    }
+}
+
+impl fmt::Display for Glob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for Glob {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Glob {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matches(glob: &str, path: &str) -> bool {
+        Glob::parse(glob)
+            .unwrap()
+            .matches(&ImagePath::parse(path).unwrap())
+    }
+
+    #[test]
+    fn components_and_stars() {
+        for (glob, path, expected) in [
+            ("/var/log/**", "/var/log", true),
+            ("/var/log/**", "/var/log/a/b", true),
+            ("/var/log/**", "/var/logs", false),
+            (
+                "/etc/ssh/ssh_host_*_key",
+                "/etc/ssh/ssh_host_ed25519_key",
+                true,
+            ),
+            (
+                "/etc/ssh/ssh_host_*_key",
+                "/etc/ssh/ssh_host_ed25519_key.pub",
+                false,
+            ),
+            ("/etc/*", "/etc/a/b", false),
+            ("/**/x", "/x", true),
+            ("/**/x", "/a/b/x", true),
+            ("/**/a/**/b", "/a/x/a/y/b", true),
+            ("/a?c", "/abc", true),
+            ("/a?c", "/ac", false),
+            ("/**", "/", true),
+        ] {
+            assert_eq!(matches(glob, path), expected, "{glob} {path}");
+        }
+    }
+
+    #[test]
+    fn a_hostile_pattern_ends() {
+        let glob = format!("/{}b", "a*".repeat(40));
+        assert!(!matches(&glob, &format!("/{}", "a".repeat(200))));
+    }
+
+    #[test]
+    fn rules() {
+        assert_eq!(Glob::parse("etc"), Err(GlobError::NotNormal));
+        assert_eq!(Glob::parse("/a/../b"), Err(GlobError::NotNormal));
+        assert_eq!(Glob::parse("/a**"), Err(GlobError::StarStar));
+    }
+}

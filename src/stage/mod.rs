@@ -1,0 +1,1 @@
+//! Unpack, configure, overlay, normalise.

@@ -1,0 +1,10 @@
+//! The only module that touches the machine.
+//!
+//! Everything else in karat is a function of values; files, the environment, the clock, processors
+//! and processes are asked for here, so that a reader can see in one place what a result may depend
+//! on. `unsafe` lives here alone, each block with its reason.
+
+pub mod clock;
+pub mod cpu;
+pub mod env;
+pub mod fs;
