@@ -23,7 +23,7 @@
 //! | 4 | [`baseline`] [`expect`] | the signed statement; what may vary |
 //! | 5 | [`appraise`] [`sys`] | Evidence against Baseline gives a Verdict; the only module that touches the machine |
 //! | | *wall* | above it is all that `karat-agent` contains |
-//! | 6 | [`deb`] [`image`] | packages, versions, relations, archives' metadata; tar, OCI, compression |
+//! | 6 | [`deb`] [`image`] [`progress`] | packages, versions, relations, archives' metadata; tar, OCI, compression; what a long operation says |
 //! | 7 | [`template`] [`lock`] | what the user writes; what it resolved to |
 //! | 8 | [`archive`] [`stage`] | mirrors and the cache; unpack, configure, overlay, normalise |
 //! | 9 | [`ops`] | one file per user verb; no printing |
@@ -49,6 +49,8 @@ pub mod sys;
 pub mod deb;
 #[cfg(feature = "build")]
 pub mod image;
+#[cfg(feature = "build")]
+pub mod progress;
 
 #[cfg(feature = "build")]
 pub mod lock;

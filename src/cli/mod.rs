@@ -1,1 +1,15 @@
-//! Arguments, rendering, exit codes: the only place that prints.
+//! Arguments, rendering, exit codes, hints: the only place that prints.
+
+#[cfg(feature = "build")]
+pub mod args;
+#[cfg(feature = "build")]
+pub mod commands;
+#[cfg(feature = "build")]
+pub mod console;
+pub mod exit;
+#[cfg(feature = "build")]
+pub mod failure;
+
+#[cfg(feature = "build")]
+pub use args::{Arguments, definition, main};
+pub use exit::Exit;

@@ -1,1 +1,13 @@
 //! One file per user verb; no printing.
+
+pub mod attach;
+pub mod build;
+pub mod cache;
+pub mod diff;
+pub mod init;
+pub mod key;
+pub mod lock;
+pub mod sign;
+pub mod template;
+pub mod trust;
+pub mod verify;

@@ -1,2 +1,3 @@
-//! karat
+//! `karat-agent`: what an instance carries.
+
 fn main() {}

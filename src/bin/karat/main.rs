@@ -1,2 +1,5 @@
-//! karat
-fn main() {}
+//! `karat`: the CI side, and everything else.
+
+fn main() -> std::process::ExitCode {
+    karat::cli::main()
+}

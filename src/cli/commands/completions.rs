@@ -1,0 +1,14 @@
+//! `karat completions`.
+
+use crate::cli::Exit;
+use crate::cli::console::Console;
+use crate::cli::failure::Failure;
+
+/// Arguments of `karat completions`.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Runs `karat completions`.
+pub fn run(_args: &Args, _console: &Console) -> Result<Exit, Failure> {
+    Err(Failure::usage("not built yet"))
+}

@@ -1,0 +1,14 @@
+//! `karat man`.
+
+use crate::cli::Exit;
+use crate::cli::console::Console;
+use crate::cli::failure::Failure;
+
+/// Arguments of `karat man`.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Runs `karat man`.
+pub fn run(_args: &Args, _console: &Console) -> Result<Exit, Failure> {
+    Err(Failure::usage("not built yet"))
+}

@@ -1,0 +1,71 @@
+//! One thin file per verb: arguments in, an operation called, its result rendered.
+
+pub mod attach;
+pub mod build;
+pub mod cache;
+pub mod completions;
+pub mod diff;
+pub mod init;
+pub mod key;
+pub mod lock;
+pub mod man;
+pub mod sign;
+pub mod template;
+pub mod trust;
+pub mod verify;
+
+use clap::Subcommand;
+
+use super::Exit;
+use super::console::Console;
+use super::failure::Failure;
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a workspace: templates, keys with a trust root, a log, .gitignore.
+    Init(init::Args),
+    /// Check, show or describe templates.
+    Template(template::Args),
+    /// Resolve a template to exact packages.
+    Lock(lock::Args),
+    /// Build an image from a template.
+    Build(build::Args),
+    /// Show or prune what karat keeps to build faster.
+    Cache(cache::Args),
+    /// Sign a statement that was built elsewhere.
+    Sign(sign::Args),
+    /// Put an envelope and its neighbours beside finished outputs.
+    Attach(attach::Args),
+    /// Prove that an image, a tar or a directory matches its signed baseline.
+    Verify(verify::Args),
+    /// Show what differs between two baselines.
+    Diff(diff::Args),
+    /// Make, show and import keys.
+    Key(key::Args),
+    /// Show the trust root.
+    Trust(trust::Args),
+    /// Print a completion script for a shell.
+    Completions(completions::Args),
+    /// Write man pages.
+    Man(man::Args),
+}
+
+/// Does it.
+pub fn run(command: &Command, console: &Console) -> Result<Exit, Failure> {
+    match command {
+        Command::Init(args) => init::run(args, console),
+        Command::Template(args) => template::run(args, console),
+        Command::Lock(args) => lock::run(args, console),
+        Command::Build(args) => build::run(args, console),
+        Command::Cache(args) => cache::run(args, console),
+        Command::Sign(args) => sign::run(args, console),
+        Command::Attach(args) => attach::run(args, console),
+        Command::Verify(args) => verify::run(args, console),
+        Command::Diff(args) => diff::run(args, console),
+        Command::Key(args) => key::run(args, console),
+        Command::Trust(args) => trust::run(args, console),
+        Command::Completions(args) => completions::run(args, console),
+        Command::Man(args) => man::run(args, console),
+    }
+}

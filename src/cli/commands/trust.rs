@@ -1,0 +1,14 @@
+//! `karat trust`.
+
+use crate::cli::Exit;
+use crate::cli::console::Console;
+use crate::cli::failure::Failure;
+
+/// Arguments of `karat trust`.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Runs `karat trust`.
+pub fn run(_args: &Args, _console: &Console) -> Result<Exit, Failure> {
+    Err(Failure::usage("not built yet"))
+}

@@ -1,0 +1,89 @@
+//! The terminal: results on standard output, everything else on standard error.
+
+use std::io::Write as _;
+
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+use super::failure::Failure;
+
+/// Where a command's words go.
+#[derive(Debug)]
+pub struct Console {
+    json: bool,
+    quiet: bool,
+}
+
+/// Emphasis: headings.
+pub const BOLD: Style = Style::new().bold();
+/// Side remarks.
+pub const DIM: Style = Style::new().dimmed();
+/// Good news.
+pub const GOOD: Style = AnsiColor::Green.on_default().bold();
+/// Bad news.
+pub const BAD: Style = AnsiColor::Red.on_default().bold();
+/// Warnings.
+pub const WARN: Style = AnsiColor::Yellow.on_default().bold();
+
+impl Console {
+    /// A console; with `json` the only thing on standard output is one JSON document, with `quiet`
+    /// nothing but errors appears on standard error.
+    pub fn new(json: bool, quiet: bool) -> Self {
+        Self { json, quiet }
+    }
+
+    /// Whether the result shall be JSON.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Prints a line of the result. A closed pipe is no error: the reader has seen enough.
+    pub fn line(&self, text: impl std::fmt::Display) {
+        if !self.json {
+            let mut out = anstream::stdout().lock();
+            drop(writeln!(out, "{text}"));
+        }
+    }
+
+    /// Prints the result as JSON, if JSON was asked for.
+    pub fn json(&self, document: &impl Serialize) {
+        if self.json
+            && let Ok(text) = serde_json::to_string_pretty(document)
+        {
+            let mut out = AutoStream::new(std::io::stdout().lock(), ColorChoice::Never);
+            drop(writeln!(out, "{text}"));
+        }
+    }
+
+    /// Prints text or bytes as they are, for output that is itself a file: a schema, a script.
+    pub fn raw(&self, bytes: &[u8]) {
+        let mut out = std::io::stdout().lock();
+        drop(out.write_all(bytes).and_then(|()| out.flush()));
+    }
+
+    /// Tells what is going on.
+    pub fn note(&self, text: impl std::fmt::Display) {
+        if !self.quiet {
+            let mut err = anstream::stderr().lock();
+            drop(writeln!(err, "{text}"));
+        }
+    }
+
+    /// Warns.
+    pub fn warn(&self, text: impl std::fmt::Display) {
+        if !self.quiet {
+            let mut err = anstream::stderr().lock();
+            drop(writeln!(err, "{WARN}warning:{WARN:#} {text}"));
+        }
+    }
+
+    /// Shows how a command failed.
+    pub fn failure(&self, failure: &Failure) {
+        let mut err = anstream::stderr().lock();
+        drop(writeln!(err, "{BAD}error:{BAD:#} {}", failure.message));
+        if let Some(hint) = &failure.hint {
+            drop(writeln!(err, "{BOLD}next:{BOLD:#}  {hint}"));
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! `karat attach`, without printing.

@@ -1,0 +1,1 @@
+//! `karat build`, without printing.

@@ -1,0 +1,1 @@
+//! `karat diff`, without printing.

@@ -1,0 +1,1 @@
+//! `karat init`, without printing.

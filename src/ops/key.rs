@@ -1,0 +1,1 @@
+//! `karat key`, without printing.

@@ -1,0 +1,1 @@
+//! `karat lock`, without printing.

@@ -1,0 +1,1 @@
+//! `karat sign`, without printing.

@@ -1,0 +1,1 @@
+//! `karat template`, without printing.

@@ -1,0 +1,1 @@
+//! `karat trust`, without printing.

@@ -1,0 +1,1 @@
+//! `karat verify`, without printing.

@@ -1,0 +1,1 @@
+//! Mirrors, Release files, the cache: over `file:` repositories made by the test.

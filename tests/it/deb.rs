@@ -1,0 +1,1 @@
+//! Packages, hostile ones among them.

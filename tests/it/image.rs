@@ -1,0 +1,1 @@
+//! Outputs, checked by programs that we did not write.

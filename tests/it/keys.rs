@@ -1,0 +1,1 @@
+//! Key files, trust roots, signatures; openssl as judge.

@@ -1,0 +1,1 @@
+//! The shape of the source: imports, dependencies, forgotten files, private keys.

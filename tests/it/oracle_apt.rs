@@ -1,0 +1,1 @@
+//! The resolver against `apt-get -s`.

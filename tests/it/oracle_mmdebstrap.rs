@@ -1,0 +1,1 @@
+//! The image tree against mmdebstrap.

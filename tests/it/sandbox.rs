@@ -1,0 +1,1 @@
+//! Unpacking and configuring in namespaces.

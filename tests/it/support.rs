@@ -1,0 +1,1 @@
+//! Fixtures made by code, and the outside judges.

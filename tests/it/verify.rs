@@ -1,0 +1,1 @@
+//! Verification, attack by attack.
