@@ -9,6 +9,8 @@ pub mod console;
 pub mod exit;
 #[cfg(feature = "build")]
 pub mod failure;
+#[cfg(feature = "build")]
+pub mod progress;
 
 #[cfg(feature = "build")]
 pub use args::{Arguments, definition, main};

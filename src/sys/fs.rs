@@ -78,6 +78,21 @@ pub fn open(path: impl AsRef<Path>) -> Result<File, IoError> {
     Ok(file)
 }
 
+/// Takes over a file descriptor that the process was started with.
+///
+/// # Errors
+/// It is one of the three standard ones, or is not open.
+pub fn inherited(fd: i32) -> Result<File, IoError> {
+    let path = PathBuf::from(format!("/proc/self/fd/{fd}"));
+    if fd <= 2 {
+        let error = io::Error::other("0, 1 and 2 are the standard descriptors");
+        return Err(IoError::new("use", path, error));
+    }
+    // Opening through /proc gives an own description where that is possible (files, FIFOs); for a
+    // socket it is not, and the error says so.
+    OpenOptions::new().append(true).open(&path).at("open", path)
+}
+
 /// All bytes of a regular file of at most `cap` bytes.
 ///
 /// # Errors

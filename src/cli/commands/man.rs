@@ -1,14 +1,55 @@
 //! `karat man`.
 
+use std::path::{Path, PathBuf};
+
 use crate::cli::Exit;
+use crate::cli::args;
 use crate::cli::console::Console;
 use crate::cli::failure::Failure;
+use crate::sys;
+use crate::sys::fs::IoError;
 
 /// Arguments of `karat man`.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+#[command(after_help = "\
+Example:
+  karat man ~/.local/share/man/man1")]
+pub struct Args {
+    /// Directory to write karat.1, karat-build.1 … into
+    directory: PathBuf,
+}
 
-/// Runs `karat man`.
-pub fn run(_args: &Args, _console: &Console) -> Result<Exit, Failure> {
-    Err(Failure::usage("not built yet"))
+/// Writes a man page for `karat` and for each of its verbs.
+pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
+    sys::fs::make_dirs(&args.directory, 0o755)?;
+    let mut definition = args::definition();
+    definition.build();
+    let count = write_pages(&definition, &args.directory)?;
+    console.line(format_args!(
+        "{count} pages in {}",
+        args.directory.display()
+    ));
+    Ok(Exit::Ok)
+}
+
+fn write_pages(definition: &clap::Command, directory: &Path) -> Result<usize, Failure> {
+    let mut pending = vec![definition.clone()];
+    let mut count = 0;
+    while let Some(command) = pending.pop() {
+        pending.extend(
+            command
+                .get_subcommands()
+                .filter(|sub| sub.get_name() != "help")
+                .cloned(),
+        );
+        // Nothing of the machine goes into a page: the version is karat's, the date is left out.
+        let page = clap_mangen::Man::new(command.clone()).date("");
+        let mut text = Vec::new();
+        let path = directory.join(page.get_filename());
+        page.render(&mut text)
+            .map_err(|error| IoError::new("render", &path, error))?;
+        sys::fs::write_atomic(&path, &text, 0o644)?;
+        count += 1;
+    }
+    Ok(count)
 }
