@@ -56,7 +56,7 @@ lint:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps
 
 bench: all
-	@sh benches/run.sh $(DIST)/bin
+	@python3 benches/build.py --bin $(DIST)/bin
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
