@@ -11,3 +11,4 @@ pub mod sign;
 pub mod template;
 pub mod trust;
 pub mod verify;
+pub mod workspace;

@@ -78,6 +78,14 @@ pub fn open(path: impl AsRef<Path>) -> Result<File, IoError> {
     Ok(file)
 }
 
+/// `path` made absolute by the working directory, without resolving links.
+///
+/// # Errors
+/// There is no working directory, or the path is empty.
+pub fn absolute(path: impl AsRef<Path>) -> Result<PathBuf, IoError> {
+    std::path::absolute(path.as_ref()).at("locate", path)
+}
+
 /// Takes over a file descriptor that the process was started with.
 ///
 /// # Errors
