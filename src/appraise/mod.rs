@@ -1,1 +1,22 @@
-//! Evidence against a baseline gives a verdict.
+//! Evidence against a manifest and expectations gives a report: what drifted, who owns it, what the
+//! change enables, and what could not be checked.
+//!
+//! [`Evidence`] is what was observed, by a scan of a directory or by reading an image. [`appraise`]
+//! compares it with the [`Manifest`](crate::manifest::Manifest) path by path; nothing is ignored
+//! silently: what the [`Expectations`](crate::expect::Expectations) let pass is counted, what could
+//! not be read is listed, and both are part of the [`Report`].
+
+mod capability;
+mod compare;
+mod drift;
+mod effect;
+mod evidence;
+mod report;
+
+pub use compare::appraise;
+pub use drift::{Change, Drift, Owner, Severity};
+pub use effect::Effect;
+pub use evidence::{
+    Evidence, InodeKey, NotChecked, Observed, ObservedContent, ObservedKind, Reason, Source,
+};
+pub use report::{Counts, Report, Verdict};

@@ -1,0 +1,224 @@
+//! What was observed.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::digest::Digest;
+use crate::path::ImagePath;
+use crate::tree::{Device, Kind, Mode, Tree, Xattrs};
+
+/// What was observed of a file tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// Where from.
+    pub source: Source,
+    /// What is there, in bytewise order of the paths, each path once.
+    pub entries: Vec<Observed>,
+    /// What should have been looked at and could not be.
+    pub not_checked: Vec<NotChecked>,
+    /// What a reader should know about how this was observed, in whole sentences.
+    pub notes: Vec<String>,
+}
+
+/// Where evidence comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// An image as it was written (tar, OCI): nothing has run in it yet, so that nothing may differ
+    /// and expectations exempt nothing.
+    Image,
+    /// A directory that may have been lived in: an instance, a snapshot, an unpacked image.
+    Root,
+}
+
+/// What was observed at one path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observed {
+    /// The path.
+    pub path: ImagePath,
+    /// Permission, set-id and sticky bits.
+    pub mode: Mode,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Type, and what belongs to that type alone.
+    pub kind: ObservedKind,
+    /// How many names the inode has, those outside of what was looked at included.
+    pub links: u64,
+    /// Which inode it is: equal for hard links of each other.
+    pub inode: InodeKey,
+    /// Extended attributes; `None` where they could not be read.
+    pub xattrs: Option<Xattrs>,
+}
+
+/// Which inode: the device and inode numbers, or any two numbers that play their part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct InodeKey(pub u64, pub u64);
+
+/// An observed type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ObservedKind {
+    /// A block device.
+    BlockDevice(Device),
+    /// A character device.
+    CharDevice(Device),
+    /// A directory.
+    Directory,
+    /// A named pipe.
+    Fifo,
+    /// A regular file.
+    Regular(ObservedContent),
+    /// A Unix socket.
+    Socket,
+    /// A symbolic link, with its target as written; `None` where it could not be read.
+    Symlink(Option<Vec<u8>>),
+}
+
+/// The observed bytes of a regular file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ObservedContent {
+    /// How many there are.
+    pub size: u64,
+    /// SHA-256 of them; `None` where they could not be read, or did not have to be: another size
+    /// than expected is drift whatever they are.
+    pub digest: Option<Digest>,
+    /// SHA-256 of as many bytes as the manifest expects, where there are more.
+    pub prefix: Option<Digest>,
+}
+
+/// Something that should have been looked at and could not be.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NotChecked {
+    /// Where.
+    pub path: ImagePath,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Why something was not checked.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// More paths than the budget allows; what was not reached is unknown.
+    Budget,
+    /// The bytes of a file, or the target of a link, could not be read.
+    Content(String),
+    /// A directory could not be listed: nothing below it was seen.
+    Directory(String),
+    /// The path itself could not be examined.
+    Examine(String),
+    /// Another file system is mounted there: what lies beneath was not seen.
+    Mount,
+    /// A name in that directory makes a path longer than Linux' `PATH_MAX`.
+    TooLong,
+    /// It changed while it was read, more than once.
+    Unstable,
+    /// Its extended attributes could not be read.
+    Xattrs(String),
+}
+
+impl Reason {
+    /// Whether everything below the path is unknown too.
+    pub fn covers_below(&self) -> bool {
+        matches!(
+            self,
+            Self::Budget | Self::Directory(_) | Self::Examine(_) | Self::Mount
+        )
+    }
+
+    /// The name in JSON reports.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Budget => "budget",
+            Self::Content(_) => "content",
+            Self::Directory(_) => "directory",
+            Self::Examine(_) => "examine",
+            Self::Mount => "mount",
+            Self::TooLong => "too-long",
+            Self::Unstable => "unstable",
+            Self::Xattrs(_) => "xattrs",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Budget => f.write_str("there are more paths than the budget allows"),
+            Self::Content(error) => write!(f, "its content cannot be read: {error}"),
+            Self::Directory(error) => write!(f, "it cannot be listed: {error}"),
+            Self::Examine(error) => write!(f, "it cannot be examined: {error}"),
+            Self::Mount => f.write_str("another file system is mounted there"),
+            Self::TooLong => f.write_str("a name in it makes a path longer than PATH_MAX"),
+            Self::Unstable => f.write_str("it kept changing while it was read"),
+            Self::Xattrs(error) => write!(f, "its extended attributes cannot be read: {error}"),
+        }
+    }
+}
+
+impl Evidence {
+    /// What an image holds: all of it was read.
+    pub fn of_tree<State>(tree: &Tree<State>) -> Self {
+        let mut links: BTreeMap<_, u64> = BTreeMap::new();
+        let mut numbers = BTreeMap::new();
+        for entry in tree.iter() {
+            let number = u64::try_from(numbers.len()).unwrap_or(u64::MAX);
+            numbers.entry(entry.id).or_insert(number);
+            let count = links.entry(entry.id).or_default();
+            *count = count.saturating_add(1);
+        }
+        let entries = tree
+            .iter()
+            .map(|entry| Observed {
+                path: entry.path.clone(),
+                mode: entry.inode.stat.mode,
+                uid: entry.inode.stat.uid,
+                gid: entry.inode.stat.gid,
+                kind: ObservedKind::from(&entry.inode.kind),
+                links: links.get(&entry.id).copied().unwrap_or(1),
+                inode: InodeKey(0, numbers.get(&entry.id).copied().unwrap_or(u64::MAX)),
+                xattrs: Some(entry.inode.xattrs.clone()),
+            })
+            .collect();
+        Self {
+            source: Source::Image,
+            entries,
+            not_checked: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+}
+
+impl From<&Kind> for ObservedKind {
+    fn from(kind: &Kind) -> Self {
+        match kind {
+            Kind::BlockDevice(device) => Self::BlockDevice(*device),
+            Kind::CharDevice(device) => Self::CharDevice(*device),
+            Kind::Directory => Self::Directory,
+            Kind::Fifo => Self::Fifo,
+            Kind::Regular(content) => Self::Regular(ObservedContent {
+                size: content.size,
+                digest: Some(content.digest),
+                prefix: None,
+            }),
+            Kind::Socket => Self::Socket,
+            Kind::Symlink(target) => Self::Symlink(Some(target.clone())),
+        }
+    }
+}
+
+impl ObservedKind {
+    /// The type alone, device numbers included, as text.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::BlockDevice(Device { major, minor }) => format!("block device {major}:{minor}"),
+            Self::CharDevice(Device { major, minor }) => {
+                format!("character device {major}:{minor}")
+            }
+            Self::Directory => "directory".to_owned(),
+            Self::Fifo => "FIFO".to_owned(),
+            Self::Regular(_) => "file".to_owned(),
+            Self::Socket => "socket".to_owned(),
+            Self::Symlink(_) => "symbolic link".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What an appraisal says.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::{Drift, NotChecked};
+use crate::expect::Class;
+
+/// What holds about something that was verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// It is exactly as signed, but for what the expectations exempt.
+    Match,
+    /// Something is not as signed.
+    Drift,
+    /// The signature, a key, or a signed neighbour is not to be trusted.
+    Untrusted,
+    /// Older than what was accepted already.
+    Rollback,
+    /// Something that should have been checked could not be.
+    Incomplete,
+}
+
+impl Verdict {
+    /// The name in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Match => "match",
+            Self::Drift => "drift",
+            Self::Untrusted => "untrusted",
+            Self::Rollback => "rollback",
+            Self::Incomplete => "incomplete",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The result of comparing evidence with a manifest and expectations.
+#[must_use]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// How much was looked at.
+    pub checked: Counts,
+    /// Every difference that no expectation exempts, by path.
+    pub drifts: Vec<Drift>,
+    /// How many differences each class of expectations exempted.
+    pub exempted: BTreeMap<Class, u64>,
+    /// What should have been checked and could not be.
+    pub not_checked: Vec<NotChecked>,
+    /// How many listed paths are among or below those.
+    pub paths_not_checked: u64,
+    /// What a reader should know about how this was observed.
+    pub notes: Vec<String>,
+}
+
+/// How much was looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Paths observed.
+    pub paths: u64,
+    /// Regular files whose content was compared by digest.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl Report {
+    /// All verdicts that apply, the worst first: drift, incomplete, or match alone.
+    pub fn verdicts(&self) -> Vec<Verdict> {
+        let mut verdicts = Vec::new();
+        if !self.drifts.is_empty() {
+            verdicts.push(Verdict::Drift);
+        }
+        if !self.not_checked.is_empty() || self.paths_not_checked > 0 {
+            verdicts.push(Verdict::Incomplete);
+        }
+        if verdicts.is_empty() {
+            verdicts.push(Verdict::Match);
+        }
+        verdicts
+    }
+
+    /// The worst verdict that applies.
+    pub fn verdict(&self) -> Verdict {
+        self.verdicts().first().copied().unwrap_or(Verdict::Match)
+    }
+}

@@ -1,0 +1,397 @@
+//! Reading the canonical bytes, and nothing else.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::value::Origins;
+use super::{Entry, Manifest, encode, is_reserved};
+use crate::digest::DigestError;
+use crate::limits;
+use crate::path::{ImagePath, PathError};
+use crate::tree::{Content, Device, Kind, Mode, Origin, OriginError, Xattrs};
+
+/// The line of a manifest that breaks a rule, and the rule.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("manifest, line {line}: {rule}")]
+pub struct ManifestError {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// The rule it breaks.
+    pub rule: Rule,
+}
+
+/// A rule that a manifest keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rule {
+    /// A `sha256` that is none.
+    #[error("{0}")]
+    Digest(#[from] DigestError),
+    /// The same path twice.
+    #[error("the same path stands on the line before")]
+    Duplicate,
+    /// A `\` that three octal digits of a byte do not follow.
+    #[error("a backslash is followed by three octal digits")]
+    Escape,
+    /// Hard-link groups are whole, numbered by their first paths, and of one inode.
+    #[error(
+        "a hard-link group has two or more paths, is numbered from 1 by its first path, and its lines differ in nothing but the path"
+    )]
+    Group,
+    /// A keyword is missing, unknown, doubled, or out of place.
+    #[error(
+        "the keywords are type mode uid gid nlink size sha256 link device tags: those that the type has, in this order"
+    )]
+    Keyword,
+    /// A value has another spelling in canonical form.
+    #[error("not the canonical spelling")]
+    NotCanonical,
+    /// A number that is none, or too large.
+    #[error("not a number that fits here")]
+    Number,
+    /// The path's parent is not a listed directory.
+    #[error("the path's parent is not a directory of this manifest")]
+    NoParent,
+    /// Paths are not in bytewise order.
+    #[error("paths stand in bytewise order")]
+    Order,
+    /// An origin that is none.
+    #[error("{0}")]
+    Origin(#[from] OriginError),
+    /// A path that is none.
+    #[error("not a path: {0}")]
+    Path(#[from] PathError),
+    /// A path that every manifest leaves out.
+    #[error("a manifest does not list itself or the expectations")]
+    Reserved,
+    /// The first line is not the root directory.
+    #[error("the first path is '.', a directory")]
+    Root,
+    /// A symbolic link without a mode of 0777 and a target that Linux allows.
+    #[error("a symbolic link has mode 0777 and a target of 1 to 4095 bytes without NUL")]
+    Symlink,
+    /// More bytes or lines than karat reads.
+    #[error(
+        "more than {} bytes or {} paths",
+        limits::MANIFEST_MAX,
+        limits::TREE_ENTRIES_MAX
+    )]
+    TooLarge,
+    /// The last line has no line feed: the file was cut.
+    #[error("the last line has no line feed; the file was cut")]
+    Truncated,
+    /// An extended attribute that is none, or one too many.
+    #[error(
+        "an extended attribute is xattr:NAME:BASE64, in order of names; at most {}, each of at most {} bytes",
+        limits::XATTRS_MAX,
+        limits::XATTR_VALUE_MAX
+    )]
+    Xattr,
+}
+
+impl Manifest {
+    /// Reads the canonical bytes of a manifest.
+    ///
+    /// # Errors
+    /// The first line that is not exactly what [`Manifest::write_to`] would write there, and the
+    /// rule that it breaks.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
+        let at = |line: usize| move |rule: Rule| ManifestError { line, rule };
+        if u64::try_from(bytes.len()).is_ok_and(|length| length > limits::MANIFEST_MAX) {
+            return Err(at(1)(Rule::TooLarge));
+        }
+        let Some(lines) = bytes.strip_suffix(b"\n") else {
+            let line = bytes.split(|byte| *byte == b'\n').count();
+            let rule = if bytes.is_empty() {
+                Rule::Root
+            } else {
+                Rule::Truncated
+            };
+            return Err(at(line)(rule));
+        };
+        let mut reader = Reader::default();
+        for (number, line) in (1..).zip(lines.split(|byte| *byte == b'\n')) {
+            reader.line(line).map_err(at(number))?;
+        }
+        let entries = reader
+            .finish()
+            .map_err(|(index, rule)| at(index.saturating_add(1))(rule))?;
+        Ok(Self::known(entries, Content::of(bytes)))
+    }
+}
+
+#[derive(Default)]
+struct Reader {
+    entries: Vec<Entry>,
+    origins: Origins,
+    /// For each hard-link group: the index of its first entry, and how many it has so far.
+    groups: Vec<(usize, u32)>,
+    /// The directory that held the last path, by index: the next path mostly has the same.
+    parent: usize,
+    line: Vec<u8>,
+}
+
+impl Reader {
+    fn line(&mut self, line: &[u8]) -> Result<(), Rule> {
+        if self.entries.len() >= limits::TREE_ENTRIES_MAX {
+            return Err(Rule::TooLarge);
+        }
+        let entry = entry(line, &mut self.origins)?;
+        self.line.clear();
+        encode::line(&entry, &mut self.line);
+        if self.line.strip_suffix(b"\n") != Some(line) {
+            return Err(Rule::NotCanonical);
+        }
+        self.check_place(&entry)?;
+        self.check_group(&entry)?;
+        self.entries.push(entry);
+        Ok(())
+    }
+
+    /// Order, parent, root, reserved names.
+    fn check_place(&mut self, entry: &Entry) -> Result<(), Rule> {
+        let Some(last) = self.entries.last() else {
+            return if entry.path.is_root() && entry.kind == Kind::Directory {
+                Ok(())
+            } else {
+                Err(Rule::Root)
+            };
+        };
+        match entry.path.cmp(&last.path) {
+            std::cmp::Ordering::Greater => {}
+            std::cmp::Ordering::Equal => return Err(Rule::Duplicate),
+            std::cmp::Ordering::Less => return Err(Rule::Order),
+        }
+        if is_reserved(&entry.path) {
+            return Err(Rule::Reserved);
+        }
+        let path = entry.path.as_bytes();
+        let slash = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+        let parent = match path.get(..slash) {
+            None | Some(b"") => b"/".as_slice(),
+            Some(parent) => parent,
+        };
+        let known = self
+            .entries
+            .get(self.parent)
+            .is_some_and(|entry| entry.path.as_bytes() == parent);
+        if !known {
+            self.parent = self
+                .entries
+                .binary_search_by(|entry| entry.path.as_bytes().cmp(parent))
+                .map_err(|_| Rule::NoParent)?;
+        }
+        match self.entries.get(self.parent) {
+            Some(parent) if parent.kind == Kind::Directory => Ok(()),
+            _ => Err(Rule::NoParent),
+        }
+    }
+
+    fn check_group(&mut self, entry: &Entry) -> Result<(), Rule> {
+        let Some(group) = entry.group else {
+            let alone = entry.links == 1;
+            return if alone { Ok(()) } else { Err(Rule::Group) };
+        };
+        if entry.kind == Kind::Directory {
+            return Err(Rule::Group);
+        }
+        let index = usize::try_from(group)
+            .ok()
+            .and_then(|group| group.checked_sub(1))
+            .ok_or(Rule::Group)?;
+        if index == self.groups.len() {
+            self.groups.push((self.entries.len(), 1));
+            return Ok(());
+        }
+        let (first, members) = self.groups.get_mut(index).ok_or(Rule::Group)?;
+        *members = members.saturating_add(1);
+        match self.entries.get(*first) {
+            Some(first) if is_same_inode(first, entry) => Ok(()),
+            _ => Err(Rule::Group),
+        }
+    }
+
+    fn finish(mut self) -> Result<Vec<Entry>, (usize, Rule)> {
+        for (first, members) in &self.groups {
+            let links = self.entries.get(*first).map(|entry| entry.links);
+            let is_file = self
+                .entries
+                .get(*first)
+                .is_some_and(|entry| matches!(entry.kind, Kind::Regular(_)));
+            if *members < 2 || (is_file && links != Some(*members)) {
+                return Err((*first, Rule::Group));
+            }
+        }
+        for entry in &mut self.entries {
+            if let Some((_, members)) = entry
+                .group
+                .and_then(|group| usize::try_from(group).ok()?.checked_sub(1))
+                .and_then(|index| self.groups.get(index))
+            {
+                entry.links = *members;
+            }
+        }
+        Ok(self.entries)
+    }
+}
+
+fn is_same_inode(a: &Entry, b: &Entry) -> bool {
+    (a.mode, a.uid, a.gid, a.links) == (b.mode, b.uid, b.gid, b.links)
+        && a.kind == b.kind
+        && a.xattrs == b.xattrs
+        && a.origin == b.origin
+}
+
+/// One line. Leniency here is harmless: what is not canonical fails the comparison with its own
+/// encoding.
+fn entry(line: &[u8], origins: &mut Origins) -> Result<Entry, Rule> {
+    let mut words = Words(line.split(|byte| *byte == b' '));
+    let path = path(words.0.next().unwrap_or_default())?;
+    let kind_name = words.value(b"type=")?;
+    let mode = std::str::from_utf8(words.value(b"mode=")?)
+        .ok()
+        .and_then(|text| u32::from_str_radix(text, 8).ok())
+        .and_then(|bits| Mode::new(bits).ok())
+        .ok_or(Rule::Number)?;
+    let uid = number(words.value(b"uid=")?)?;
+    let gid = number(words.value(b"gid=")?)?;
+    let mut links = 1;
+    let kind = match kind_name {
+        b"block" => Kind::BlockDevice(device(words.value(b"device=")?)?),
+        b"char" => Kind::CharDevice(device(words.value(b"device=")?)?),
+        b"dir" => Kind::Directory,
+        b"fifo" => Kind::Fifo,
+        b"file" => {
+            links = number(words.value(b"nlink=")?)?;
+            let size = number(words.value(b"size=")?)?;
+            let digest = words.value(b"sha256=")?;
+            let digest = std::str::from_utf8(digest)
+                .map_err(|_| DigestError)?
+                .parse()?;
+            Kind::Regular(Content { digest, size })
+        }
+        b"link" => {
+            let target = unvis(words.value(b"link=")?)?;
+            let fits = (1..=limits::PATH_MAX).contains(&target.len()) && !target.contains(&0);
+            if !fits || mode != Mode::SYMLINK {
+                return Err(Rule::Symlink);
+            }
+            Kind::Symlink(target)
+        }
+        b"socket" => Kind::Socket,
+        _ => return Err(Rule::Keyword),
+    };
+    let tags = words.value(b"tags=")?;
+    if words.0.next().is_some() {
+        return Err(Rule::Keyword);
+    }
+    let tags = tags_of(tags)?;
+    Ok(Entry {
+        path,
+        mode,
+        uid,
+        gid,
+        links,
+        group: tags.group,
+        kind,
+        xattrs: tags.xattrs,
+        origin: origins.share(&tags.origin),
+    })
+}
+
+/// The words of a line after the path, each `KEYWORD=VALUE`.
+struct Words<'a, F: FnMut(&u8) -> bool>(std::slice::Split<'a, u8, F>);
+
+impl<'a, F: FnMut(&u8) -> bool> Words<'a, F> {
+    fn value(&mut self, keyword: &[u8]) -> Result<&'a [u8], Rule> {
+        self.0
+            .next()
+            .and_then(|word| word.strip_prefix(keyword))
+            .ok_or(Rule::Keyword)
+    }
+}
+
+struct Tags {
+    group: Option<u32>,
+    xattrs: Xattrs,
+    origin: Origin,
+}
+
+fn tags_of(tags: &[u8]) -> Result<Tags, Rule> {
+    let mut list = tags.split(|byte| *byte == b',').peekable();
+    let group = match list.next_if(|tag| tag.starts_with(b"link:")) {
+        Some(tag) => Some(number(tag.get(5..).unwrap_or_default())?),
+        None => None,
+    };
+    let mut xattrs = Xattrs::new();
+    while let Some(tag) = list.next_if(|tag| tag.starts_with(b"xattr:")) {
+        let mut parts = tag.splitn(3, |byte| *byte == b':').skip(1);
+        let name = unvis(parts.next().unwrap_or_default())?;
+        let value = parts.next().ok_or(Rule::Xattr)?;
+        let value = STANDARD.decode(value).map_err(|_| Rule::Xattr)?;
+        let sorted = xattrs.last_key_value().is_none_or(|(last, _)| *last < name);
+        let fits = value.len() <= limits::XATTR_VALUE_MAX
+            && (1..=limits::NAME_MAX).contains(&name.len())
+            && !name.contains(&0)
+            && xattrs.len() < limits::XATTRS_MAX;
+        if !sorted || !fits {
+            return Err(Rule::Xattr);
+        }
+        xattrs.insert(name, value);
+    }
+    let origin = std::str::from_utf8(list.next().unwrap_or_default())
+        .map_err(|_| OriginError)?
+        .parse()?;
+    match list.next() {
+        Some(_) => Err(Rule::Keyword),
+        None => Ok(Tags {
+            group,
+            xattrs,
+            origin,
+        }),
+    }
+}
+
+fn path(word: &[u8]) -> Result<ImagePath, Rule> {
+    match word.strip_prefix(b".") {
+        Some(b"") => Ok(ImagePath::root()),
+        // `./` alone would be the root by another name.
+        Some(rest) if rest.len() > 1 => Ok(ImagePath::parse(unvis(rest)?)?),
+        _ => Err(Rule::Path(PathError::Relative)),
+    }
+}
+
+fn device(value: &[u8]) -> Result<Device, Rule> {
+    let numbers = value.strip_prefix(b"native,").ok_or(Rule::NotCanonical)?;
+    let mut numbers = numbers.splitn(2, |byte| *byte == b',');
+    Ok(Device {
+        major: number(numbers.next().unwrap_or_default())?,
+        minor: number(numbers.next().unwrap_or_default())?,
+    })
+}
+
+fn number<T: std::str::FromStr>(digits: &[u8]) -> Result<T, Rule> {
+    std::str::from_utf8(digits)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .ok_or(Rule::Number)
+}
+
+fn unvis(word: &[u8]) -> Result<Vec<u8>, Rule> {
+    let mut bytes = Vec::with_capacity(word.len());
+    let mut rest = word;
+    while let Some((byte, after)) = rest.split_first() {
+        rest = after;
+        if *byte != b'\\' {
+            bytes.push(*byte);
+            continue;
+        }
+        let (digits, after) = rest.split_at_checked(3).ok_or(Rule::Escape)?;
+        let value = digits.iter().try_fold(0_u16, |value, digit| match digit {
+            b'0'..=b'7' => Ok(value * 8 + u16::from(digit - b'0')),
+            _ => Err(Rule::Escape),
+        })?;
+        bytes.push(u8::try_from(value).map_err(|_| Rule::Escape)?);
+        rest = after;
+    }
+    Ok(bytes)
+}
