@@ -1,1 +1,0 @@
-//! Fixtures made by code, and the outside judges.
