@@ -55,3 +55,7 @@ pub const DEB_ENTRIES_MAX: usize = 1_000_000;
 pub const TAR_EXTENSION_MAX: u64 = 1 << 20;
 /// Largest JSON document of an OCI layout.
 pub const OCI_JSON_MAX: u64 = 4 << 20;
+/// Most layers of an OCI image; container engines stop at 127.
+pub const OCI_LAYERS_MAX: usize = 128;
+/// Largest tar of an image, or of one layer, after decompression: a bomb ends here.
+pub const IMAGE_TAR_MAX: u64 = 256 << 30;
