@@ -1,1 +1,5 @@
 //! Mirrors and the cache.
+
+pub mod cache;
+
+pub use cache::{Cache, CacheError};

@@ -86,6 +86,33 @@ pub fn absolute(path: impl AsRef<Path>) -> Result<PathBuf, IoError> {
     std::path::absolute(path.as_ref()).at("locate", path)
 }
 
+/// Opens a regular file for reading and writing, made (0600) if it is missing, and waits for the
+/// exclusive lock on it. The lock ends with the file.
+///
+/// # Errors
+/// It cannot be opened, made or locked.
+pub fn open_locked(path: impl AsRef<Path>) -> Result<File, IoError> {
+    let path = path.as_ref();
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .at("open", path)?;
+    rustix::fs::flock(&file, FlockOperation::LockExclusive).at("lock", path)?;
+    Ok(file)
+}
+
+/// Gives a file another name on the same file system, in place of what had that name.
+///
+/// # Errors
+/// The system refused.
+pub fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<(), IoError> {
+    std::fs::rename(from, &to).at("write", &to)
+}
+
 /// Takes over a file descriptor that the process was started with.
 ///
 /// # Errors

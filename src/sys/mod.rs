@@ -8,3 +8,4 @@ pub mod clock;
 pub mod cpu;
 pub mod env;
 pub mod fs;
+pub mod usage;

@@ -1,8 +1,10 @@
 //! Mirrors, Release files, the cache: over `file:` repositories made by the test.
 
+mod cache;
+
 use crate::support::deb::Deb;
 use crate::support::pgp::Key;
-use crate::support::repository::{DATE, Repository};
+use crate::support::repository::Repository;
 use crate::support::{Scratch, judge};
 
 /// The fixtures themselves, judged by gpgv and dpkg-deb.
@@ -16,7 +18,6 @@ fn fixtures_are_real_repositories() {
             .control("postinst", "#!/bin/sh\nset -e\n"),
     );
     repository.write(scratch.path(), &key);
-    let _ = DATE;
     if let Some(gpgv) = judge("gpgv") {
         let ring = scratch.join("key.gpg");
         std::fs::write(&ring, key.keyring()).unwrap();
