@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::digest::Digest;
+use crate::limits;
+use crate::manifest::{Manifest, is_reserved};
 use crate::path::ImagePath;
 use crate::tree::{Device, Kind, Mode, Tree, Xattrs};
 
@@ -84,6 +86,43 @@ pub struct ObservedContent {
     pub digest: Option<Digest>,
     /// SHA-256 of as many bytes as the manifest expects, where there are more.
     pub prefix: Option<Digest>,
+}
+
+/// Which bytes of a file are worth hashing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Want {
+    /// Whether the digest of all bytes is.
+    pub whole: bool,
+    /// How many bytes of the beginning are.
+    pub prefix: Option<u64>,
+}
+
+/// Largest unexpected file whose digest is still taken, so that a report can name it: a file of
+/// another size than expected, or one that is not listed, is drift whatever its bytes are, and may
+/// be huge and sparse.
+const UNEXPECTED_MAX: u64 = 16 << 20;
+
+impl Want {
+    /// What is worth hashing of a regular file of `size` bytes at `path`.
+    pub fn of(manifest: &Manifest, path: &ImagePath, size: u64) -> Self {
+        let is_small = size <= UNEXPECTED_MAX;
+        if is_reserved(path) {
+            return Self {
+                whole: is_small || size <= limits::MANIFEST_MAX,
+                prefix: None,
+            };
+        }
+        match manifest.get(path).map(|entry| &entry.kind) {
+            Some(Kind::Regular(content)) => Self {
+                whole: is_small || content.size == size,
+                prefix: (content.size < size).then_some(content.size),
+            },
+            _ => Self {
+                whole: is_small,
+                prefix: None,
+            },
+        }
+    }
 }
 
 /// Something that should have been looked at and could not be.

@@ -17,6 +17,6 @@ pub use compare::appraise;
 pub use drift::{Change, Drift, Owner, Severity};
 pub use effect::Effect;
 pub use evidence::{
-    Evidence, InodeKey, NotChecked, Observed, ObservedContent, ObservedKind, Reason, Source,
+    Evidence, InodeKey, NotChecked, Observed, ObservedContent, ObservedKind, Reason, Source, Want,
 };
 pub use report::{Counts, Report, Verdict};

@@ -8,4 +8,5 @@ pub mod clock;
 pub mod cpu;
 pub mod env;
 pub mod fs;
+pub mod scan;
 pub mod usage;
