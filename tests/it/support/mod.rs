@@ -1,9 +1,14 @@
 //! Fixtures made by code, and the outside judges.
-#![allow(dead_code, reason = "each helper is used by some of the modules only")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each helper is used by some of the modules only"
+)]
 
 pub mod deb;
 pub mod pgp;
 pub mod repository;
+pub mod root;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
