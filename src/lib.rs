@@ -17,7 +17,7 @@
 //!
 //! | line | modules | what they know |
 //! |---|---|---|
-//! | 1 | [`digest`] [`path`] [`limits`] | SHA-256; absolute, normal image paths; every cap on hostile input |
+//! | 1 | [`digest`] [`path`] [`json`] [`limits`] | SHA-256; absolute, normal image paths; strict and canonical JSON; every cap on hostile input |
 //! | 2 | [`tree`] [`key`] | the file tree as a value; keys, signatures, the trust root, the one threshold loop |
 //! | 3 | [`manifest`] [`envelope`] | the canonical mtree(5) list; DSSE |
 //! | 4 | [`baseline`] [`expect`] | the signed statement; what may vary |
@@ -31,6 +31,7 @@
 //! | 10 | [`cli`] | arguments, rendering, exit codes, hints; the only place that prints |
 
 pub mod digest;
+pub mod json;
 pub mod limits;
 pub mod path;
 

@@ -21,6 +21,14 @@ pub const STATEMENT_MAX: usize = 4095;
 pub const ENVELOPE_MAX: u64 = 65_535;
 /// Most signatures on one envelope.
 pub const SIGNATURES_MAX: usize = 64;
+/// Deepest nesting of a JSON document that karat reads; its own need six levels.
+pub const JSON_DEPTH_MAX: usize = 32;
+/// Most keys of one role of a trust root.
+pub const ROLE_KEYS_MAX: usize = 64;
+/// Longest name of an image, and longest version: two of them and a suffix make one file name.
+pub const IMAGE_NAME_MAX: usize = 64;
+/// Longest key name or log origin; C2SP leaves it open.
+pub const KEY_NAME_MAX: usize = 255;
 /// Largest trust root file.
 pub const TRUST_ROOT_MAX: u64 = 1 << 20;
 /// Largest expectations file.
