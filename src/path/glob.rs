@@ -96,7 +96,8 @@ fn components_match(mut pattern: &[&[u8]], mut path: &[&[u8]]) -> bool {
     }
 }
 
-fn name_matches(mut pattern: &[u8], mut name: &[u8]) -> bool {
+/// Whether the whole of `name` fits `pattern`, in which `*` is any run of bytes and `?` any byte.
+pub fn name_matches(mut pattern: &[u8], mut name: &[u8]) -> bool {
     let mut retry: Option<(&[u8], &[u8])> = None;
     loop {
         match (pattern.split_first(), name.split_first()) {

@@ -11,7 +11,7 @@ use std::borrow::Borrow;
 use std::fmt;
 
 pub use escape::Escaped;
-pub use glob::{Glob, GlobError};
+pub use glob::{Glob, GlobError, name_matches};
 
 use crate::limits;
 

@@ -1,0 +1,152 @@
+//! The one door from an Envelope to a statement to rely on.
+
+use std::ops::Deref;
+
+use super::{Serial, Statement, StatementError};
+use crate::envelope::Envelope;
+use crate::key::{Position, Quorum, Receipts, Role, ThresholdError, TrustRoot, threshold};
+use crate::path::Escaped;
+
+/// Something that a threshold of the keys in charge signed. Only [`Envelope::open`] and
+/// [`Envelope::open_logged`] make one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified<T> {
+    value: T,
+    quorum: Quorum,
+    root_version: u64,
+}
+
+impl<T> Verified<T> {
+    /// Who signed.
+    pub fn quorum(&self) -> &Quorum {
+        &self.quorum
+    }
+
+    /// The version of the trust root that it was opened under.
+    pub fn root_version(&self) -> u64 {
+        self.root_version
+    }
+
+    /// The thing itself, without the proof.
+    pub fn into_inner(self) -> T {
+        self.value
+    }
+}
+
+impl<T> Deref for Verified<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+/// Why an Envelope does not open.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// The payload is something else than a statement.
+    #[error("the payload type is \"{}\", not that of a statement", Escaped(.0.as_bytes()))]
+    PayloadType(String),
+    /// Too few baseline keys signed, whatever the image.
+    #[error("not trusted: {0}")]
+    Threshold(ThresholdError),
+    /// Enough keys signed, but too few of those that may sign this image.
+    #[error("not trusted for the image {name}: {source}")]
+    Image {
+        /// The image's name.
+        name: String,
+        /// What the count among its keys found.
+        source: ThresholdError,
+    },
+    /// Well signed, but not a statement about an image.
+    #[error("signed, but {0}")]
+    Statement(#[from] StatementError),
+    /// The trust root demands a Receipt of the log, and there is none.
+    #[error("the trust root demands a receipt of the log, and there is none")]
+    ReceiptRequired,
+    /// Below the lowest serial that the trust root lets count.
+    #[error("serial {serial} of {name} is below {least}, the lowest that the trust root accepts")]
+    Rollback {
+        /// The image's name.
+        name: String,
+        /// Its serial.
+        serial: Serial,
+        /// The lowest that counts.
+        least: u64,
+    },
+}
+
+impl Envelope {
+    /// Opens the envelope under `root`, without a Receipt: only keys that count today do, and a
+    /// root that demands Receipts refuses.
+    ///
+    /// Signatures are checked before a byte of the payload is read. Then those of keys that may not
+    /// sign *this* image are taken out, and the rest is counted again.
+    ///
+    /// # Errors
+    /// The rule broken; whether the statement has expired is left to the caller, who knows his
+    /// clock.
+    pub fn open(&self, root: &TrustRoot) -> Result<Verified<Statement>, OpenError> {
+        let required = |log: &crate::key::LogPolicy| log.receipt == Receipts::Required;
+        if root.log().is_some_and(required) {
+            return Err(OpenError::ReceiptRequired);
+        }
+        self.open_at(root, Position::Unlogged)
+    }
+
+    /// Opens the envelope under `root` as one that stands in the log at `index`; only a checked
+    /// Receipt can know that.
+    ///
+    /// # Errors
+    /// As [`Envelope::open`], without its demand for a Receipt.
+    pub fn open_logged(
+        &self,
+        root: &TrustRoot,
+        index: u64,
+    ) -> Result<Verified<Statement>, OpenError> {
+        self.open_at(root, Position::Logged(index))
+    }
+
+    fn open_at(
+        &self,
+        root: &TrustRoot,
+        position: Position,
+    ) -> Result<Verified<Statement>, OpenError> {
+        let signed = self.signed();
+        if signed.payload_type != Statement::PAYLOAD_TYPE {
+            return Err(OpenError::PayloadType(signed.payload_type.clone()));
+        }
+        let role = root.role(Role::Baseline);
+        let required = role.map_or(0, |role| role.threshold);
+        let message = signed.message();
+        let anyone = role.map(|role| role.at(position)).unwrap_or_default();
+        threshold(&message, &signed.claims, &anyone, required).map_err(OpenError::Threshold)?;
+
+        let statement = Statement::parse(&signed.payload)?;
+        let name = statement.baseline().name.as_str();
+        let theirs = role.map(|role| role.for_image(name, position));
+        let quorum = threshold(
+            &message,
+            &signed.claims,
+            &theirs.unwrap_or_default(),
+            required,
+        )
+        .map_err(|source| OpenError::Image {
+            name: name.to_owned(),
+            source,
+        })?;
+        let least = root.min_serial(name);
+        if statement.serial().get() < least {
+            return Err(OpenError::Rollback {
+                name: name.to_owned(),
+                serial: statement.serial(),
+                least,
+            });
+        }
+        Ok(Verified {
+            value: statement,
+            quorum,
+            root_version: root.version(),
+        })
+    }
+}
