@@ -1,1 +1,3 @@
 //! Debian packages and archives as values.
+
+pub mod openpgp;

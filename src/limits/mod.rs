@@ -47,6 +47,8 @@ pub const LOCKFILE_MAX: u64 = 16 << 20;
 pub const LOCKED_PACKAGES_MAX: usize = 20_000;
 /// Largest `InRelease`; Debian's are below 300 KiB.
 pub const RELEASE_MAX: u64 = 8 << 20;
+/// How far ahead of this machine's clock an archive's may be, in seconds.
+pub const CLOCK_SKEW: u64 = 3600;
 /// Largest keyring; Debian's are below 100 KiB.
 pub const KEYRING_MAX: u64 = 4 << 20;
 /// Largest `Packages` file after decompression; Debian main has 55 MB.

@@ -35,6 +35,15 @@ impl Epoch {
         }
     }
 
+    /// Takes seconds since 1970, or [`Epoch::MAX`] where they lie after it.
+    pub const fn saturating(seconds: u64) -> Self {
+        if seconds > Self::MAX {
+            Self(Self::MAX)
+        } else {
+            Self(seconds)
+        }
+    }
+
     /// Seconds since 1970.
     pub const fn seconds(self) -> u64 {
         self.0
