@@ -39,6 +39,10 @@ pub const KEY_FILE_MAX: u64 = 16 << 10;
 pub const TEMPLATE_MAX: u64 = 1 << 20;
 /// Longest chain of `extends`.
 pub const TEMPLATE_DEPTH_MAX: usize = 16;
+/// Most items of one list of a template.
+pub const TEMPLATE_ITEMS_MAX: usize = 10_000;
+/// Most bytes that all files of a template have together: they are held in memory.
+pub const TEMPLATE_FILES_MAX: u64 = 1 << 30;
 /// Largest file that a template adds to an image.
 pub const TEMPLATE_FILE_MAX: u64 = 256 << 20;
 /// Largest lock file: some 300 bytes for each of [`LOCKED_PACKAGES_MAX`] packages.

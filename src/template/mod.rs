@@ -1,1 +1,32 @@
-//! What the user writes.
+//! What the user writes: a template in TOML, resolved to a [`Template`].
+//!
+//! [`load`] reads a template and all that it extends, merges them, checks every rule and reads the
+//! files that they bring along. What is wrong is reported all at once, each with code, place and
+//! help ([`Diagnostics`]). The format is described in `docs/formats/template.md`.
+//!
+//! ```text
+//! file ─toml▶ DeTable ─reader, parse▶ Raw ─merge (per parent)▶ Raw ─finish▶ Template
+//! ```
+
+mod diagnostic;
+mod digest;
+mod finish;
+mod load;
+mod merge;
+mod model;
+mod names;
+mod parse;
+mod raw;
+mod reader;
+
+pub use diagnostic::{Code, Diagnostic, Diagnostics, Location};
+pub use load::{Files, load};
+pub use model::{
+    Agent, Body, Category, Choice, Class, Compression, Distribution, FileEntry, FileKind, Format,
+    Group, Image, Initrd, Kernel, Lifecycle, Mutable, Outputs, Owner, PackageSpec, Pin, PinTarget,
+    Pocket, Repository, Segment, Services, Source, SourceFile, Template, User, Verify,
+};
+pub use names::{
+    AccountName, ComponentName, Date, ImageName, ImageVersion, PackageName, SegmentName, Snapshot,
+    SshKey, SuiteName, SysctlKey, UnitName, Uri, VersionText, Word,
+};

@@ -1,0 +1,309 @@
+//! One template file laid over what it extends.
+//!
+//! Tables merge key by key: a stated scalar overrides, a list appends, `!name` removes an inherited
+//! item. In a list of tables, one with the key (path, name) of an inherited one merges with it.
+
+use std::collections::BTreeSet;
+use std::fmt::Display;
+
+use super::diagnostic::Code;
+use super::model::{Choice, PackageSpec};
+use super::raw::{
+    Items, Raw, RawFile, RawGroup, RawImage, RawKernel, RawMutable, RawOutputs, RawRepository,
+    RawSegment, RawServices, RawSource, RawUser, RawVerify,
+};
+use super::reader::{At, Item, Sink, Span, nearest};
+
+/// What `parent` and `child` state together; all lists of the result hold additions alone.
+pub(super) fn over(parent: Raw, child: Raw, sink: &Sink) -> Raw {
+    Raw {
+        extends: child.extends,
+        packages: items(parent.packages, child.packages, package_name, sink),
+        image: image(parent.image, child.image),
+        source: source(parent.source, child.source, sink),
+        files: entries(parent.files, child.files, sink),
+        groups: entries(parent.groups, child.groups, sink),
+        users: entries(parent.users, child.users, sink),
+        services: services(parent.services, child.services, sink),
+        kernel: kernel(parent.kernel, child.kernel, sink),
+        segment: segment(parent.segment, child.segment),
+        verify: verify(parent.verify, child.verify, sink),
+        outputs: outputs(parent.outputs, child.outputs, sink),
+    }
+}
+
+fn image(parent: RawImage, child: RawImage) -> RawImage {
+    RawImage {
+        span: child.span,
+        // Not inherited: two templates would write, and sign, images of one name.
+        name: child.name,
+        description: child.description,
+        version: child.version.or(parent.version),
+        epoch: child.epoch.or(parent.epoch),
+        architecture: child.architecture.or(parent.architecture),
+    }
+}
+
+fn source(parent: RawSource, child: RawSource, sink: &Sink) -> RawSource {
+    let mut pins = parent.pins;
+    pins.extend(child.pins);
+    RawSource {
+        span: child.span,
+        distribution: child.distribution.or(parent.distribution),
+        suite: child.suite.or(parent.suite),
+        components: items(parent.components, child.components, text, sink),
+        pockets: match (parent.pockets, child.pockets) {
+            (parent, None) => parent,
+            (parent, Some(child)) => Some(items(parent.unwrap_or_default(), child, word, sink)),
+        },
+        snapshot: child.snapshot.or(parent.snapshot),
+        mirror: child.mirror.or(parent.mirror),
+        security_mirror: child.security_mirror.or(parent.security_mirror),
+        keyring: child.keyring.or(parent.keyring),
+        recommends: child.recommends.or(parent.recommends),
+        pins,
+        extra: entries(parent.extra, child.extra, sink),
+    }
+}
+
+fn services(parent: RawServices, child: RawServices, sink: &Sink) -> RawServices {
+    RawServices {
+        enable: items(parent.enable, child.enable, text, sink),
+        disable: items(parent.disable, child.disable, text, sink),
+        mask: items(parent.mask, child.mask, text, sink),
+    }
+}
+
+fn kernel(parent: RawKernel, child: RawKernel, sink: &Sink) -> RawKernel {
+    let mut sysctl = parent.sysctl;
+    sysctl.extend(child.sysctl);
+    RawKernel {
+        cmdline: items(parent.cmdline, child.cmdline, text, sink),
+        modules: items(parent.modules, child.modules, text, sink),
+        sysctl,
+        initrd: child.initrd.or(parent.initrd),
+    }
+}
+
+fn segment(parent: RawSegment, child: RawSegment) -> RawSegment {
+    RawSegment {
+        category: child.category.or(parent.category),
+        segment: child.segment.or(parent.segment),
+        lifecycle: child.lifecycle.or(parent.lifecycle),
+        eol: child.eol.or(parent.eol),
+    }
+}
+
+fn verify(parent: RawVerify, child: RawVerify, sink: &Sink) -> RawVerify {
+    RawVerify {
+        agent: child.agent.or(parent.agent),
+        mutable: entries(parent.mutable, child.mutable, sink),
+    }
+}
+
+fn outputs(parent: RawOutputs, child: RawOutputs, sink: &Sink) -> RawOutputs {
+    RawOutputs {
+        formats: items(parent.formats, child.formats, word, sink),
+        compression: child.compression.or(parent.compression),
+    }
+}
+
+/// The inherited list without what `!` removes, then what is stated; a stated item takes the place
+/// of an inherited one of its name.
+fn items<T>(
+    inherited: Items<T>,
+    stated: Items<T>,
+    name: fn(&T) -> String,
+    sink: &Sink,
+) -> Items<T> {
+    let mut list: Vec<(String, At<Item<T>>)> = Vec::new();
+    for at in inherited {
+        if let Item::Add(value) = &at.value {
+            list.push((name(value), at));
+        }
+    }
+    let mut seen = BTreeSet::new();
+    let (removals, additions): (Vec<_>, Vec<_>) = stated
+        .into_iter()
+        .partition(|at| matches!(at.value, Item::Remove(_)));
+    for at in removals {
+        let Item::Remove(removed) = &at.value else {
+            continue;
+        };
+        let before = list.len();
+        list.retain(|(name, _)| name != removed);
+        if list.len() == before {
+            let names: Vec<&str> = list.iter().map(|(name, _)| name.as_str()).collect();
+            let help = nearest(removed, &names).map_or_else(
+                || "!name removes an item that a template further up has stated".to_owned(),
+                |name| format!("did you mean \"!{name}\"?"),
+            );
+            let message = format!("\"!{removed}\" removes nothing: no such item is inherited");
+            sink.report(Code::T010, &at.span, message, Some(help));
+        }
+        stated_once(&mut seen, removed, &at.span, sink);
+    }
+    for at in additions {
+        let Item::Add(value) = &at.value else {
+            continue;
+        };
+        let key = name(value);
+        stated_once(&mut seen, &key, &at.span, sink);
+        match list.iter_mut().find(|(name, _)| *name == key) {
+            Some((_, slot)) => *slot = at,
+            None => list.push((key, at)),
+        }
+    }
+    list.into_iter().map(|(_, at)| at).collect()
+}
+
+/// A table of a list of tables.
+trait Entry: Sized {
+    /// What tells it from its neighbours.
+    fn key(&self) -> (String, &Span);
+    /// What an inherited entry and this one state together.
+    fn over(self, parent: Self, sink: &Sink) -> Self;
+    /// What this entry states where nothing is inherited.
+    fn alone(self, _: &Sink) -> Self {
+        self
+    }
+}
+
+fn entries<T: Entry>(inherited: Vec<T>, stated: Vec<T>, sink: &Sink) -> Vec<T> {
+    let mut list = inherited;
+    let mut seen = BTreeSet::new();
+    for entry in stated {
+        let (key, span) = entry.key();
+        if !stated_once(&mut seen, &key, span, sink) {
+            continue;
+        }
+        match list.iter().position(|other| other.key().0 == key) {
+            Some(at) => {
+                let parent = list.remove(at);
+                list.insert(at, entry.over(parent, sink));
+            }
+            None => list.push(entry.alone(sink)),
+        }
+    }
+    list
+}
+
+fn stated_once(seen: &mut BTreeSet<String>, key: &str, span: &Span, sink: &Sink) -> bool {
+    let fresh = seen.insert(key.to_owned());
+    if !fresh {
+        sink.report(Code::T011, span, format!("{key:?} is stated twice"), None);
+    }
+    fresh
+}
+
+impl Entry for RawFile {
+    fn key(&self) -> (String, &Span) {
+        (self.path.value.to_string(), &self.path.span)
+    }
+
+    fn over(self, parent: Self, _: &Sink) -> Self {
+        Self {
+            path: self.path,
+            kind: self.kind.or(parent.kind),
+            mode: self.mode.or(parent.mode),
+            owner: self.owner.or(parent.owner),
+            group: self.group.or(parent.group),
+            span: self.span,
+        }
+    }
+}
+
+impl Entry for RawGroup {
+    fn key(&self) -> (String, &Span) {
+        (self.name.value.to_string(), &self.name.span)
+    }
+
+    fn over(self, parent: Self, _: &Sink) -> Self {
+        Self {
+            name: self.name,
+            gid: self.gid.or(parent.gid),
+            system: self.system.or(parent.system),
+        }
+    }
+}
+
+impl Entry for RawUser {
+    fn key(&self) -> (String, &Span) {
+        (self.name.value.to_string(), &self.name.span)
+    }
+
+    fn over(self, parent: Self, sink: &Sink) -> Self {
+        Self {
+            name: self.name,
+            uid: self.uid.or(parent.uid),
+            group: self.group.or(parent.group),
+            groups: items(parent.groups, self.groups, text, sink),
+            comment: self.comment.or(parent.comment),
+            shell: self.shell.or(parent.shell),
+            home: self.home.or(parent.home),
+            ssh_keys: items(parent.ssh_keys, self.ssh_keys, text, sink),
+            locked: self.locked.or(parent.locked),
+            system: self.system.or(parent.system),
+        }
+    }
+
+    fn alone(self, sink: &Sink) -> Self {
+        Self {
+            groups: items(Vec::new(), self.groups, text, sink),
+            ssh_keys: items(Vec::new(), self.ssh_keys, text, sink),
+            ..self
+        }
+    }
+}
+
+impl Entry for RawRepository {
+    fn key(&self) -> (String, &Span) {
+        (self.name.value.to_string(), &self.name.span)
+    }
+
+    fn over(self, parent: Self, sink: &Sink) -> Self {
+        Self {
+            name: self.name,
+            uri: self.uri.or(parent.uri),
+            suite: self.suite.or(parent.suite),
+            components: items(parent.components, self.components, text, sink),
+            key: self.key.or(parent.key),
+            priority: self.priority.or(parent.priority),
+            span: self.span,
+        }
+    }
+
+    fn alone(self, sink: &Sink) -> Self {
+        Self {
+            components: items(Vec::new(), self.components, text, sink),
+            ..self
+        }
+    }
+}
+
+impl Entry for RawMutable {
+    fn key(&self) -> (String, &Span) {
+        (self.path.value.to_string(), &self.path.span)
+    }
+
+    fn over(self, parent: Self, _: &Sink) -> Self {
+        Self {
+            path: self.path,
+            class: self.class.or(parent.class),
+            mode: self.mode.or(parent.mode),
+            span: self.span,
+        }
+    }
+}
+
+fn text<T: Display>(value: &T) -> String {
+    value.to_string()
+}
+
+fn word<T: Choice + PartialEq>(value: &T) -> String {
+    (*value).word().to_owned()
+}
+
+fn package_name(spec: &PackageSpec) -> String {
+    spec.name.to_string()
+}

@@ -1,0 +1,464 @@
+//! A resolved template: every field valid, every file's bytes at hand.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::path::{Glob, ImagePath};
+use crate::tree::{Content, Epoch, Mode};
+
+use super::names::{
+    AccountName, ComponentName, Date, ImageName, ImageVersion, PackageName, SegmentName, Snapshot,
+    SshKey, SuiteName, SysctlKey, UnitName, Uri, VersionText, Word,
+};
+
+/// What to build: the template and all that it extends, merged and checked.
+///
+/// Only [`super::load`] makes one, so a value of this type keeps every rule of
+/// `docs/formats/template.md`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Template {
+    /// `[image]`.
+    pub image: Image,
+    /// `[source]`.
+    pub source: Source,
+    /// `packages`, sorted by name; at most one entry for a name.
+    pub packages: Vec<PackageSpec>,
+    /// `[[files]]`, sorted by path; at most one entry for a path.
+    pub files: Vec<FileEntry>,
+    /// `[[groups]]`, in the order stated, inherited ones first.
+    pub groups: Vec<Group>,
+    /// `[[users]]`, in the order stated, inherited ones first.
+    pub users: Vec<User>,
+    /// `[services]`.
+    pub services: Services,
+    /// `[kernel]`.
+    pub kernel: Kernel,
+    /// `[segment]`.
+    pub segment: Segment,
+    /// `[verify]`.
+    pub verify: Verify,
+    /// `[outputs]`.
+    pub outputs: Outputs,
+    /// The template file itself and those that it extends, nearest first.
+    pub chain: Vec<PathBuf>,
+    /// Which template file stated what; for people, not part of any digest.
+    pub(super) provenance: BTreeMap<String, usize>,
+}
+
+/// `[image]`: what the image is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// The first half of each output's name, `NAME_VERSION`.
+    pub name: ImageName,
+    /// The second half.
+    pub version: ImageVersion,
+    /// One line for people.
+    pub description: Option<String>,
+    /// The build's clock, where SOURCE_DATE_EPOCH does not say it.
+    pub epoch: Option<Epoch>,
+    /// Debian's name of the architecture (`amd64`); `None` means that of the machine that locks.
+    pub architecture: Option<Word>,
+}
+
+/// `[source]`: where packages come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Which distribution.
+    pub distribution: Distribution,
+    /// Its suite, by code name.
+    pub suite: SuiteName,
+    /// Components of the archive; never empty.
+    pub components: Vec<ComponentName>,
+    /// Further suites of the same release.
+    pub pockets: Vec<Pocket>,
+    /// A moment of the archive, for mirrors that keep its past.
+    pub snapshot: Option<Snapshot>,
+    /// The mirror; `None` leaves it to the environment and the machine's own apt sources.
+    pub mirror: Option<Uri>,
+    /// The mirror of the security pocket; `None` as for `mirror`.
+    pub security_mirror: Option<Uri>,
+    /// Keys that sign the archive, in the place of the shipped ones.
+    pub keyring: Option<SourceFile>,
+    /// Whether Recommends are installed too.
+    pub recommends: bool,
+    /// Preferences among versions, in the order stated, inherited ones first.
+    pub pins: Vec<Pin>,
+    /// Further repositories, in the order stated, inherited ones first.
+    pub extra: Vec<Repository>,
+}
+
+/// A distribution that this version builds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Distribution {
+    /// Debian.
+    Debian,
+}
+
+/// A suite that goes with a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Pocket {
+    /// `SUITE-backports`.
+    Backports,
+    /// `SUITE-proposed-updates`.
+    ProposedUpdates,
+    /// `SUITE-security`, on the security mirror.
+    Security,
+    /// `SUITE-updates`.
+    Updates,
+}
+
+/// A file that a template brings along for karat's own use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceFile {
+    /// The path as the template states it.
+    pub source: String,
+    /// The bytes.
+    pub body: Body,
+}
+
+/// Bytes and their name.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Body {
+    /// Digest and size of `bytes`.
+    pub content: Content,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// `[[source.pins]]`: a preference, as in apt_preferences(5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pin {
+    /// Which packages; `*` is any run of characters, `?` one.
+    pub package: String,
+    /// Which of their versions.
+    pub target: PinTarget,
+    /// From -32768 to 32767; 1001 and more allow a downgrade, negative ones forbid.
+    pub priority: i32,
+}
+
+/// What a pin prefers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PinTarget {
+    /// Versions that fit this pattern.
+    Version(String),
+    /// Versions of this suite (`trixie-backports`).
+    Suite(SuiteName),
+}
+
+/// `[[source.extra]]`: a further repository with its own keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repository {
+    /// What the template calls it.
+    pub name: Word,
+    /// Its base.
+    pub uri: Uri,
+    /// Its suite; one that ends in `/` is a flat repository's directory.
+    pub suite: SuiteName,
+    /// Its components; empty for a flat repository only.
+    pub components: Vec<ComponentName>,
+    /// The keys that sign it.
+    pub key: SourceFile,
+    /// Its priority; `None` is apt's 500.
+    pub priority: Option<i32>,
+}
+
+/// An item of `packages`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PackageSpec {
+    /// The package.
+    pub name: PackageName,
+    /// The exact version, where the template states one.
+    pub version: Option<VersionText>,
+}
+
+/// `[[files]]`: a path of the image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileEntry {
+    /// Where.
+    pub path: ImagePath,
+    /// What.
+    pub kind: FileKind,
+    /// Mode; for symbolic links always 0777.
+    pub mode: Mode,
+    /// Owner.
+    pub owner: Owner,
+    /// Group.
+    pub group: Owner,
+}
+
+/// What stands at a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// Nothing: what packages put there is removed.
+    Absent,
+    /// A directory.
+    Directory,
+    /// A regular file.
+    Regular(Body),
+    /// A symbolic link with this target.
+    Symlink(String),
+}
+
+/// An owner or group: by name in the image's own `/etc/passwd` or `/etc/group`, or by number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// By number.
+    Id(u32),
+    /// By name.
+    Name(AccountName),
+}
+
+/// `[[groups]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Its name.
+    pub name: AccountName,
+    /// Its number; `None` is the first free one.
+    pub gid: Option<u32>,
+    /// Whether its number comes from the system's range.
+    pub system: bool,
+}
+
+/// `[[users]]`: an account to add, or to change where packages have added it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Its name.
+    pub name: AccountName,
+    /// Its number; `None` is the first free one.
+    pub uid: Option<u32>,
+    /// Its primary group; `None` is a group of its own name.
+    pub group: Option<Owner>,
+    /// Further groups.
+    pub groups: Vec<AccountName>,
+    /// The comment field of passwd(5).
+    pub comment: Option<String>,
+    /// Its shell; `None` is `/bin/bash`, or `/usr/sbin/nologin` for a system account.
+    pub shell: Option<ImagePath>,
+    /// Its home; `None` is `/home/NAME`, or `/nonexistent` for a system account.
+    pub home: Option<ImagePath>,
+    /// Its `authorized_keys`.
+    pub ssh_keys: Vec<SshKey>,
+    /// Whether the account's password is locked (`!`) rather than only unset (`*`).
+    pub locked: bool,
+    /// Whether it is a system account.
+    pub system: bool,
+}
+
+/// `[services]`: systemd units.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Services {
+    /// Units to enable.
+    pub enable: Vec<UnitName>,
+    /// Units to disable.
+    pub disable: Vec<UnitName>,
+    /// Units to mask.
+    pub mask: Vec<UnitName>,
+}
+
+/// `[kernel]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kernel {
+    /// Words of the command line, in order.
+    pub cmdline: Vec<String>,
+    /// Modules to load at boot.
+    pub modules: Vec<Word>,
+    /// Kernel parameters.
+    pub sysctl: BTreeMap<SysctlKey, String>,
+    /// Who makes the initrd.
+    pub initrd: Initrd,
+}
+
+/// Who makes the initrd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Initrd {
+    /// The package that the distribution's kernel asks for.
+    Distribution,
+    /// karat, which provides `linux-initramfs-tool` itself.
+    Karat,
+}
+
+/// `[segment]`: where the image belongs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Segment {
+    /// What kind of service it runs.
+    pub category: Option<Category>,
+    /// The name of its segment.
+    pub segment: Option<SegmentName>,
+    /// Whether it is kept up to date.
+    pub lifecycle: Option<Lifecycle>,
+    /// When its support ends.
+    pub eol: Option<Date>,
+}
+
+/// What kind of service an image runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Category {
+    /// Databases and what else keeps data.
+    Data,
+    /// Reached from outside.
+    Frontend,
+    /// Reached from inside only.
+    Internal,
+    /// Out of date, kept apart.
+    Legacy,
+    /// Bastions, monitoring, builders.
+    Management,
+}
+
+/// Whether an image is kept up to date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lifecycle {
+    /// It is.
+    Current,
+    /// It is not.
+    Legacy,
+}
+
+/// `[verify]`: what instances are checked with, and what may differ on them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verify {
+    /// The agent to install.
+    pub agent: Agent,
+    /// Paths that may differ, sorted by pattern; a pattern stands there once.
+    pub mutable: Vec<Mutable>,
+}
+
+/// Which `karat-agent` goes into the image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Agent {
+    /// The one beside `karat`, or the one named on the command line.
+    Beside,
+    /// This file.
+    File(SourceFile),
+    /// None.
+    None,
+}
+
+/// Paths that may differ from the manifest, and how far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mutable {
+    /// Which paths.
+    pub path: Glob,
+    /// How far they may differ.
+    pub class: Class,
+    /// The exact mode of a generated-once file; other classes have none.
+    pub mode: Option<Mode>,
+}
+
+/// How far a path may differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// A regular file that only grows.
+    AppendOnly,
+    /// A file that an instance makes once.
+    GeneratedOnce,
+    /// What a service keeps.
+    State,
+    /// Anything may appear, change and go.
+    Volatile,
+}
+
+/// `[outputs]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outputs {
+    /// Formats to write; never empty.
+    pub formats: Vec<Format>,
+    /// How tar files and layers are compressed.
+    pub compression: Compression,
+}
+
+/// A format of outputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Format {
+    /// An OCI image layout.
+    Oci,
+    /// A tar file.
+    Tar,
+}
+
+/// A compression of outputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Compression {
+    /// RFC 1952.
+    Gzip,
+    /// None.
+    None,
+    /// RFC 8878.
+    Zstd,
+}
+
+impl Body {
+    /// Names `bytes`.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self {
+            content: Content::of(&bytes),
+            bytes,
+        }
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.content.fmt(f)
+    }
+}
+
+/// The words by which a closed set of values is written in a template.
+pub trait Choice: Copy + Sized + 'static {
+    /// All values with their words.
+    const WORDS: &'static [(&'static str, Self)];
+
+    /// The word of this value.
+    fn word(self) -> &'static str
+    where
+        Self: PartialEq,
+    {
+        Self::WORDS
+            .iter()
+            .find(|(_, value)| *value == self)
+            .map_or("", |(word, _)| word)
+    }
+}
+
+/// Gives a closed set of values its words.
+macro_rules! choices {
+    ($($type:ident { $($word:literal => $variant:ident),* $(,)? })*) => {
+        $(impl Choice for $type {
+            const WORDS: &'static [(&'static str, Self)] = &[$(($word, Self::$variant)),*];
+        }
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.word())
+            }
+        })*
+    };
+}
+
+choices! {
+    Distribution { "debian" => Debian }
+    Pocket {
+        "updates" => Updates,
+        "security" => Security,
+        "backports" => Backports,
+        "proposed-updates" => ProposedUpdates,
+    }
+    Initrd { "distribution" => Distribution, "karat" => Karat }
+    Category {
+        "frontend" => Frontend,
+        "internal" => Internal,
+        "data" => Data,
+        "management" => Management,
+        "legacy" => Legacy,
+    }
+    Lifecycle { "current" => Current, "legacy" => Legacy }
+    Class {
+        "append-only" => AppendOnly,
+        "generated-once" => GeneratedOnce,
+        "state" => State,
+        "volatile" => Volatile,
+    }
+    Format { "tar" => Tar, "oci" => Oci }
+    Compression { "zstd" => Zstd, "gzip" => Gzip, "none" => None }
+}

@@ -1,0 +1,161 @@
+//! One template file as written: values parsed, nothing merged yet.
+
+use crate::path::{Glob, ImagePath};
+use crate::tree::{Epoch, Mode};
+
+use super::model::{
+    Category, Class, Compression, Distribution, Format, Initrd, Lifecycle, Owner, PackageSpec, Pin,
+    Pocket,
+};
+use super::names::{
+    AccountName, ComponentName, Date, ImageName, ImageVersion, SegmentName, Snapshot, SshKey,
+    SuiteName, SysctlKey, UnitName, Uri, Word,
+};
+use super::reader::{At, Item, Span};
+
+/// A list as written in one file.
+pub(super) type Items<T> = Vec<At<Item<T>>>;
+
+#[derive(Debug)]
+pub(super) struct Raw {
+    pub(super) extends: Option<At<String>>,
+    pub(super) packages: Items<PackageSpec>,
+    pub(super) image: RawImage,
+    pub(super) source: RawSource,
+    pub(super) files: Vec<RawFile>,
+    pub(super) groups: Vec<RawGroup>,
+    pub(super) users: Vec<RawUser>,
+    pub(super) services: RawServices,
+    pub(super) kernel: RawKernel,
+    pub(super) segment: RawSegment,
+    pub(super) verify: RawVerify,
+    pub(super) outputs: RawOutputs,
+}
+
+#[derive(Debug)]
+pub(super) struct RawImage {
+    pub(super) span: Span,
+    pub(super) name: Option<At<ImageName>>,
+    pub(super) version: Option<At<ImageVersion>>,
+    pub(super) description: Option<At<String>>,
+    pub(super) epoch: Option<At<Epoch>>,
+    pub(super) architecture: Option<At<Word>>,
+}
+
+#[derive(Debug)]
+pub(super) struct RawSource {
+    pub(super) span: Span,
+    pub(super) distribution: Option<At<Distribution>>,
+    pub(super) suite: Option<At<SuiteName>>,
+    pub(super) components: Items<ComponentName>,
+    /// `None`: the key is absent; an empty list says that no pockets are wanted.
+    pub(super) pockets: Option<Items<Pocket>>,
+    pub(super) snapshot: Option<At<Snapshot>>,
+    pub(super) mirror: Option<At<Uri>>,
+    pub(super) security_mirror: Option<At<Uri>>,
+    pub(super) keyring: Option<At<String>>,
+    pub(super) recommends: Option<At<bool>>,
+    pub(super) pins: Vec<At<Pin>>,
+    pub(super) extra: Vec<RawRepository>,
+}
+
+#[derive(Debug)]
+pub(super) struct RawRepository {
+    pub(super) name: At<Word>,
+    pub(super) uri: Option<At<Uri>>,
+    pub(super) suite: Option<At<SuiteName>>,
+    pub(super) components: Items<ComponentName>,
+    pub(super) key: Option<At<String>>,
+    pub(super) priority: Option<At<i32>>,
+    pub(super) span: Span,
+}
+
+#[derive(Debug)]
+pub(super) struct RawFile {
+    pub(super) path: At<ImagePath>,
+    pub(super) kind: Option<At<RawKind>>,
+    pub(super) mode: Option<At<Mode>>,
+    pub(super) owner: Option<At<Owner>>,
+    pub(super) group: Option<At<Owner>>,
+    pub(super) span: Span,
+}
+
+#[derive(Debug)]
+pub(super) enum RawKind {
+    Absent,
+    Content(String),
+    Directory,
+    Link(String),
+    Source(String),
+}
+
+#[derive(Debug)]
+pub(super) struct RawGroup {
+    pub(super) name: At<AccountName>,
+    pub(super) gid: Option<At<u32>>,
+    pub(super) system: Option<At<bool>>,
+}
+
+#[derive(Debug)]
+pub(super) struct RawUser {
+    pub(super) name: At<AccountName>,
+    pub(super) uid: Option<At<u32>>,
+    pub(super) group: Option<At<Owner>>,
+    pub(super) groups: Items<AccountName>,
+    pub(super) comment: Option<At<String>>,
+    pub(super) shell: Option<At<ImagePath>>,
+    pub(super) home: Option<At<ImagePath>>,
+    pub(super) ssh_keys: Items<SshKey>,
+    pub(super) locked: Option<At<bool>>,
+    pub(super) system: Option<At<bool>>,
+}
+
+#[derive(Debug)]
+pub(super) struct RawServices {
+    pub(super) enable: Items<UnitName>,
+    pub(super) disable: Items<UnitName>,
+    pub(super) mask: Items<UnitName>,
+}
+
+#[derive(Debug)]
+pub(super) struct RawKernel {
+    pub(super) cmdline: Items<String>,
+    pub(super) modules: Items<Word>,
+    pub(super) sysctl: Vec<(SysctlKey, At<String>)>,
+    pub(super) initrd: Option<At<Initrd>>,
+}
+
+#[derive(Debug)]
+pub(super) struct RawSegment {
+    pub(super) category: Option<At<Category>>,
+    pub(super) segment: Option<At<SegmentName>>,
+    pub(super) lifecycle: Option<At<Lifecycle>>,
+    pub(super) eol: Option<At<Date>>,
+}
+
+#[derive(Debug)]
+pub(super) struct RawVerify {
+    pub(super) agent: Option<At<RawAgent>>,
+    pub(super) mutable: Vec<RawMutable>,
+}
+
+#[derive(Debug)]
+pub(super) enum RawAgent {
+    Beside,
+    File(String),
+    None,
+}
+
+#[derive(Debug)]
+pub(super) struct RawMutable {
+    pub(super) path: At<Glob>,
+    pub(super) class: Option<At<Class>>,
+    pub(super) mode: Option<At<Mode>>,
+    pub(super) span: Span,
+}
+
+#[derive(Debug)]
+pub(super) struct RawOutputs {
+    pub(super) formats: Items<Format>,
+    pub(super) compression: Option<At<Compression>>,
+}
