@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use crate::expect::Class;
 use crate::limits;
 use crate::path::ImagePath;
 use crate::tree::Mode;
@@ -11,9 +12,9 @@ use crate::tree::Mode;
 use super::diagnostic::Code;
 use super::load::{Files, reason};
 use super::model::{
-    Agent, Body, Class, Compression, Distribution, FileEntry, FileKind, Format, Group, Image,
-    Initrd, Kernel, Mutable, Outputs, Owner, Pocket, Repository, Segment, Services, Source,
-    SourceFile, Template, User, Verify,
+    Agent, Body, Compression, Distribution, FileEntry, FileKind, Format, Group, Image, Initrd,
+    Kernel, Mutable, Outputs, Owner, Pocket, Repository, Segment, Services, Source, SourceFile,
+    Template, User, Verify,
 };
 use super::names::{AccountName, ComponentName, SysctlKey};
 use super::raw::{

@@ -22,9 +22,9 @@ mod reader;
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Location};
 pub use load::{Files, load};
 pub use model::{
-    Agent, Body, Category, Choice, Class, Compression, Distribution, FileEntry, FileKind, Format,
-    Group, Image, Initrd, Kernel, Lifecycle, Mutable, Outputs, Owner, PackageSpec, Pin, PinTarget,
-    Pocket, Repository, Segment, Services, Source, SourceFile, Template, User, Verify,
+    Agent, Body, Category, Choice, Compression, Distribution, FileEntry, FileKind, Format, Group,
+    Image, Initrd, Kernel, Lifecycle, Mutable, Outputs, Owner, PackageSpec, Pin, PinTarget, Pocket,
+    Repository, Segment, Services, Source, SourceFile, Template, User, Verify,
 };
 pub use names::{
     AccountName, ComponentName, Date, ImageName, ImageVersion, PackageName, SegmentName, Snapshot,

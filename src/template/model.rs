@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::expect::{self, Class};
 use crate::path::{Glob, ImagePath};
-use crate::tree::{Content, Epoch, Mode};
+use crate::tree::{Content, Epoch, Mode, Origin};
 
 use super::names::{
     AccountName, ComponentName, Date, ImageName, ImageVersion, PackageName, SegmentName, Snapshot,
@@ -347,19 +348,6 @@ pub struct Mutable {
     pub mode: Option<Mode>,
 }
 
-/// How far a path may differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Class {
-    /// A regular file that only grows.
-    AppendOnly,
-    /// A file that an instance makes once.
-    GeneratedOnce,
-    /// What a service keeps.
-    State,
-    /// Anything may appear, change and go.
-    Volatile,
-}
-
 /// `[outputs]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outputs {
@@ -387,6 +375,21 @@ pub enum Compression {
     None,
     /// RFC 8878.
     Zstd,
+}
+
+impl Template {
+    /// What `[[verify.mutable]]` states, as expectations take it.
+    pub fn expectations(&self) -> Vec<expect::Mutable> {
+        let entries = self.verify.mutable.iter();
+        entries
+            .map(|entry| expect::Mutable {
+                class: entry.class,
+                mode: entry.mode,
+                origin: Origin::Template("verify".to_owned()),
+                path: entry.path.clone(),
+            })
+            .collect()
+    }
 }
 
 impl Body {
@@ -422,6 +425,15 @@ pub trait Choice: Copy + Sized + 'static {
     }
 }
 
+impl Choice for Class {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        (Self::AppendOnly.name(), Self::AppendOnly),
+        (Self::GeneratedOnce.name(), Self::GeneratedOnce),
+        (Self::State.name(), Self::State),
+        (Self::Volatile.name(), Self::Volatile),
+    ];
+}
+
 /// Gives a closed set of values its words.
 macro_rules! choices {
     ($($type:ident { $($word:literal => $variant:ident),* $(,)? })*) => {
@@ -453,12 +465,6 @@ choices! {
         "legacy" => Legacy,
     }
     Lifecycle { "current" => Current, "legacy" => Legacy }
-    Class {
-        "append-only" => AppendOnly,
-        "generated-once" => GeneratedOnce,
-        "state" => State,
-        "volatile" => Volatile,
-    }
     Format { "tar" => Tar, "oci" => Oci }
     Compression { "zstd" => Zstd, "gzip" => Gzip, "none" => None }
 }

@@ -1,11 +1,11 @@
 //! One template file as written: values parsed, nothing merged yet.
 
+use crate::expect::Class;
 use crate::path::{Glob, ImagePath};
 use crate::tree::{Epoch, Mode};
 
 use super::model::{
-    Category, Class, Compression, Distribution, Format, Initrd, Lifecycle, Owner, PackageSpec, Pin,
-    Pocket,
+    Category, Compression, Distribution, Format, Initrd, Lifecycle, Owner, PackageSpec, Pin, Pocket,
 };
 use super::names::{
     AccountName, ComponentName, Date, ImageName, ImageVersion, SegmentName, Snapshot, SshKey,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use karat::template::{Code, Diagnostics, FileKind, Template, load};
+use karat::template::{Code, Diagnostics, Template, load};
 
 /// Templates in memory: `(name, text)`.
 fn files(list: &[(&str, &str)]) -> impl Fn(&Path, u64) -> io::Result<Vec<u8>> {
