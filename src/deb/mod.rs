@@ -1,3 +1,28 @@
-//! Debian packages and archives as values.
+//! Debian packages and their metadata as values.
+//!
+//! | file | what |
+//! |---|---|
+//! | `name` | [`PackageName`], [`Architecture`] |
+//! | `version` | [`Version`] and its order (Debian Policy 5.6.12) |
+//! | `relation` | `Depends` and its relatives (Debian Policy 7) |
+//! | `control` | stanzas and fields (deb822(5)) |
+//! | `openpgp` | which signatures on archive metadata count |
+//! | `universe` | [`Universe`]: all stanzas of all `Packages` indexes, one [`Record`] each |
+//! | `resolve` | [`resolve()`]: which packages a request needs, as apt would choose them |
 
+pub mod control;
+mod name;
 pub mod openpgp;
+pub mod relation;
+pub mod resolve;
+mod universe;
+mod version;
+
+pub use name::{Architecture, NameError, PackageName};
+pub use relation::{Relation, RelationError};
+pub use resolve::{Request, Resolution, ResolveError, resolve};
+pub use universe::{
+    IndexError, MultiArch, Priority, Record, RecordId, RelationField, Source, SourceId, StanzaRule,
+    Universe,
+};
+pub use version::{Version, VersionError};

@@ -57,6 +57,10 @@ pub const CLOCK_SKEW: u64 = 3600;
 pub const KEYRING_MAX: u64 = 4 << 20;
 /// Largest `Packages` file after decompression; Debian main has 55 MB.
 pub const PACKAGES_INDEX_MAX: u64 = 512 << 20;
+/// Largest stanza of a control file; the longest in Debian main has about 60 KiB.
+pub const STANZA_MAX: usize = 1 << 20;
+/// Most stanzas of all `Packages` files of one request; Debian main has about 65,000.
+pub const INDEX_RECORDS_MAX: usize = 1_000_000;
 /// Largest `.deb` file; the largest in Debian has about 1.5 GB.
 pub const DEB_MAX: u64 = 4 << 30;
 /// Largest `control.tar` after decompression.
