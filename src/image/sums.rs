@@ -121,7 +121,7 @@ impl FromStr for Sums {
         let mut sums = Self::new();
         for (number, line) in (1..).zip(text.split_terminator('\n')) {
             let (digest, name) = line.split_once(' ').ok_or(SumsError::Line(number))?;
-            let digest = digest.parse().map_err(|_| SumsError::Line(number))?;
+            let digest = digest.parse().map_err(|_digest| SumsError::Line(number))?;
             let name = name
                 .strip_prefix([' ', '*'])
                 .ok_or(SumsError::Line(number))?;

@@ -10,7 +10,7 @@ use std::thread::{Builder, JoinHandle};
 use flate2::Crc;
 
 use super::Compression;
-use super::block::{Block, Codec, Packed};
+use super::block::{Block, Codec, Scratch};
 
 /// gzip's header (RFC 1952, 2.3): no time, no name, unknown system.
 const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
@@ -30,8 +30,8 @@ pub struct Encoder<W: Write> {
 #[derive(Debug)]
 struct Blocks {
     codec: Codec,
-    current: Vec<u8>,
-    history: Vec<u8>,
+    current: Block,
+    spare: Vec<Block>,
     any: bool,
     crc: Crc,
     length: u64,
@@ -54,8 +54,8 @@ impl<W: Write> Encoder<W> {
         }
         let blocks = Blocks {
             codec,
-            current: Vec::with_capacity(codec.block_size()),
-            history: Vec::new(),
+            current: Block::default(),
+            spare: Vec::new(),
             any: false,
             crc: Crc::new(),
             length: 0,
@@ -75,7 +75,7 @@ impl<W: Write> Encoder<W> {
         if let Some(mut blocks) = self.blocks.take() {
             // zstd has no file without a frame.
             let empty_file = blocks.codec == Codec::Zstd && !blocks.any;
-            if !blocks.current.is_empty() || empty_file {
+            if !blocks.current.input.is_empty() || empty_file {
                 blocks.submit(&mut self.sink)?;
             }
             while blocks.collect(&mut self.sink)? {}
@@ -97,10 +97,11 @@ impl<W: Write> Write for Encoder<W> {
         let Some(blocks) = &mut self.blocks else {
             return self.sink.write(bytes);
         };
-        let room = blocks.codec.block_size() - blocks.current.len();
+        let current = &mut blocks.current.input;
+        let room = blocks.codec.block_size() - current.len();
         let taken = bytes.get(..room.min(bytes.len())).unwrap_or_default();
-        blocks.current.extend_from_slice(taken);
-        if blocks.current.len() == blocks.codec.block_size() {
+        current.extend_from_slice(taken);
+        if current.len() == blocks.codec.block_size() {
             blocks.submit(&mut self.sink)?;
         }
         Ok(taken.len())
@@ -115,49 +116,51 @@ impl<W: Write> Write for Encoder<W> {
 impl Blocks {
     /// Hands the current block to the workers; waits while too many are on their way.
     fn submit(&mut self, sink: &mut impl Write) -> io::Result<()> {
-        let next = Vec::with_capacity(self.codec.block_size());
-        let bytes = std::mem::replace(&mut self.current, next);
-        let history = self.codec.history(&bytes);
-        let block = Block {
-            history: std::mem::replace(&mut self.history, history),
-            bytes,
-        };
-        self.any = true;
-        let length = u64::try_from(block.bytes.len()).unwrap_or(u64::MAX);
-        self.length = self.length.wrapping_add(length);
         while self.workers.is_full() {
             self.collect(sink)?;
         }
+        let mut next = self.spare.pop().unwrap_or_default();
+        next.input.clear();
+        if self.codec == Codec::Gzip {
+            self.current.history_into(&mut next.history);
+        }
+        let block = std::mem::replace(&mut self.current, next);
+        self.any = true;
+        let length = u64::try_from(block.input.len()).unwrap_or(u64::MAX);
+        self.length = self.length.wrapping_add(length);
         self.workers.submit(block)
     }
 
     /// Writes the oldest block that is on its way; false where there is none.
     fn collect(&mut self, sink: &mut impl Write) -> io::Result<bool> {
-        let Some(packed) = self.workers.oldest() else {
+        let Some(block) = self.workers.oldest() else {
             return Ok(false);
         };
-        let packed = packed?;
-        self.crc.combine(&packed.crc);
-        sink.write_all(&packed.bytes)?;
+        let block = block?;
+        self.crc.combine(&block.crc);
+        sink.write_all(&block.output)?;
+        self.spare.push(block);
         Ok(true)
     }
 }
 
-type Job = (Block, SyncSender<io::Result<Packed>>);
+type Answer = io::Result<Block>;
+type Job = (Block, SyncSender<Answer>);
 
 /// Threads that compress blocks, and the blocks on their way in the order of their input.
-#[derive(Debug)]
 struct Workers {
     codec: Codec,
+    own: Scratch,
     jobs: Option<Sender<Job>>,
     threads: Vec<JoinHandle<()>>,
-    waiting: VecDeque<Receiver<io::Result<Packed>>>,
+    waiting: VecDeque<Receiver<Answer>>,
 }
 
 impl Workers {
     fn start(codec: Codec, threads: NonZero<usize>) -> io::Result<Self> {
         let mut workers = Self {
             codec,
+            own: Scratch::default(),
             jobs: None,
             threads: Vec::new(),
             waiting: VecDeque::new(),
@@ -182,19 +185,27 @@ impl Workers {
         self.waiting.len() > self.threads.len()
     }
 
-    fn submit(&mut self, block: Block) -> io::Result<()> {
+    fn submit(&mut self, mut block: Block) -> io::Result<()> {
         let (reply, receiver) = sync_channel(1);
-        match &self.jobs {
-            Some(jobs) => jobs.send((block, reply)).map_err(|_| stopped())?,
-            None => reply.send(self.codec.pack(&block)).map_err(|_| stopped())?,
+        if let Some(jobs) = &self.jobs {
+            jobs.send((block, reply)).map_err(|_stopped| stopped())?;
+        } else {
+            let answer = self.codec.pack(&mut block, &mut self.own).map(|()| block);
+            reply.send(answer).map_err(|_stopped| stopped())?;
         }
         self.waiting.push_back(receiver);
         Ok(())
     }
 
-    fn oldest(&mut self) -> Option<io::Result<Packed>> {
+    fn oldest(&mut self) -> Option<Answer> {
         let receiver = self.waiting.pop_front()?;
-        Some(receiver.recv().map_err(|_| stopped()).flatten())
+        Some(receiver.recv().map_err(|_stopped| stopped()).flatten())
+    }
+}
+
+impl std::fmt::Debug for Workers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Workers({} threads)", self.threads.len())
     }
 }
 
@@ -210,13 +221,15 @@ impl Drop for Workers {
 }
 
 fn work(codec: Codec, jobs: &Mutex<Receiver<Job>>) {
+    let mut scratch = Scratch::default();
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok((block, reply)) = job else {
+        let Ok((mut block, reply)) = job else {
             return;
         };
         // Nobody waits for the answer any more once the encoder failed or was dropped.
-        drop(reply.send(codec.pack(&block)));
+        let answer = codec.pack(&mut block, &mut scratch).map(|()| block);
+        drop(reply.send(answer));
     }
 }
 

@@ -95,6 +95,7 @@ pub struct Execution {
     pub(super) labels: Option<BTreeMap<String, String>>,
 }
 
+#[expect(clippy::ref_option, reason = "serde passes the field as it is")]
 fn is_none_or_empty(list: &Option<Vec<String>>) -> bool {
     list.as_ref().is_none_or(Vec::is_empty)
 }

@@ -36,8 +36,8 @@ impl<'a> Difference<'a> {
         for entry in base.iter() {
             // What replaces a directory, and what removes one, takes its content along.
             let parent = entry.path.parent();
-            let parent_stays = parent
-                .is_none_or(|parent| tree.get(&parent).is_some_and(|inode| is_directory(inode)));
+            let parent_stays =
+                parent.is_none_or(|parent| tree.get(&parent).is_some_and(is_directory));
             if parent_stays && tree.get(entry.path).is_none() {
                 removed.push(entry.path);
             }
@@ -73,7 +73,7 @@ impl<'a> Difference<'a> {
             let name = [WHITEOUT, name].concat();
             let target = parent
                 .join(&name)
-                .map_err(|_| OciError::WhiteoutLength((*path).clone()))?;
+                .map_err(|_too_long| OciError::WhiteoutLength((*path).clone()))?;
             writer.marker(path, &member_name(&target, false), &whiteout)?;
         }
         let mut first: BTreeMap<InodeId, &ImagePath> = BTreeMap::new();
@@ -138,7 +138,7 @@ fn is_unchanged(
     };
     let same_inode = old.stat == new.stat && old.kind == new.kind && old.xattrs == new.xattrs;
     let same_paths = || {
-        let in_base = base_groups.get(&id).map_or(&paths[..0], Vec::as_slice);
+        let in_base = base_groups.get(&id).map_or([].as_slice(), Vec::as_slice);
         let kept = in_base.iter().filter(|path| tree.get(path).is_some());
         paths.len() == kept.count().max(1) && paths.iter().all(|path| base.id(path) == Some(id))
     };

@@ -291,6 +291,6 @@ fn white_out(member: &Member, target: &[u8], assembly: &mut Assembly) -> Result<
     if target.starts_with(WHITEOUT) {
         return Err(refused());
     }
-    let target: ImagePath = parent.join(target).map_err(|_| refused())?;
+    let target: ImagePath = parent.join(target).map_err(|_rule| refused())?;
     assembly.remove_earlier(&target, true)
 }

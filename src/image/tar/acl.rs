@@ -14,7 +14,7 @@ pub(super) const KEYS: [(&[u8], &[u8]); 2] = [
 const VERSION: [u8; 4] = 2_u32.to_le_bytes();
 
 /// An ACL as acl(5) writes it, numeric, entries joined by commas; `None` where the bytes are not
-/// those of linux/posix_acl_xattr.h.
+/// those of `linux/posix_acl_xattr.h`.
 pub(super) fn text(bytes: &[u8]) -> Option<String> {
     let entries = bytes.strip_prefix(&VERSION)?;
     if entries.is_empty() || entries.len() % 8 != 0 {

@@ -1,6 +1,6 @@
 //! pax records: `LENGTH KEY=VALUE\n` (POSIX.1-2001, pax, "Extended Header").
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{TarError, acl};
 use crate::limits;
@@ -107,7 +107,7 @@ pub(super) struct Extension {
 impl Extension {
     /// Takes the body of an `x` header; `at` is where the entry starts.
     pub(super) fn pax(&mut self, body: &[u8], at: u64) -> Result<(), TarError> {
-        let mut seen = BTreeMap::new();
+        let mut seen = BTreeSet::new();
         let mut rest = body;
         while !rest.is_empty() {
             let Some((key, value, after)) = split(rest) else {
@@ -116,7 +116,7 @@ impl Extension {
                     key: Vec::new(),
                 });
             };
-            if seen.insert(key, ()).is_some() || self.take(key, value).is_none() {
+            if !seen.insert(key) || self.take(key, value).is_none() {
                 let key = key.to_vec();
                 return Err(TarError::Record { at, key });
             }

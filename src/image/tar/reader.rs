@@ -307,5 +307,5 @@ fn device(block: &Block, at: u64) -> Result<Device, TarError> {
 }
 
 fn narrow(value: u64, at: u64, field: &'static str) -> Result<u32, TarError> {
-    u32::try_from(value).map_err(|_| TarError::Number { at, field })
+    u32::try_from(value).map_err(|_range| TarError::Number { at, field })
 }

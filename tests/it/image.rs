@@ -1,1 +1,0 @@
-//! Outputs, checked by programs that we did not write.

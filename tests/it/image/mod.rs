@@ -1,0 +1,8 @@
+//! Image formats: tar, OCI, compression.
+
+mod compress;
+mod fixture;
+mod hostile_layout;
+mod hostile_tar;
+mod judges;
+mod round_trip;
