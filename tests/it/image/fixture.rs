@@ -189,7 +189,7 @@ pub fn odd_tree(as_root: bool) -> Fixture {
             (inode.stat.uid, inode.stat.gid) = (3_000_000, 4_000_000);
         })
         .change("/etc/hosts", |inode| {
-            (inode.stat.uid, inode.stat.gid) = (33, 8)
+            (inode.stat.uid, inode.stat.gid) = (33, 8);
         })
         .xattr("/etc/hosts", "system.posix_acl_access", &acl())
         .xattr("/odd", "system.posix_acl_default", &acl())

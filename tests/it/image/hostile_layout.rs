@@ -295,7 +295,7 @@ fn digest_that_is_a_path() {
     for digest in ["sha256:../../../etc/passwd", "sha512:00", "sha256:ABC", ""] {
         let mut memory = small();
         memory.change("index.json", |index| {
-            index["manifests"][0]["digest"] = json!(digest)
+            index["manifests"][0]["digest"] = json!(digest);
         });
         assert!(
             matches!(memory.read(), Err(OciError::Json { .. })),
@@ -322,7 +322,7 @@ fn json_that_is_huge_or_none() {
     }
     let mut memory = small();
     memory.change("index.json", |index| {
-        index["manifests"][0]["size"] = json!(1_u64 << 40)
+        index["manifests"][0]["size"] = json!(1_u64 << 40);
     });
     assert!(matches!(memory.read(), Err(OciError::TooLarge { .. })));
 }
@@ -331,13 +331,13 @@ fn json_that_is_huge_or_none() {
 fn other_version_or_media_type() {
     let mut memory = small();
     memory.change("oci-layout", |layout| {
-        layout["imageLayoutVersion"] = json!("2.0.0")
+        layout["imageLayoutVersion"] = json!("2.0.0");
     });
     assert!(matches!(memory.read(), Err(OciError::Version(_))));
     let docker = "application/vnd.docker.distribution.manifest.v2+json";
     let mut memory = small();
     memory.change("index.json", |index| {
-        index["manifests"][0]["mediaType"] = json!(docker)
+        index["manifests"][0]["mediaType"] = json!(docker);
     });
     assert!(matches!(memory.read(), Err(OciError::MediaType { .. })));
     for (place, media_type) in [

@@ -49,7 +49,7 @@ pub fn pax(records: &[(&str, &[u8])]) -> Vec<u8> {
     let mut body = Vec::new();
     for (key, value) in records {
         let rest = key.len() + value.len() + 3;
-        let length = (rest..).find(|length| rest + length.to_string().len() == *length);
+        let length = (rest..rest + 20).find(|length| rest + length.to_string().len() == *length);
         body.extend_from_slice(format!("{} {key}=", length.unwrap()).as_bytes());
         body.extend_from_slice(value);
         body.push(b'\n');
@@ -280,7 +280,7 @@ fn extension_larger_than_memory() {
     let mut parts = Vec::new();
     for number in 0..30 {
         let key = format!("SCHILY.xattr.user.{number}");
-        parts.push(pax(&[(&key, &[b'x'; 60_000])]));
+        parts.push(pax(&[(&key, &vec![b'x'; 60_000])]));
     }
     let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
     assert!(matches!(refused(&parts), TarError::ExtensionSize(0)));
