@@ -71,3 +71,117 @@ impl From<crate::sys::fs::IoError> for Failure {
         Self::failed(&error)
     }
 }
+
+impl From<crate::ops::key::KeyFileError> for Failure {
+    fn from(error: crate::ops::key::KeyFileError) -> Self {
+        use crate::key::PrivateKeyError as Private;
+        use crate::ops::key::KeyFileError as Error;
+        let failure = Self::failed(&error);
+        match &error {
+            Error::Private { source, path } => match source {
+                Private::Encrypted => failure.hint(
+                    "give the passphrase by --passphrase-fd FD, by KARAT_KEY_PASSPHRASE, or on a terminal",
+                ),
+                Private::OpenSsh => failure.hint(
+                    "karat reads PKCS#8; make a key with `karat key new`, or import the .pub file if only the public half is needed",
+                ),
+                Private::Public => failure.hint(format!(
+                    "give the private key; `karat key show {}` shows what this one is",
+                    path.display()
+                )),
+                _ => failure,
+            },
+            Error::Public { source, .. } => match source {
+                crate::key::KeyError::Weak | crate::key::KeyError::NonCanonical => {
+                    failure.exit(Exit::Untrusted)
+                }
+                _ => failure,
+            },
+            Error::Writable { path, .. } => {
+                failure.hint(format!("chmod 600 {}", path.display()))
+            }
+            Error::Exists(_) => failure.hint("choose another name, or move the file away"),
+            Error::Io(_) | Error::Name(_) => failure,
+        }
+    }
+}
+
+impl From<crate::ops::trust::TrustFileError> for Failure {
+    fn from(error: crate::ops::trust::TrustFileError) -> Self {
+        let failure = Self::failed(&error);
+        match error {
+            crate::ops::trust::TrustFileError::Io(error) if error.is_not_found() => {
+                failure.hint("name a trust root by --trust FILE, or make a workspace: `karat init`")
+            }
+            crate::ops::trust::TrustFileError::Io(_) => failure,
+            crate::ops::trust::TrustFileError::Trust { .. } => failure.exit(Exit::Untrusted),
+        }
+    }
+}
+
+impl From<crate::ops::init::InitError> for Failure {
+    fn from(error: crate::ops::init::InitError) -> Self {
+        use crate::ops::init::InitError as Error;
+        let failure = Self::failed(&error);
+        match error {
+            Error::Orphaned(path) => failure.hint(format!(
+                "put keys/trust.json back, or move {} away and run `karat init` again",
+                path.display()
+            )),
+            Error::Trust(_) => {
+                failure.hint("give the log another origin: `karat init --name example.com/images`")
+            }
+            _ => failure,
+        }
+    }
+}
+
+impl From<crate::ops::sign::SignError> for Failure {
+    fn from(error: crate::ops::sign::SignError) -> Self {
+        use crate::ops::ledger::LedgerError;
+        use crate::ops::sign::SignError as Error;
+        let failure = Self::failed(&error);
+        match error {
+            Error::NoSerial => {
+                failure.hint("give --serial N, or sign where the workspace's log is")
+            }
+            Error::Ledger(LedgerError::Taken { .. }) => {
+                failure.hint("leave --serial away to get the next one")
+            }
+            Error::NotAllowed { .. } => failure.hint(
+                "`karat trust show` lists who may sign what; --no-trust signs without asking",
+            ),
+            Error::Fixed { .. } => failure
+                .hint("sign the draft (.statement.json) again to release it under another serial"),
+            _ => failure,
+        }
+    }
+}
+
+impl From<crate::ops::attach::AttachError> for Failure {
+    fn from(error: crate::ops::attach::AttachError) -> Self {
+        use crate::baseline::OpenError;
+        use crate::ops::attach::AttachError as Error;
+        let failure = Self::failed(&error);
+        match error {
+            Error::Open { source, .. } => match source {
+                OpenError::Rollback { .. } => failure.exit(Exit::Rollback),
+                _ => failure.exit(Exit::Untrusted).hint(
+                    "`karat trust show` lists who may sign what; `karat sign` adds a signature",
+                ),
+            },
+            Error::Digest { .. } => failure
+                .exit(Exit::Untrusted)
+                .hint("attach to the outputs that were signed, or sign the statement of these"),
+            Error::Trust(error) => error.into(),
+            Error::Proof(_) | Error::Envelope { .. } | Error::Statement(_) => {
+                failure.exit(Exit::Untrusted)
+            }
+            Error::Superseded { .. } => failure.exit(Exit::Rollback),
+            Error::Missing(_) => failure
+                .exit(Exit::Incomplete)
+                .hint("keep .mtree and .expect.json beside the outputs"),
+            Error::Io(_) | Error::Oci { .. } | Error::OtherImage { .. } => failure,
+        }
+    }
+}

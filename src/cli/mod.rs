@@ -10,6 +10,8 @@ pub mod exit;
 #[cfg(feature = "build")]
 pub mod failure;
 #[cfg(feature = "build")]
+pub mod passphrase;
+#[cfg(feature = "build")]
 pub mod progress;
 
 #[cfg(feature = "build")]

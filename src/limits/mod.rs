@@ -35,6 +35,8 @@ pub const TRUST_ROOT_MAX: u64 = 1 << 20;
 pub const EXPECTATIONS_MAX: u64 = 16 << 20;
 /// Largest key file, private or public.
 pub const KEY_FILE_MAX: u64 = 16 << 10;
+/// Longest passphrase, with its line end.
+pub const PASSPHRASE_MAX: u64 = 4096;
 /// Largest template file.
 pub const TEMPLATE_MAX: u64 = 1 << 20;
 /// Longest chain of `extends`.

@@ -128,6 +128,27 @@ pub fn inherited(fd: i32) -> Result<File, IoError> {
     OpenOptions::new().append(true).open(&path).at("open", path)
 }
 
+/// All bytes, at most `cap`, that come out of a file descriptor that the process was started with:
+/// 0 for standard input, or any other.
+///
+/// # Errors
+/// It is not open for reading, or gives more.
+pub fn read_inherited(fd: u32, cap: u64) -> Result<Vec<u8>, IoError> {
+    let path = PathBuf::from(format!("/proc/self/fd/{fd}"));
+    // Opening through /proc gives an own description; nothing is taken from anybody.
+    let file = File::open(&path).at("open", &path)?;
+    read_all(file, cap).at("read", &path)
+}
+
+/// Sets the exact mode of a file or directory.
+///
+/// # Errors
+/// The system says no.
+pub fn set_mode(path: impl AsRef<Path>, mode: u32) -> Result<(), IoError> {
+    let path = path.as_ref();
+    rustix::fs::chmod(path, rustix::fs::Mode::from_raw_mode(mode)).at("chmod", path)
+}
+
 /// All bytes of a regular file of at most `cap` bytes.
 ///
 /// # Errors
@@ -177,6 +198,19 @@ pub fn exists(path: impl AsRef<Path>) -> Result<bool, IoError> {
     let path = path.as_ref();
     match std::fs::symlink_metadata(path) {
         Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(IoError::new("stat", path, error)),
+    }
+}
+
+/// Whether `path` is a directory, or a symbolic link to one; nothing there is none.
+///
+/// # Errors
+/// The system would not say.
+pub fn is_dir(path: impl AsRef<Path>) -> Result<bool, IoError> {
+    let path = path.as_ref();
+    match std::fs::metadata(path) {
+        Ok(stat) => Ok(stat.is_dir()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(IoError::new("stat", path, error)),
     }

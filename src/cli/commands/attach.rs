@@ -1,14 +1,95 @@
 //! `karat attach`.
 
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::baseline::Subject;
 use crate::cli::Exit;
 use crate::cli::console::Console;
 use crate::cli::failure::Failure;
+use crate::ops::attach::{self, Request};
+use crate::ops::trust;
+use crate::ops::workspace::Workspace;
 
 /// Arguments of `karat attach`.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// The directory of the outputs, or DIR/NAME_VERSION.
+    target: PathBuf,
+
+    /// The envelope.
+    #[arg(long, value_name = "FILE")]
+    envelope: PathBuf,
+
+    /// The receipt from the log.
+    #[arg(long, value_name = "FILE")]
+    proof: Option<PathBuf>,
+
+    /// A newer trust root for instances, as trust/N.json; may be repeated, in ascending order.
+    #[arg(long, value_name = "FILE")]
+    root: Vec<PathBuf>,
+
+    /// The trust root that the envelope must open under; else that of the nearest workspace above.
+    #[arg(long, value_name = "FILE")]
+    trust: Option<PathBuf>,
+
+    /// Attach without asking a trust root; digests are compared all the same.
+    #[arg(long, conflicts_with = "trust")]
+    no_trust: bool,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    absent: Vec<&'static str>,
+    matched: Vec<&'static str>,
+    unchecked: Vec<&'static str>,
+    written: &'a [PathBuf],
+}
 
 /// Runs `karat attach`.
-pub fn run(_args: &Args, _console: &Console) -> Result<Exit, Failure> {
-    Err(Failure::usage("not built yet"))
+pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
+    let trust = match &args.trust {
+        _ if args.no_trust => None,
+        Some(file) => Some(trust::read(file)?),
+        None => Workspace::find(".")?
+            .map(|workspace| trust::read(&workspace.trust_root()))
+            .transpose()?,
+    };
+    if trust.is_none() && !args.no_trust {
+        console.warn("there is no trust root: the envelope's signatures are not checked");
+    }
+    let done = attach::attach(&Request {
+        target: &args.target,
+        envelope: &args.envelope,
+        proof: args.proof.as_deref(),
+        roots: &args.root,
+        trust: trust.as_ref(),
+    })?;
+    for path in &done.written {
+        console.line(format_args!("wrote    {}", path.display()));
+    }
+    if done.written.is_empty() {
+        console.line("nothing to do: all is attached");
+    }
+    for subject in &done.absent {
+        console.note(format_args!("not here: the subject {}", subject.suffix()));
+    }
+    for subject in &done.unchecked {
+        console.warn(format_args!(
+            "not compared: the subject {}",
+            subject.suffix()
+        ));
+    }
+    console.json(&Report {
+        absent: suffixes(&done.absent),
+        matched: suffixes(&done.matched),
+        unchecked: suffixes(&done.unchecked),
+        written: &done.written,
+    });
+    Ok(Exit::Ok)
+}
+
+fn suffixes(subjects: &[Subject]) -> Vec<&'static str> {
+    subjects.iter().map(|subject| subject.suffix()).collect()
 }

@@ -1,14 +1,97 @@
 //! `karat init`.
 
+use std::path::PathBuf;
+
+use serde::Serialize;
+
 use crate::cli::Exit;
-use crate::cli::console::Console;
+use crate::cli::console::{BOLD, Console};
 use crate::cli::failure::Failure;
+use crate::cli::passphrase::{self, Source};
+use crate::key::{KeyId, Role};
+use crate::ops::init::{self, Request};
+use crate::ops::workspace::Workspace;
 
 /// Arguments of `karat init`.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// Where the workspace shall be.
+    #[arg(default_value = ".")]
+    directory: PathBuf,
+
+    /// The origin of the log: a name that no other log has, such as example.com/images. It can
+    /// never be changed. Left away, the log is named after its key.
+    #[arg(long, value_name = "ORIGIN")]
+    name: Option<String>,
+
+    #[command(flatten)]
+    passphrase: Source,
+
+    /// Write the root key without encryption.
+    #[arg(long, conflicts_with = "passphrase_fd")]
+    no_passphrase: bool,
+}
+
+#[derive(Serialize)]
+struct Document {
+    created: Vec<PathBuf>,
+    kept: Vec<PathBuf>,
+    keys: std::collections::BTreeMap<Role, KeyId>,
+    root_key_encrypted: Option<bool>,
+}
 
 /// Runs `karat init`.
-pub fn run(_args: &Args, _console: &Console) -> Result<Exit, Failure> {
-    Err(Failure::usage("not built yet"))
+pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
+    let workspace = Workspace::at(&args.directory);
+    let exists = crate::sys::fs::exists(workspace.trust_root())?;
+    let passphrase = if args.no_passphrase || exists {
+        None
+    } else {
+        args.passphrase
+            .new_key(passphrase::ROOT_VARIABLE, "the root key")?
+    };
+    let done = init::init(&Request {
+        workspace: &workspace,
+        origin: args.name.as_deref(),
+        passphrase: passphrase.as_ref(),
+    })?;
+
+    for path in &done.created {
+        console.line(format_args!("created  {}", path.display()));
+    }
+    for path in &done.kept {
+        console.line(format_args!("kept     {}", path.display()));
+    }
+    if !done.keys.is_empty() {
+        console.line("");
+        for (role, key) in &done.keys {
+            console.line(format_args!(
+                "{BOLD}{:<9}{BOLD:#}{}",
+                role.as_str(),
+                key.id()
+            ));
+        }
+        let root = workspace.private_key(Role::Root.as_str());
+        if passphrase.is_none() {
+            console.warn(format_args!(
+                "{} is not encrypted: whoever reads it can replace every other key",
+                root.display()
+            ));
+        }
+        console.note(format_args!(
+            "next: move {} to a place that no builder can read; it signs trust roots and nothing else",
+            root.display()
+        ));
+    }
+    console.json(&Document {
+        root_key_encrypted: (!done.keys.is_empty()).then_some(passphrase.is_some()),
+        keys: done
+            .keys
+            .iter()
+            .map(|(role, key)| (*role, key.id()))
+            .collect(),
+        created: done.created,
+        kept: done.kept,
+    });
+    Ok(Exit::Ok)
 }

@@ -14,11 +14,14 @@ pub mod template;
 pub mod trust;
 pub mod verify;
 
+use std::path::Path;
+
 use clap::Subcommand;
 
 use super::Exit;
 use super::console::Console;
 use super::failure::Failure;
+use crate::ops::workspace::Workspace;
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -67,5 +70,16 @@ pub fn run(command: &Command, console: &Console) -> Result<Exit, Failure> {
         Command::Trust(args) => trust::run(args, console),
         Command::Completions(args) => completions::run(args, console),
         Command::Man(args) => man::run(args, console),
+    }
+}
+
+/// The workspace that was named, or the nearest one above the working directory.
+fn workspace(named: Option<&Path>) -> Result<Workspace, Failure> {
+    match named {
+        Some(directory) => Ok(Workspace::at(directory)),
+        None => Workspace::find(".")?.ok_or_else(|| {
+            Failure::usage("there is no workspace here or above")
+                .hint("make one: `karat init`, or name one")
+        }),
     }
 }

@@ -1,14 +1,194 @@
 //! `karat sign`.
 
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::baseline::{ImageName, ImageVersion, OpenError, Serial};
 use crate::cli::Exit;
 use crate::cli::console::Console;
 use crate::cli::failure::Failure;
+use crate::cli::passphrase::Source;
+use crate::key::{KeyId, Role, Signer as _};
+use crate::limits;
+use crate::ops::key;
+use crate::ops::ledger::DirectoryLedger;
+use crate::ops::sign::{self, Document, Request, SignError};
+use crate::ops::trust;
+use crate::ops::workspace::Workspace;
+use crate::sys::fs;
+use crate::tree::Epoch;
 
 /// Arguments of `karat sign`.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+#[command(after_help = "\
+A draft that was signed before keeps its serial and its envelope. A draft that was not gets --serial,
+or one more than the highest that the workspace's log knows for the image.")]
+pub struct Args {
+    /// A draft (.statement.json), or an envelope (.dsse.json) that gets a further signature.
+    file: PathBuf,
+
+    /// The private key; else keys/private/baseline.pem of the workspace. May be repeated.
+    #[arg(long, value_name = "FILE")]
+    key: Vec<PathBuf>,
+
+    /// The serial of this release, instead of the next one.
+    #[arg(long, value_name = "N")]
+    serial: Option<Serial>,
+
+    /// When this release should have been replaced: a day or an instant, as in 2027-01-31 or
+    /// 2027-01-31T12:00:00Z.
+    #[arg(long, value_name = "DATE", value_parser = instant)]
+    expires: Option<Epoch>,
+
+    /// The trust root that says whose key may sign what; else that of the workspace.
+    #[arg(long, value_name = "FILE")]
+    trust: Option<PathBuf>,
+
+    /// Sign without asking a trust root.
+    #[arg(long, conflicts_with = "trust")]
+    no_trust: bool,
+
+    /// The workspace whose log records the signature; else the nearest one above.
+    #[arg(long, value_name = "DIR")]
+    workspace: Option<PathBuf>,
+
+    /// Where the envelope goes; else NAME_VERSION.dsse.json beside FILE.
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    #[command(flatten)]
+    passphrase: Source,
+}
+
+#[derive(Serialize)]
+struct Report {
+    envelope: PathBuf,
+    expires: Option<u64>,
+    missing: Option<String>,
+    name: ImageName,
+    newer_serial: Option<u64>,
+    reused: bool,
+    serial: u64,
+    signed_by: Vec<KeyId>,
+    version: ImageVersion,
+}
 
 /// Runs `karat sign`.
-pub fn run(_args: &Args, _console: &Console) -> Result<Exit, Failure> {
-    Err(Failure::usage("not built yet"))
+pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
+    let mut document = document(&args.file)?;
+    let workspace = match &args.workspace {
+        Some(directory) => Some(Workspace::at(directory)),
+        None => Workspace::find(".")?,
+    };
+    let trust = match (&args.trust, &workspace) {
+        _ if args.no_trust => None,
+        (Some(file), _) => Some(trust::read(file)?),
+        (None, Some(workspace)) => Some(trust::read(&workspace.trust_root())?),
+        (None, None) => None,
+    };
+    let mut keys = args.key.clone();
+    if let (true, Some(workspace)) = (keys.is_empty(), &workspace) {
+        keys.push(workspace.private_key(Role::Baseline.as_str()));
+    }
+    let mut signers = Vec::new();
+    for path in &keys {
+        signers.push(key::read_private(path, || {
+            args.passphrase.existing(console, path)
+        })?);
+    }
+    // Keys first: nobody waits for the log's lock while somebody types a passphrase.
+    let log = workspace.as_ref().map(Workspace::log);
+    let mut ledger = log
+        .map(DirectoryLedger::open)
+        .transpose()
+        .map_err(SignError::from)?;
+    let mut last = None;
+    for signer in &signers {
+        let first = last.is_none();
+        let signed = sign::sign(
+            &Request {
+                document: &document,
+                signer,
+                serial: args.serial.filter(|_| first),
+                expires: args.expires.filter(|_| first),
+                trust: trust.as_ref(),
+            },
+            ledger.as_mut(),
+        )?;
+        document = Document::Envelope(signed.envelope.clone());
+        let reused = last.map_or(signed.reused, |last: sign::Signed| last.reused);
+        last = Some(sign::Signed { reused, ..signed });
+    }
+    let Some(signed) = last else {
+        return Err(Failure::usage("there is no key to sign with").hint("give --key FILE"));
+    };
+
+    let baseline = signed.statement.baseline();
+    let output = match &args.output {
+        Some(output) => output.clone(),
+        None => args
+            .file
+            .with_file_name(format!("{}.dsse.json", baseline.stem())),
+    };
+    fs::write_atomic(&output, &signed.envelope.to_bytes(), 0o644)?;
+
+    let serial = signed.statement.serial();
+    let how = if signed.reused { ", as before" } else { "" };
+    console.line(format_args!(
+        "signed {} {} as serial {serial}{how}: {}",
+        baseline.name,
+        baseline.version,
+        output.display()
+    ));
+    if let Some(newer) = signed.newer {
+        console.warn(format_args!(
+            "serial {newer} of {} exists; to release this draft again, give --serial {}",
+            baseline.name,
+            newer.next().unwrap_or(newer)
+        ));
+    }
+    if let Some(missing) = &signed.missing {
+        match missing {
+            OpenError::ReceiptRequired => console.note(missing),
+            other => console.warn(other),
+        }
+    }
+    console.json(&Report {
+        envelope: output,
+        expires: signed.statement.expires().map(Epoch::seconds),
+        missing: signed.missing.as_ref().map(ToString::to_string),
+        name: baseline.name.clone(),
+        newer_serial: signed.newer.map(Serial::get),
+        reused: signed.reused,
+        serial: serial.get(),
+        signed_by: signers.iter().map(|key| key.public_key().id()).collect(),
+        version: baseline.version.clone(),
+    });
+    Ok(Exit::Ok)
+}
+
+fn document(file: &Path) -> Result<Document, Failure> {
+    let bytes = fs::read(file, limits::ENVELOPE_MAX)?;
+    Document::parse(&bytes).map_err(|error| {
+        let failure = Failure::from(error);
+        Failure {
+            message: format!("{}: {}", file.display(), failure.message),
+            ..failure
+        }
+    })
+}
+
+fn instant(text: &str) -> Result<Epoch, String> {
+    let full = if text.len() == "2027-01-31".len() {
+        format!("{text}T00:00:00Z")
+    } else {
+        text.to_owned()
+    };
+    let instant: jiff::Timestamp = full
+        .parse()
+        .map_err(|error: jiff::Error| error.to_string())?;
+    let seconds =
+        u64::try_from(instant.as_second()).map_err(|_| "it lies before 1970".to_owned())?;
+    Epoch::new(seconds).map_err(|error| error.to_string())
 }

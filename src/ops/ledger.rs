@@ -1,0 +1,138 @@
+//! The record of what was signed, in a directory: `signed/NAME/SERIAL.dsse.json`.
+
+use std::path::{Path, PathBuf};
+
+use crate::baseline::{ImageName, Ledger, Serial, Statement, StatementError};
+use crate::envelope::{Envelope, EnvelopeError};
+use crate::limits;
+use crate::sys::fs::{self, IoError, Lock};
+
+/// One file per name and serial. Whoever holds the value holds the lock: serials are given out one
+/// at a time, also between processes.
+#[derive(Debug)]
+pub struct DirectoryLedger {
+    signed: PathBuf,
+    _lock: Lock,
+}
+
+/// What can go wrong with the record.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The file system said no.
+    #[error(transparent)]
+    Io(#[from] IoError),
+    /// A file of the record is no envelope.
+    #[error("{}: {source}", path.display())]
+    Envelope {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: EnvelopeError,
+    },
+    /// An envelope holds no statement, so it has no name and serial to be recorded under.
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    /// A file of the record holds another statement than its name says.
+    #[error("{}: it holds {name} {serial}", path.display())]
+    Misplaced {
+        /// Which file.
+        path: PathBuf,
+        /// The name inside.
+        name: String,
+        /// The serial inside.
+        serial: Serial,
+    },
+    /// The serial has been given to another statement.
+    #[error("serial {serial} of {name} was given to another statement already")]
+    Taken {
+        /// The image's name.
+        name: String,
+        /// The serial.
+        serial: Serial,
+    },
+}
+
+const SUFFIX: &str = ".dsse.json";
+
+impl DirectoryLedger {
+    /// Opens the record below `log`, making it if need be, and waits for its lock.
+    ///
+    /// # Errors
+    /// A directory or the lock cannot be made.
+    pub fn open(log: impl AsRef<Path>) -> Result<Self, LedgerError> {
+        let signed = log.as_ref().join("signed");
+        fs::make_dirs(&signed, 0o777)?;
+        let lock = Lock::exclusive(signed.join(".lock"))?;
+        Ok(Self {
+            signed,
+            _lock: lock,
+        })
+    }
+
+    fn path(&self, name: &ImageName, serial: Serial) -> PathBuf {
+        self.signed
+            .join(name.as_str())
+            .join(format!("{serial}{SUFFIX}"))
+    }
+}
+
+impl Ledger for DirectoryLedger {
+    type Error = LedgerError;
+
+    fn serials(&self, name: &ImageName) -> Result<Vec<Serial>, LedgerError> {
+        let names = match fs::list(self.signed.join(name.as_str())) {
+            Ok(names) => names,
+            Err(error) if error.is_not_found() => return Ok(Vec::new()),
+            Err(error) => return Err(error.into()),
+        };
+        let mut serials: Vec<Serial> = names
+            .iter()
+            .filter_map(|name| name.to_str()?.strip_suffix(SUFFIX)?.parse().ok())
+            .collect();
+        serials.sort();
+        Ok(serials)
+    }
+
+    fn envelope(&self, name: &ImageName, serial: Serial) -> Result<Option<Envelope>, LedgerError> {
+        let path = self.path(name, serial);
+        let bytes = match fs::read(&path, limits::ENVELOPE_MAX) {
+            Ok(bytes) => bytes,
+            Err(error) if error.is_not_found() => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let envelope = Envelope::parse(&bytes).map_err(|source| LedgerError::Envelope {
+            path: path.clone(),
+            source,
+        })?;
+        let statement = Statement::parse(&envelope.signed().payload)?;
+        if statement.baseline().name != *name || statement.serial() != serial {
+            return Err(LedgerError::Misplaced {
+                path,
+                name: statement.baseline().name.to_string(),
+                serial: statement.serial(),
+            });
+        }
+        Ok(Some(envelope))
+    }
+
+    fn record(&mut self, envelope: &Envelope) -> Result<Envelope, LedgerError> {
+        let statement = Statement::parse(&envelope.signed().payload)?;
+        let (name, serial) = (&statement.baseline().name, statement.serial());
+        let path = self.path(name, serial);
+        let known = self.envelope(name, serial)?;
+        let mut whole = known.clone().unwrap_or_else(|| envelope.clone());
+        if !whole.merge(envelope) {
+            return Err(LedgerError::Taken {
+                name: name.to_string(),
+                serial,
+            });
+        }
+        if known.as_ref() != Some(&whole) {
+            if let Some(parent) = path.parent() {
+                fs::make_dirs(parent, 0o777)?;
+            }
+            fs::write_atomic(&path, &whole.to_bytes(), 0o644)?;
+        }
+        Ok(whole)
+    }
+}
