@@ -8,12 +8,14 @@
 //! | `control` | stanzas and fields (deb822(5)) |
 //! | `openpgp` | which signatures on archive metadata count |
 //! | `universe` | [`Universe`]: all stanzas of all `Packages` indexes, one [`Record`] each |
+//! | `release` | [`Release`](release::Release): what an archive says about itself |
 //! | `resolve` | [`resolve()`]: which packages a request needs, as apt would choose them |
 
 pub mod control;
 mod name;
 pub mod openpgp;
 pub mod relation;
+pub mod release;
 pub mod resolve;
 mod universe;
 mod version;

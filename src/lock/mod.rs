@@ -1,1 +1,23 @@
-//! What a template resolved to.
+//! What a template resolved to: exact packages, from exactly these Release files.
+//!
+//! The format is `docs/formats/lock.md`. A lock names no mirror: every file in it is identified by
+//! its digest, wherever it comes from.
+//!
+//! | file | what |
+//! |---|---|
+//! | `value` | [`Lockfile`] and its parts |
+//! | `read` | the strict reader |
+//! | `write` | the one canonical spelling |
+//! | `stale` | whether a lock still fits its template, and what changed if not |
+//! | `diff` | what differs between two locks |
+
+mod diff;
+mod read;
+mod stale;
+mod value;
+mod write;
+
+pub use diff::{Change, Diff};
+pub use read::LockError;
+pub use stale::{Difference, Stale};
+pub use value::{Basis, LockedPackage, LockedRelease, Lockfile, SourceName, SourceNameError};
