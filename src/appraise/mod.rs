@@ -12,6 +12,7 @@ mod drift;
 mod effect;
 mod evidence;
 mod report;
+mod verification;
 
 pub use compare::appraise;
 pub use drift::{Change, Drift, Owner, Severity};
@@ -20,3 +21,4 @@ pub use evidence::{
     Evidence, InodeKey, NotChecked, Observed, ObservedContent, ObservedKind, Reason, Source, Want,
 };
 pub use report::{Counts, Report, Verdict};
+pub use verification::{Artefact, Explanation, Facts, Finding, Target, Verification};

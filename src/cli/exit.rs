@@ -33,6 +33,12 @@ impl Exit {
         }
     }
 
+    /// The number that a shell sees.
+    #[expect(clippy::as_conversions, reason = "the discriminants are the codes")]
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+
     fn rank(self) -> u8 {
         match self {
             Self::Usage => 0,
@@ -47,9 +53,8 @@ impl Exit {
 }
 
 impl From<Exit> for ExitCode {
-    #[expect(clippy::as_conversions, reason = "the discriminants are the codes")]
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        Self::from(exit.code())
     }
 }
 

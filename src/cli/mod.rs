@@ -13,6 +13,7 @@ pub mod failure;
 pub mod passphrase;
 #[cfg(feature = "build")]
 pub mod progress;
+pub mod report;
 
 #[cfg(feature = "build")]
 pub use args::{Arguments, definition, main};

@@ -94,6 +94,14 @@ impl Manifest {
         self.entries.get(index)
     }
 
+    /// The canonical line of `path`, without its line feed.
+    pub fn line(&self, path: &ImagePath) -> Option<String> {
+        let mut line = Vec::new();
+        encode::line(self.get(path)?, &mut line);
+        line.pop();
+        String::from_utf8(line).ok()
+    }
+
     /// SHA-256 of the canonical bytes: the name under which a statement signs this manifest.
     pub fn digest(&self) -> Digest {
         self.content.digest

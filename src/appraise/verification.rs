@@ -1,0 +1,185 @@
+//! The whole answer to "is this what was signed?": trust first, then the comparison.
+
+use std::collections::BTreeSet;
+
+use super::{Drift, Evidence, NotChecked, Report, Verdict};
+use crate::digest::Digest;
+use crate::expect::{Expectations, Mutable};
+use crate::manifest::Manifest;
+use crate::path::ImagePath;
+use crate::tree::Epoch;
+
+/// The whole answer to "is this what was signed?".
+#[must_use]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verification {
+    /// What was looked at.
+    pub target: Target,
+    /// What was signed and by whom; `None` where no signature could be trusted.
+    pub baseline: Option<Facts>,
+    /// What is wrong with signature, keys, neighbours or age, or could not be found.
+    pub findings: Vec<Finding>,
+    /// The archive or image as a whole against its signed digest; `None` for a directory.
+    pub artefact: Option<Artefact>,
+    /// The comparison path by path; `None` where there was nothing trusted to compare with.
+    pub report: Option<Report>,
+    /// All that is known of the path that was asked about.
+    pub explanation: Option<Explanation>,
+}
+
+/// What was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// `root`, `tar` or `oci`.
+    pub kind: &'static str,
+    /// Where, as given.
+    pub path: String,
+}
+
+/// What the trusted baseline says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// The image's name.
+    pub name: String,
+    /// The image's version.
+    pub version: String,
+    /// The signature's place in the order of that image's baselines.
+    pub serial: u64,
+    /// The build's clock.
+    pub epoch: Epoch,
+    /// Ids of the keys whose signatures counted.
+    pub signed_by: Vec<String>,
+    /// How many signatures were needed.
+    pub threshold: usize,
+    /// The version of the trust root that was judged by.
+    pub trust_root: u64,
+    /// SHA-256 of the manifest.
+    pub manifest: Digest,
+}
+
+/// Something about trust, age or completeness.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The verdict that it brings; `Match` for a mere warning.
+    pub verdict: Verdict,
+    /// The rule and the place, in one sentence.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// An archive or image as a whole against its signed digest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Artefact {
+    /// The name of the signed subject.
+    pub name: String,
+    /// As signed.
+    pub expected: Digest,
+    /// As observed.
+    pub observed: Digest,
+}
+
+impl Artefact {
+    /// Whether the bytes are those that were signed.
+    pub fn is_as_signed(&self) -> bool {
+        self.expected == self.observed
+    }
+}
+
+/// All that is known of one path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// The path.
+    pub path: ImagePath,
+    /// Its line in the manifest; `None`: not listed.
+    pub listed: Option<String>,
+    /// Whether it was observed at all.
+    pub is_observed: bool,
+    /// What the expectations say about it; `None`: strict.
+    pub mutable: Option<Mutable>,
+    /// How it differs.
+    pub drifts: Vec<Drift>,
+    /// What could not be checked there.
+    pub not_checked: Vec<NotChecked>,
+}
+
+impl Explanation {
+    /// Gathers all that is known of `path`.
+    pub fn of(
+        path: ImagePath,
+        manifest: &Manifest,
+        expectations: &Expectations,
+        evidence: &Evidence,
+        report: &Report,
+    ) -> Self {
+        Self {
+            listed: manifest.line(&path),
+            is_observed: evidence
+                .entries
+                .binary_search_by(|seen| seen.path.cmp(&path))
+                .is_ok(),
+            mutable: expectations.of(&path).cloned(),
+            drifts: report
+                .drifts
+                .iter()
+                .filter(|drift| drift.path == path)
+                .cloned()
+                .collect(),
+            not_checked: report
+                .not_checked
+                .iter()
+                .filter(|item| {
+                    item.path == path || item.reason.covers_below() && path.is_within(&item.path)
+                })
+                .cloned()
+                .collect(),
+            path,
+        }
+    }
+}
+
+impl Verification {
+    /// All verdicts that apply, the worst first; `Match` alone where none else does.
+    pub fn verdicts(&self) -> Vec<Verdict> {
+        let mut found: BTreeSet<Verdict> = self
+            .findings
+            .iter()
+            .map(|finding| finding.verdict)
+            .chain(self.report.iter().flat_map(Report::verdicts))
+            .collect();
+        if self
+            .artefact
+            .as_ref()
+            .is_some_and(|artefact| !artefact.is_as_signed())
+        {
+            found.insert(Verdict::Drift);
+        }
+        if self.report.is_none() && found.iter().all(|verdict| *verdict == Verdict::Match) {
+            found.insert(Verdict::Incomplete);
+        }
+        /// The contract's precedence.
+        const ORDER: [Verdict; 4] = [
+            Verdict::Untrusted,
+            Verdict::Rollback,
+            Verdict::Drift,
+            Verdict::Incomplete,
+        ];
+        let worst: Vec<Verdict> = ORDER
+            .into_iter()
+            .filter(|verdict| found.contains(verdict))
+            .collect();
+        if worst.is_empty() {
+            vec![Verdict::Match]
+        } else {
+            worst
+        }
+    }
+
+    /// The worst verdict that applies.
+    pub fn verdict(&self) -> Verdict {
+        self.verdicts()
+            .first()
+            .copied()
+            .unwrap_or(Verdict::Incomplete)
+    }
+}
