@@ -8,6 +8,7 @@
 
 mod capability;
 mod compare;
+mod door;
 mod drift;
 mod effect;
 mod evidence;
@@ -15,6 +16,7 @@ mod report;
 mod verification;
 
 pub use compare::appraise;
+pub use door::{Material, Neighbour, Opened};
 pub use drift::{Change, Drift, Owner, Severity};
 pub use effect::Effect;
 pub use evidence::{

@@ -1,5 +1,6 @@
 //! Arguments, rendering, exit codes, hints: the only place that prints.
 
+pub mod agent;
 #[cfg(feature = "build")]
 pub mod args;
 #[cfg(feature = "build")]

@@ -1,1 +1,335 @@
 //! `karat verify`, without printing.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::num::NonZero;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use super::workspace::Workspace;
+use crate::appraise::{
+    Artefact, Evidence, Explanation, Finding, Opened, Target, Verdict, Verification, Want, appraise,
+};
+use crate::baseline::{Statement, Subject};
+use crate::digest::{Digest, HashingReader};
+use crate::image::compress::Decoder;
+use crate::image::oci::{self, OciError};
+use crate::image::tar::{self, TarError};
+use crate::limits;
+use crate::path::{Escaped, ImagePath};
+use crate::sys::fs::{self, IoContext as _, IoError};
+use crate::sys::material::{self, ENVELOPE_SUFFIX};
+use crate::sys::scan::{Scan, scan};
+use crate::tree::{Epoch, Origin};
+
+/// What to verify, against what.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What.
+    pub subject: Checked,
+    /// The Envelope `X.dsse.json`; `None`: the neighbour of a tar or an OCI layout.
+    pub baseline: Option<PathBuf>,
+    /// The trust root; `None`: that of the workspace at or above the working directory.
+    pub trust: Option<PathBuf>,
+    /// The path to tell all about.
+    pub explain: Option<ImagePath>,
+    /// How many threads to scan with.
+    pub threads: NonZero<usize>,
+}
+
+/// What is to be verified.
+#[derive(Clone, Debug)]
+pub enum Checked {
+    /// An OCI image layout, a directory.
+    Oci(PathBuf),
+    /// A directory tree: an instance's root, a snapshot, an unpacked image.
+    Root(PathBuf),
+    /// A tar file, compressed or not.
+    Tar(PathBuf),
+}
+
+/// Why nothing could be verified at all.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// An Envelope whose neighbours' names cannot be told.
+    #[error("{}: an envelope's name ends with {ENVELOPE_SUFFIX}; its neighbours are found by what is before it", Escaped(.0.as_os_str().as_bytes()))]
+    BaselineName(PathBuf),
+    /// Neither a baseline was named, nor does the name of what is checked say which.
+    #[error("{}: which baseline? its name does not tell", Escaped(.0.as_os_str().as_bytes()))]
+    NoBaseline(PathBuf),
+    /// The trust root would come out of what is being checked.
+    #[error("{}: the trust root lies inside of the tree that is being checked, where whoever tampered with that could replace it", Escaped(.0.as_os_str().as_bytes()))]
+    TrustInside(PathBuf),
+    /// A file cannot be read.
+    #[error(transparent)]
+    Io(#[from] IoError),
+    /// The directory is no OCI layout.
+    #[error("{}: {source}", Escaped(path.as_os_str().as_bytes()))]
+    Oci {
+        /// Which directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: OciError,
+    },
+}
+
+/// Checks trust first, then compares.
+///
+/// # Errors
+/// What is to be checked cannot be opened, or the request makes no sense. Whatever is wrong with
+/// signatures, neighbours, or what was found is in the [`Verification`].
+pub fn verify(request: &Request) -> Result<Verification, VerifyError> {
+    let (kind, path) = match &request.subject {
+        Checked::Oci(path) => ("oci", path),
+        Checked::Root(path) => ("root", path),
+        Checked::Tar(path) => ("tar", path),
+    };
+    let stem = stem(request, path)?;
+    let (trust, mut findings) = trust(request)?;
+    let opened = material::read(&stem, &trust)?.open();
+    findings.extend(opened.findings.iter().cloned());
+    let mut verification = Verification {
+        target: Target {
+            kind,
+            path: Escaped(path.as_os_str().as_bytes()).to_string(),
+        },
+        baseline: opened.facts.clone(),
+        findings,
+        artefact: None,
+        report: None,
+        explanation: None,
+    };
+    // Looked at even where nothing can be compared: a path that is wrong shall be an error.
+    let looked = look(request, &opened)?;
+    verification.artefact = looked.artefact;
+    verification.findings.extend(looked.findings);
+    if let (Some((manifest, expectations)), Some(evidence)) = (&opened.expected, looked.evidence) {
+        let report = appraise(manifest, expectations, &evidence);
+        verification.explanation = request
+            .explain
+            .clone()
+            .map(|path| Explanation::of(path, manifest, expectations, &evidence, &report));
+        verification.report = Some(report);
+    }
+    Ok(verification)
+}
+
+/// `X` of `X.dsse.json`.
+fn stem(request: &Request, path: &Path) -> Result<PathBuf, VerifyError> {
+    if let Some(baseline) = &request.baseline {
+        return material::without_suffix(baseline, ENVELOPE_SUFFIX)
+            .ok_or_else(|| VerifyError::BaselineName(baseline.clone()));
+    }
+    let suffixes: &[&str] = match &request.subject {
+        Checked::Oci(_) => &[".oci", ".oci/"],
+        Checked::Root(_) => &[],
+        Checked::Tar(_) => &[".tar.zst", ".tar.gz", ".tar"],
+    };
+    suffixes
+        .iter()
+        .find_map(|suffix| material::without_suffix(path, suffix))
+        .ok_or_else(|| VerifyError::NoBaseline(path.to_owned()))
+}
+
+/// Where the trust root is: named, or the workspace's; never out of what is checked.
+fn trust(request: &Request) -> Result<(PathBuf, Vec<Finding>), VerifyError> {
+    let trust = match &request.trust {
+        Some(trust) => trust.clone(),
+        None => match Workspace::find(".")? {
+            Some(workspace) => workspace.trust_root(),
+            None => PathBuf::from("keys/trust.json"),
+        },
+    };
+    let mut findings = Vec::new();
+    if let Checked::Root(root) = &request.subject {
+        let (inside, root) = (fs::absolute(&trust)?, fs::absolute(root)?);
+        if root == Path::new("/") {
+            findings.push(Finding {
+                verdict: Verdict::Match,
+                message: "assurance: self; the machine that is checked also holds the trust root \
+                          and runs this program"
+                    .to_owned(),
+                hint: None,
+            });
+        } else if inside.starts_with(&root) {
+            return Err(VerifyError::TrustInside(trust));
+        }
+    }
+    Ok((trust, findings))
+}
+
+/// What looking gave.
+struct Looked {
+    evidence: Option<Evidence>,
+    artefact: Option<Artefact>,
+    findings: Vec<Finding>,
+}
+
+fn look(request: &Request, opened: &Opened) -> Result<Looked, VerifyError> {
+    let statement = opened.statement.as_deref();
+    match &request.subject {
+        Checked::Root(root) => {
+            let nothing = Want {
+                whole: false,
+                prefix: None,
+            };
+            let want = |path: &ImagePath, size| match &opened.expected {
+                Some((manifest, _)) => Want::of(manifest, path, size),
+                None => nothing,
+            };
+            let mut options = Scan::new(&want, request.threads);
+            if opened.expected.is_none() {
+                // There is nothing to compare with; that it can be opened is all there is to say.
+                options.entries_max = 0;
+            }
+            Ok(Looked {
+                evidence: Some(scan(root, &options)?),
+                artefact: None,
+                findings: Vec::new(),
+            })
+        }
+        Checked::Tar(file) => Ok(look_at_tar(fs::open(file)?, file, statement).at("read", file)?),
+        Checked::Oci(directory) => look_at_oci(directory, statement),
+    }
+}
+
+/// Nobody knows from an archive who put a path there; the manifest does.
+fn origin() -> Origin {
+    Origin::Template("image".to_owned())
+}
+
+fn look_at_tar(
+    file: File,
+    path: &Path,
+    statement: Option<&Statement>,
+) -> Result<Looked, io::Error> {
+    let name = Escaped(path.as_os_str().as_bytes()).to_string();
+    let epoch = epoch(statement);
+    let decoder = Decoder::detect(file, limits::IMAGE_TAR_MAX)?;
+    let mut input = HashingReader::new(decoder);
+    let tree = tar::read(&mut input, epoch, &origin(), &mut tar::keep_nothing);
+    let (evidence, findings) = match tree {
+        Ok((tree, _)) => (Some(Evidence::of_tree(&tree)), Vec::new()),
+        Err(TarError::Io(error)) if is_of_this_machine(&error) => return Err(error),
+        Err(error) => (None, damaged(&name, &error)),
+    };
+    // The rest of an archive that was refused counts for its digest, if it can be had.
+    let is_whole = io::copy(
+        &mut input.by_ref().take(limits::IMAGE_TAR_MAX),
+        &mut io::sink(),
+    )
+    .is_ok();
+    let (observed, _) = input.finish();
+    let artefact = is_whole
+        .then(|| artefact(statement, Subject::Tar, observed))
+        .flatten();
+    Ok(with_silence(
+        statement,
+        Subject::Tar,
+        Looked {
+            evidence,
+            artefact,
+            findings,
+        },
+    ))
+}
+
+fn look_at_oci(directory: &Path, statement: Option<&Statement>) -> Result<Looked, VerifyError> {
+    let files = Directory(directory);
+    let name = Escaped(directory.as_os_str().as_bytes()).to_string();
+    let no_layout = |source| VerifyError::Oci {
+        path: directory.to_owned(),
+        source,
+    };
+    let image = match oci::Image::open(&files, None) {
+        Ok(image) => image,
+        Err(error @ (OciError::Read { .. } | OciError::NotFound(_) | OciError::Ambiguous(_))) => {
+            return Err(no_layout(error));
+        }
+        Err(error) => {
+            return Ok(Looked {
+                evidence: None,
+                artefact: None,
+                findings: damaged(&name, &error),
+            });
+        }
+    };
+    let read = image.read(&files, epoch(statement), &origin(), &mut tar::keep_nothing);
+    let (evidence, findings) = match read {
+        Ok((tree, _)) => (Some(Evidence::of_tree(&tree)), Vec::new()),
+        Err(error) => (None, damaged(&name, &error)),
+    };
+    Ok(with_silence(
+        statement,
+        Subject::Oci,
+        Looked {
+            evidence,
+            artefact: artefact(statement, Subject::Oci, image.digest()),
+            findings,
+        },
+    ))
+}
+
+fn epoch(statement: Option<&Statement>) -> Epoch {
+    // Times are not compared, so that any epoch will do where nothing was signed.
+    statement.map_or(Epoch::saturating(0), |statement| statement.baseline().epoch)
+}
+
+/// What is damaged is not as signed, and nothing in it can be compared.
+fn damaged(name: &str, error: &dyn std::error::Error) -> Vec<Finding> {
+    vec![
+        Finding {
+            verdict: Verdict::Drift,
+            message: format!("{name} is damaged or not what a build writes: {error}"),
+            hint: Some("fetch it again from where it was published".to_owned()),
+        },
+        Finding {
+            verdict: Verdict::Incomplete,
+            message: format!("the paths in {name} could not be compared"),
+            hint: None,
+        },
+    ]
+}
+
+/// Whether an error is about this machine rather than about the bytes.
+fn is_of_this_machine(error: &io::Error) -> bool {
+    error.raw_os_error().is_some()
+}
+
+fn artefact(statement: Option<&Statement>, subject: Subject, observed: Digest) -> Option<Artefact> {
+    let baseline = statement?.baseline();
+    Some(Artefact {
+        name: baseline.subject_name(subject),
+        expected: baseline.digest(subject)?,
+        observed,
+    })
+}
+
+/// Says so where the statement does not speak about what was looked at.
+fn with_silence(statement: Option<&Statement>, subject: Subject, mut looked: Looked) -> Looked {
+    if let Some(statement) = statement
+        && statement.baseline().digest(subject).is_none()
+    {
+        looked.findings.push(Finding {
+            verdict: Verdict::Match,
+            message: format!(
+                "the statement names no {}; its paths were compared with the manifest",
+                statement.baseline().subject_name(subject)
+            ),
+            hint: None,
+        });
+    }
+    looked
+}
+
+/// An OCI layout in a directory.
+struct Directory<'a>(&'a Path);
+
+impl oci::Files for Directory<'_> {
+    fn open(&self, path: &str) -> io::Result<Box<dyn Read + Send + '_>> {
+        match fs::open(self.0.join(path)) {
+            Ok(file) => Ok(Box::new(file)),
+            Err(error) => Err(error.source),
+        }
+    }
+}

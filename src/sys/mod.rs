@@ -8,5 +8,6 @@ pub mod clock;
 pub mod cpu;
 pub mod env;
 pub mod fs;
+pub mod material;
 pub mod scan;
 pub mod usage;

@@ -1,3 +1,5 @@
 //! `karat-agent`: what an instance carries.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    karat::cli::agent::main()
+}

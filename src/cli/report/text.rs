@@ -92,7 +92,7 @@ struct Page {
 impl Page {
     fn line(&mut self, line: std::fmt::Arguments<'_>) {
         // Writing to a string cannot fail.
-        drop(writeln!(self.text, "{line}"));
+        let _: std::fmt::Result = writeln!(self.text, "{line}");
     }
 
     fn paint(&self, text: &str, colour: &str) -> String {
@@ -231,7 +231,7 @@ impl Page {
             let below = paths
                 .iter()
                 .filter(|(other, drifts)| {
-                    **other != **path
+                    ***other != **path
                         && other.is_within(path)
                         && is_below_whole(other, drifts, &paths)
                 })
