@@ -45,6 +45,10 @@ pub fn definition() -> clap::Command {
 
 /// Runs `karat`.
 pub fn main() -> ExitCode {
+    // Before anything else: this process may be one of a build's own sandbox.
+    if let Some(exit) = crate::stage::run_as_worker() {
+        return exit;
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

@@ -185,3 +185,34 @@ impl From<crate::ops::attach::AttachError> for Failure {
         }
     }
 }
+
+impl From<crate::stage::StageError> for Failure {
+    fn from(error: crate::stage::StageError) -> Self {
+        use crate::deb::archive::DebError;
+        use crate::stage::StageError;
+        let failure = Self::failed(&error);
+        match &error {
+            StageError::Sandbox(sandbox) => failure.hint(sandbox.next_step()),
+            StageError::Deb {
+                error: DebError::Digest { .. } | DebError::Identity { .. },
+                ..
+            } => failure.hint("remove it with 'karat cache gc --all' and fetch it again"),
+            StageError::Deb { .. } => {
+                failure.hint("the package itself is at fault: lock another version of it")
+            }
+            StageError::Conflict { .. } => {
+                failure.hint("leave one of the two packages out of the template")
+            }
+            StageError::Script { .. } | StageError::NotConfigured(_) => failure.hint(
+                "the output above is the script's own; scripts have no network and no services",
+            ),
+            StageError::TimedOut { .. } => {
+                failure.hint("a script that waits for input, a network or a service waits forever")
+            }
+            StageError::Space { .. } => {
+                failure.hint("free some space, or set TMPDIR to a directory with more")
+            }
+            StageError::Packages(_) | StageError::Place { .. } | StageError::System(_) => failure,
+        }
+    }
+}

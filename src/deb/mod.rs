@@ -2,6 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | `archive` | reading `.deb` files (deb(5)) |
 //! | `name` | [`PackageName`], [`Architecture`] |
 //! | `version` | [`Version`] and its order (Debian Policy 5.6.12) |
 //! | `relation` | `Depends` and its relatives (Debian Policy 7) |
@@ -11,6 +12,7 @@
 //! | `release` | [`Release`](release::Release): what an archive says about itself |
 //! | `resolve` | [`resolve()`]: which packages a request needs, as apt would choose them |
 
+pub mod archive;
 pub mod control;
 mod name;
 pub mod openpgp;

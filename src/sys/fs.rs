@@ -149,6 +149,16 @@ pub fn set_mode(path: impl AsRef<Path>, mode: u32) -> Result<(), IoError> {
     rustix::fs::chmod(path, rustix::fs::Mode::from_raw_mode(mode)).at("chmod", path)
 }
 
+/// Opens a directory, a link at its end not followed.
+///
+/// # Errors
+/// It cannot be opened, or is none.
+pub fn open_directory(path: impl AsRef<Path>) -> Result<std::os::fd::OwnedFd, IoError> {
+    let path = path.as_ref();
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
+    rustix::fs::open(path, flags, rustix::fs::Mode::empty()).at("open", path)
+}
+
 /// All bytes of a regular file of at most `cap` bytes.
 ///
 /// # Errors
@@ -230,6 +240,16 @@ pub fn list(path: impl AsRef<Path>) -> Result<Vec<OsString>, IoError> {
     }
     names.sort();
     Ok(names)
+}
+
+/// Bytes that the file system of `path` still has for ordinary users.
+///
+/// # Errors
+/// The system would not say.
+pub fn spare(path: impl AsRef<Path>) -> Result<u64, IoError> {
+    let path = path.as_ref();
+    let stat = rustix::fs::statvfs(path).at("examine", path)?;
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
 /// Makes a directory and its ancestors, each with `mode` less the umask.

@@ -9,5 +9,13 @@ pub mod cpu;
 pub mod env;
 pub mod fs;
 pub mod material;
+#[cfg(feature = "build")]
+pub mod memory;
+#[cfg(feature = "build")]
+pub(crate) mod process;
+#[cfg(feature = "build")]
+pub mod root;
+#[cfg(feature = "build")]
+pub mod sandbox;
 pub mod scan;
 pub mod usage;
