@@ -45,6 +45,8 @@ pub const TEMPLATE_DEPTH_MAX: usize = 16;
 pub const TEMPLATE_ITEMS_MAX: usize = 10_000;
 /// Most bytes that all files of a template have together: they are held in memory.
 pub const TEMPLATE_FILES_MAX: u64 = 1 << 30;
+/// Largest file of an image that karat edits or interprets: account databases, units.
+pub const OVERLAY_EDIT_MAX: u64 = 16 << 20;
 /// Largest file that a template adds to an image.
 pub const TEMPLATE_FILE_MAX: u64 = 256 << 20;
 /// Largest lock file: some 300 bytes for each of [`LOCKED_PACKAGES_MAX`] packages.

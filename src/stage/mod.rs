@@ -14,6 +14,7 @@
 //! | `dpkgdb` `configure` | dpkg's database; scripts |
 //! | `normalise` `capture` | what stays; the tree as a value |
 //! | `store` | configured trees on disk |
+//! | `overlay` | what the template adds to a configured tree |
 
 mod capture;
 mod configure;
@@ -24,6 +25,7 @@ mod extract;
 mod inputs;
 mod normalise;
 mod order;
+pub mod overlay;
 mod place;
 mod staging;
 mod store;
