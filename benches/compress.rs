@@ -59,6 +59,18 @@ fn main() -> Result<(), Box<dyn Error>> {
             .map_err(io::Error::other)?;
         Ok(tree.len())
     })?;
+    let origin = Origin::Script("bench".to_owned());
+    let (tree, blobs) = tar::read(bytes.as_slice(), Epoch::new(0)?, &origin, &mut |_, _| true)?;
+    let tree = tree.seal()?;
+    for compression in [Compression::None, Compression::Zstd, Compression::Gzip] {
+        let name = format!("karat, tree to tar, {compression}");
+        let two = NonZero::new(threads).ok_or("no threads")?;
+        report(&name, bytes.len(), || {
+            let written = tar::write_compressed(&tree, &blobs, compression, two, io::sink());
+            let (_, _, file) = written.map_err(io::Error::other)?;
+            usize::try_from(file.size).map_err(io::Error::other)
+        })?;
+    }
     let count = threads.to_string();
     for (program, flags) in [
         ("zstd", vec!["-3", "-c", "-T1"]),

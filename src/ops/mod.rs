@@ -8,6 +8,7 @@ pub mod init;
 pub mod key;
 pub mod ledger;
 pub mod lock;
+pub mod outputs;
 pub mod shipped;
 pub mod sign;
 pub mod template;

@@ -59,9 +59,15 @@ pub fn layer<W: Write>(
     sink: W,
 ) -> Result<(W, Layer), OciError> {
     tree.iter().try_for_each(|entry| check_name(entry.path))?;
-    let encoder = encoder(threads, sink)?;
-    let (encoder, written) = tar::write(tree, blobs, encoder)?;
-    finish(encoder, written.digest, created_by)
+    let (sink, archive, blob) =
+        tar::write_compressed(tree, blobs, Compression::Gzip, threads, sink)?;
+    let layer = Layer {
+        digest: blob.digest,
+        size: blob.size,
+        diff_id: archive.digest,
+        created_by: created_by.to_owned(),
+    };
+    Ok((sink, layer))
 }
 
 /// Writes what changed between two trees as a gzip layer into `sink`, on `threads` threads.
@@ -75,10 +81,19 @@ pub fn difference_layer<W: Write>(
     created_by: &str,
     sink: W,
 ) -> Result<(W, Layer), OciError> {
-    let mut writer = Writer::new(encoder(threads, sink)?);
+    let sink = HashingWriter::new(sink);
+    let encoder = Encoder::new(Compression::Gzip, threads, sink).map_err(TarError::from)?;
+    let mut writer = Writer::new(encoder);
     difference.write(blobs, &mut writer)?;
-    let (encoder, written) = writer.finish()?;
-    finish(encoder, written.digest, created_by)
+    let (encoder, archive) = writer.finish()?;
+    let (sink, digest, size) = encoder.finish().map_err(TarError::from)?.finish();
+    let layer = Layer {
+        digest,
+        size,
+        diff_id: archive.digest,
+        created_by: created_by.to_owned(),
+    };
+    Ok((sink, layer))
 }
 
 /// The documents of a layout with one image, made of `layers`, the lowest first.
@@ -161,26 +176,4 @@ pub(super) fn json(value: &impl Serialize) -> Vec<u8> {
         reason = "string keys and plain values always serialise"
     )]
     serde_json::to_vec(value).expect("plain values serialise")
-}
-
-type LayerEncoder<W> = Encoder<HashingWriter<W>>;
-
-fn encoder<W: Write>(threads: NonZero<usize>, sink: W) -> Result<LayerEncoder<W>, TarError> {
-    let sink = HashingWriter::new(sink);
-    Ok(Encoder::new(Compression::Gzip, threads, sink)?)
-}
-
-fn finish<W: Write>(
-    encoder: LayerEncoder<W>,
-    diff_id: Digest,
-    created_by: &str,
-) -> Result<(W, Layer), OciError> {
-    let (sink, digest, size) = encoder.finish().map_err(TarError::from)?.finish();
-    let layer = Layer {
-        digest,
-        size,
-        diff_id,
-        created_by: created_by.to_owned(),
-    };
-    Ok((sink, layer))
 }

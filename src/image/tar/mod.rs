@@ -17,4 +17,4 @@ pub use reader::{Member, MemberKind, Reader};
 pub(super) use tree::{Assembly, Keep};
 pub use tree::{keep_nothing, read};
 pub(super) use writer::member_name;
-pub use writer::{Writer, Written, write};
+pub use writer::{Writer, Written, write, write_compressed};

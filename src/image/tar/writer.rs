@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
+use std::num::NonZero;
 
 use super::header::{
     BLOCK, BLOCK_DEVICE, CHAR_DEVICE, DIRECTORY, FIFO, Fields, HARD_LINK, OCTAL_7_MAX,
@@ -9,6 +10,7 @@ use super::header::{
 };
 use super::{TarError, pax};
 use crate::digest::{Digest, Hasher, HashingWriter};
+use crate::image::compress::{Compression, Encoder};
 use crate::limits;
 use crate::path::ImagePath;
 use crate::tree::{Blobs, Content, Device, Inode, InodeId, Kind, Sealed, Tree};
@@ -53,6 +55,26 @@ pub fn write<W: Write>(
         writer.entry(entry.path, entry.inode, blobs)?;
     }
     writer.finish()
+}
+
+/// As [`write()`], compressed on `threads` threads on the way, in one pass over the tree.
+///
+/// Besides the archive's own digest it gives the digest and length of the compressed bytes, which
+/// depend on the compressor too.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_compressed<W: Write>(
+    tree: &Tree<Sealed>,
+    blobs: &dyn Blobs,
+    compression: Compression,
+    threads: NonZero<usize>,
+    sink: W,
+) -> Result<(W, Written, Content), TarError> {
+    let encoder = Encoder::new(compression, threads, HashingWriter::new(sink))?;
+    let (encoder, written) = write(tree, blobs, encoder)?;
+    let (sink, digest, size) = encoder.finish()?.finish();
+    Ok((sink, written, Content { digest, size }))
 }
 
 /// Writes an archive entry by entry; [`Writer::finish`] must be called.

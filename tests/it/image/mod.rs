@@ -5,4 +5,5 @@ mod fixture;
 mod hostile_layout;
 mod hostile_tar;
 mod judges;
+mod outputs;
 mod round_trip;
