@@ -18,7 +18,9 @@ use crate::support::{Scratch, judge, skip};
 
 mod attacks;
 mod classes;
+mod command;
 mod judges;
+mod trust;
 
 /// A sample image, unpacked: what a test tampers with.
 struct Lab {

@@ -9,6 +9,7 @@ pub mod deb;
 pub mod pgp;
 pub mod repository;
 pub mod root;
+pub mod signed;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
