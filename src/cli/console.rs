@@ -78,6 +78,12 @@ impl Console {
         }
     }
 
+    /// Shows what is wrong with a file, and where: an error, so `quiet` does not hide it.
+    pub fn diagnostic(&self, diagnostic: impl std::fmt::Display) {
+        let mut err = anstream::stderr().lock();
+        drop(writeln!(err, "{BAD}error{BAD:#} {diagnostic}\n"));
+    }
+
     /// Shows how a command failed.
     pub fn failure(&self, failure: &Failure) {
         let mut err = anstream::stderr().lock();

@@ -72,6 +72,23 @@ impl From<crate::sys::fs::IoError> for Failure {
     }
 }
 
+impl From<crate::template::Diagnostics> for Failure {
+    fn from(found: crate::template::Diagnostics) -> Self {
+        let count = found.0.len();
+        let problems = if count == 1 { "problem" } else { "problems" };
+        let mut failure = Self::failed(&found);
+        failure.message = format!("the template has {count} {problems}\n\n{found}\n");
+        failure.hint("correct the template; `karat template check FILE` says whether it is valid")
+    }
+}
+
+impl From<crate::stage::overlay::OverlayError> for Failure {
+    fn from(error: crate::stage::overlay::OverlayError) -> Self {
+        Self::failed(&error)
+            .hint("the template does not fit the packages that it names: correct it")
+    }
+}
+
 impl From<crate::ops::key::KeyFileError> for Failure {
     fn from(error: crate::ops::key::KeyFileError) -> Self {
         use crate::key::PrivateKeyError as Private;

@@ -8,7 +8,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustix::fs::{FlockOperation, OFlags, RenameFlags};
+use rustix::fs::{FlockOperation, OFlags, RenameFlags, ResolveFlags};
 
 use crate::path::Escaped;
 
@@ -166,6 +166,45 @@ pub fn open_directory(path: impl AsRef<Path>) -> Result<std::os::fd::OwnedFd, Io
 pub fn read(path: impl AsRef<Path>, cap: u64) -> Result<Vec<u8>, IoError> {
     let path = path.as_ref();
     read_all(open(path)?, cap).at("read", path)
+}
+
+/// As [`read`], for the file `relative` below `directory`; symbolic links may lead anywhere below
+/// `directory` and nowhere else (`openat2(2)`, `RESOLVE_BENEATH`).
+///
+/// # Errors
+/// As [`read`], and where the path leaves `directory`.
+pub fn read_beneath(
+    directory: impl AsRef<Path>,
+    relative: impl AsRef<Path>,
+    cap: u64,
+) -> Result<Vec<u8>, IoError> {
+    let (directory, relative) = (directory.as_ref(), relative.as_ref());
+    let path = directory.join(relative);
+    let above = if directory.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        directory
+    };
+    let above = File::open(above).at("open", directory)?;
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    let mode = rustix::fs::Mode::empty();
+    let file = loop {
+        match rustix::fs::openat2(&above, relative, flags, mode, resolve) {
+            // A rename elsewhere on the machine raced with the walk: the kernel says try again.
+            Err(rustix::io::Errno::AGAIN) => {}
+            Err(rustix::io::Errno::XDEV) => {
+                let outside = io::Error::other("a symbolic link leads out of the directory");
+                return Err(IoError::new("read", path, outside));
+            }
+            answer => break File::from(answer.at("open", &path)?),
+        }
+    };
+    if !file.metadata().at("stat", &path)?.is_file() {
+        let other = io::Error::other("it is not a regular file");
+        return Err(IoError::new("read", path, other));
+    }
+    read_all(file, cap).at("read", path)
 }
 
 /// As [`read`], for UTF-8 text.

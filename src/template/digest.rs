@@ -8,6 +8,7 @@ use super::model::{
     Agent, Body, Choice, FileEntry, FileKind, Owner, PackageSpec, Pin, PinTarget, Repository,
     SourceFile, Template, User,
 };
+use super::names::{Date, SegmentName, Snapshot, Uri, VersionText, Word};
 
 impl Template {
     /// The resolved template as JSON: every key with its value, defaults included, files by digest.
@@ -36,11 +37,11 @@ impl Template {
                     "version": image.version.as_str(),
                     "description": image.description,
                     "epoch": image.epoch,
-                    "architecture": image.architecture.as_ref().map(|name| name.as_str()),
+                    "architecture": image.architecture.as_ref().map(Word::as_str),
                 }),
             );
             if let Some(Value::Object(source)) = map.get_mut("source") {
-                let uri = |uri: &Option<super::Uri>| json!(uri.as_ref().map(super::Uri::as_str));
+                let uri = |uri: &Option<Uri>| json!(uri.as_ref().map(Uri::as_str));
                 source.insert("mirror".to_owned(), uri(&self.source.mirror));
                 let security_mirror = uri(&self.source.security_mirror);
                 source.insert("security_mirror".to_owned(), security_mirror);
@@ -79,9 +80,9 @@ impl Template {
                 "segment".to_owned(),
                 json!({
                     "category": segment.category.map(Choice::word),
-                    "segment": segment.segment.as_ref().map(|name| name.as_str()),
+                    "segment": segment.segment.as_ref().map(SegmentName::as_str),
                     "lifecycle": segment.lifecycle.map(Choice::word),
-                    "eol": segment.eol.as_ref().map(|date| date.as_str()),
+                    "eol": segment.eol.as_ref().map(Date::as_str),
                 }),
             );
             let agent = match &verify.agent {
@@ -134,14 +135,14 @@ impl Template {
                 "suite": source.suite.as_str(),
                 "components": list(&source.components, |name| json!(name.as_str())),
                 "pockets": list(&source.pockets, |pocket| json!(pocket.word())),
-                "snapshot": source.snapshot.as_ref().map(|snapshot| snapshot.as_str()),
+                "snapshot": source.snapshot.as_ref().map(Snapshot::as_str),
                 "keyring": source.keyring.as_ref().map(source_file),
                 "recommends": source.recommends,
                 "pins": list(&source.pins, pin),
                 "extra": list(&source.extra, repository),
             },
             "kernel": { "initrd": self.kernel.initrd.word() },
-            "image": { "architecture": self.image.architecture.as_ref().map(|name| name.as_str()) },
+            "image": { "architecture": self.image.architecture.as_ref().map(Word::as_str) },
         })
     }
 }
@@ -153,7 +154,7 @@ fn list<T>(items: &[T], one: impl Fn(&T) -> Value) -> Value {
 fn package(spec: &PackageSpec) -> Value {
     json!({
         "name": spec.name.as_str(),
-        "version": spec.version.as_ref().map(|version| version.as_str()),
+        "version": spec.version.as_ref().map(VersionText::as_str),
     })
 }
 

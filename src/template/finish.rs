@@ -189,15 +189,14 @@ impl Finish<'_> {
         let what = format!("the repository {}", raw.name.value);
         let uri = self.required(raw.uri, &raw.span, &format!("{what} needs uri"));
         let suite = self.required(raw.suite, &raw.span, &format!("{what} needs suite"));
-        let key = match raw.key {
-            Some(at) => self.source_file(at),
-            None => {
-                let message = format!("{what} needs key, the OpenPGP keys that sign it");
-                let help = "karat takes nothing unsigned: put the key file beside the template";
-                self.sink
-                    .report(Code::T005, &raw.span, message, Some(help.to_owned()));
-                None
-            }
+        let key = if let Some(at) = raw.key {
+            self.source_file(at)
+        } else {
+            let message = format!("{what} needs key, the OpenPGP keys that sign it");
+            let help = "karat takes nothing unsigned: put the key file beside the template";
+            self.sink
+                .report(Code::T005, &raw.span, message, Some(help.to_owned()));
+            None
         };
         let components = added(raw.components);
         let suite = suite?;
@@ -332,7 +331,7 @@ impl Finish<'_> {
     /// Reads a file below the directory of the template that states it.
     fn source_file(&self, source: At<String>) -> Option<SourceFile> {
         let template = self.chain.get(source.span.file)?;
-        let directory = template.parent().unwrap_or(Path::new(""));
+        let directory = template.parent().unwrap_or_else(|| Path::new(""));
         let left = limits::TEMPLATE_FILES_MAX.saturating_sub(self.loaded.get());
         let cap = limits::TEMPLATE_FILE_MAX.min(left);
         match self.files.beneath(directory, Path::new(&source.value), cap) {

@@ -159,8 +159,9 @@ fn read_one(path: &Path, text: &str, sink: &Sink) -> Option<Raw> {
 
 /// `base` is `base.toml` beside the template; anything with a slash or `.toml` is a path.
 fn parent_path(child: &Path, extends: &str) -> PathBuf {
-    let directory = child.parent().unwrap_or(Path::new(""));
-    let is_path = extends.contains('/') || extends.ends_with(".toml");
+    let directory = child.parent().unwrap_or_else(|| Path::new(""));
+    let suffix = Path::new(extends).extension();
+    let is_path = extends.contains('/') || suffix.is_some_and(|suffix| suffix == "toml");
     let relative = if is_path {
         extends.to_owned()
     } else {

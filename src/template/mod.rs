@@ -18,6 +18,8 @@ mod names;
 mod parse;
 mod raw;
 mod reader;
+mod schema;
+mod show;
 
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Location};
 pub use load::{Files, load};
@@ -30,3 +32,4 @@ pub use names::{
     AccountName, ComponentName, Date, ImageName, ImageVersion, PackageName, SegmentName, Snapshot,
     SshKey, SuiteName, SysctlKey, UnitName, Uri, VersionText, Word,
 };
+pub use schema::schema;

@@ -57,7 +57,7 @@ pub struct Image {
     pub version: ImageVersion,
     /// One line for people.
     pub description: Option<String>,
-    /// The build's clock, where SOURCE_DATE_EPOCH does not say it.
+    /// The build's clock, where `SOURCE_DATE_EPOCH` does not say it.
     pub epoch: Option<Epoch>,
     /// Debian's name of the architecture (`amd64`); `None` means that of the machine that locks.
     pub architecture: Option<Word>,
@@ -128,7 +128,7 @@ pub struct Body {
     pub bytes: Vec<u8>,
 }
 
-/// `[[source.pins]]`: a preference, as in apt_preferences(5).
+/// `[[source.pins]]`: a preference, as in `apt_preferences(5)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pin {
     /// Which packages; `*` is any run of characters, `?` one.

@@ -1,0 +1,312 @@
+//! The JSON schema of templates, for editors. A test keeps it equal to what the reader knows.
+#![expect(
+    dead_code,
+    reason = "the types say what may be written; nothing is made of them"
+)]
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// The schema as JSON text (draft 2020-12).
+pub fn schema() -> String {
+    let schema = schemars::schema_for!(TemplateFile);
+    let mut text = serde_json::to_string_pretty(schema.as_value()).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// A karat template.
+#[derive(JsonSchema, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TemplateFile {
+    /// The template that this one extends: NAME for NAME.toml beside it, or a relative path.
+    extends: Option<String>,
+    /// Packages: NAME, NAME=VERSION, or !NAME to remove an inherited one.
+    packages: Option<Vec<String>>,
+    image: Option<ImageTable>,
+    source: Option<SourceTable>,
+    files: Option<Vec<FileTable>>,
+    groups: Option<Vec<GroupTable>>,
+    users: Option<Vec<UserTable>>,
+    services: Option<ServicesTable>,
+    kernel: Option<KernelTable>,
+    segment: Option<SegmentTable>,
+    verify: Option<VerifyTable>,
+    outputs: Option<OutputsTable>,
+}
+
+/// What the image is called.
+#[derive(JsonSchema, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ImageTable {
+    /// The name of the image and its outputs; not inherited.
+    name: Option<String>,
+    /// The version of the image and its outputs (UAPI.10 characters).
+    version: Option<String>,
+    /// One line for people; not inherited.
+    description: Option<String>,
+    /// The build's clock in seconds since 1970; else the newest Release date.
+    epoch: Option<u64>,
+    /// Debian's name of the architecture; else that of the machine that locks.
+    architecture: Option<String>,
+}
+
+/// Where packages come from.
+#[derive(JsonSchema, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SourceTable {
+    distribution: Option<DistributionWord>,
+    /// The suite, by code name.
+    suite: Option<String>,
+    /// Components of the archive; main by default.
+    components: Option<Vec<String>>,
+    /// Further suites: updates, security, backports, proposed-updates; the first two by default.
+    pockets: Option<Vec<String>>,
+    /// A moment of the archive, as in 20260131T235959Z.
+    snapshot: Option<String>,
+    /// The mirror.
+    mirror: Option<String>,
+    /// The mirror of the security pocket.
+    security_mirror: Option<String>,
+    /// Keys that sign the archive: a file below the template's directory.
+    keyring: Option<String>,
+    /// Whether Recommends are installed too; false by default.
+    recommends: Option<bool>,
+    /// Preferences among versions.
+    pins: Option<Vec<PinTable>>,
+    /// Further repositories.
+    extra: Option<Vec<RepositoryTable>>,
+}
+
+#[derive(JsonSchema, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum DistributionWord {
+    Debian,
+}
+
+/// A preference, as in apt_preferences(5): exactly one of version and suite.
+#[derive(JsonSchema, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PinTable {
+    /// Which packages; * is any run of characters, ? one.
+    package: String,
+    /// Versions that fit this pattern.
+    version: Option<String>,
+    /// Versions of this suite.
+    suite: Option<String>,
+    /// apt's default is 500.
+    #[schemars(range(min = -32768, max = 32767))]
+    priority: i32,
+}
+
+/// A further repository with its own keys.
+#[derive(JsonSchema, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RepositoryTable {
+    name: String,
+    /// Its base: http:, https: or file:.
+    uri: Option<String>,
+    /// Its suite; one that ends in / is a flat repository's directory.
+    suite: Option<String>,
+    /// Its components.
+    components: Option<Vec<String>>,
+    /// The OpenPGP keys that sign it: a file below the template's directory.
+    key: Option<String>,
+    #[schemars(range(min = -32768, max = 32767))]
+    priority: Option<i32>,
+}
+
+/// A path of the image: exactly one of source, content, link, directory and absent.
+#[derive(JsonSchema, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileTable {
+    /// Where: an absolute path.
+    path: String,
+    /// The bytes: a file below the template's directory.
+    source: Option<String>,
+    /// The bytes, as text.
+    content: Option<String>,
+    /// A symbolic link's target.
+    link: Option<String>,
+    /// True for a directory.
+    directory: Option<bool>,
+    /// True for what must not be there.
+    absent: Option<bool>,
+    /// Octal digits; 0644 by default, 0755 for directories.
+    mode: Option<TextOrNumber>,
+    /// root by default.
+    owner: Option<TextOrNumber>,
+    /// root by default.
+    group: Option<TextOrNumber>,
+}
+
+#[derive(JsonSchema, Deserialize)]
+#[serde(untagged)]
+enum TextOrNumber {
+    Text(String),
+    Number(u32),
+}
+
+/// A group to add.
+#[derive(JsonSchema, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GroupTable {
+    name: String,
+    /// The first free number by default.
+    gid: Option<u32>,
+    /// Whether its number comes from the system's range.
+    system: Option<bool>,
+}
+
+/// An account to add, or to change where a package has added it.
+#[derive(JsonSchema, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UserTable {
+    name: String,
+    /// The first free number by default.
+    uid: Option<u32>,
+    /// The primary group; one of the user's own name by default.
+    group: Option<TextOrNumber>,
+    /// Further groups.
+    groups: Option<Vec<String>>,
+    /// The comment field of passwd(5).
+    comment: Option<String>,
+    shell: Option<String>,
+    home: Option<String>,
+    /// Lines of authorized_keys.
+    ssh_keys: Option<Vec<String>>,
+    /// Whether the password is locked; true by default.
+    locked: Option<bool>,
+    /// Whether it is a system account.
+    system: Option<bool>,
+}
+
+/// systemd units.
+#[derive(JsonSchema, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ServicesTable {
+    enable: Option<Vec<String>>,
+    disable: Option<Vec<String>>,
+    mask: Option<Vec<String>>,
+}
+
+/// The kernel's settings.
+#[derive(JsonSchema, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KernelTable {
+    /// Words of the command line.
+    cmdline: Option<Vec<String>>,
+    /// Modules to load at boot.
+    modules: Option<Vec<String>>,
+    /// Parameters, as in sysctl.d(5).
+    sysctl: Option<BTreeMap<String, SysctlValue>>,
+    initrd: Option<InitrdWord>,
+}
+
+/// A value, or a table whose keys continue the name.
+#[derive(JsonSchema, Deserialize)]
+#[serde(untagged)]
+enum SysctlValue {
+    Text(String),
+    Number(i64),
+    Table(BTreeMap<String, Self>),
+}
+
+#[derive(JsonSchema, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum InitrdWord {
+    Distribution,
+    Karat,
+}
+
+/// Where the image belongs.
+#[derive(JsonSchema, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SegmentTable {
+    category: Option<CategoryWord>,
+    /// The name of its segment.
+    segment: Option<String>,
+    lifecycle: Option<LifecycleWord>,
+    /// When its support ends, as in 2030-06-30.
+    eol: Option<String>,
+}
+
+#[derive(JsonSchema, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum CategoryWord {
+    Frontend,
+    Internal,
+    Data,
+    Management,
+    Legacy,
+}
+
+#[derive(JsonSchema, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum LifecycleWord {
+    Current,
+    Legacy,
+}
+
+/// What instances are checked with, and what may differ on them.
+#[derive(JsonSchema, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VerifyTable {
+    agent: Option<AgentValue>,
+    /// Paths that may differ.
+    mutable: Option<Vec<MutableTable>>,
+}
+
+/// True for the karat-agent beside karat, false for none, or a table with file.
+#[derive(JsonSchema, Deserialize)]
+#[serde(untagged)]
+enum AgentValue {
+    Switch(bool),
+    File(AgentTable),
+}
+
+#[derive(JsonSchema, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AgentTable {
+    /// A file below the template's directory.
+    file: String,
+}
+
+/// Paths that may differ, and how far.
+#[derive(JsonSchema, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MutableTable {
+    /// A pattern: * within a component, ** any components.
+    path: String,
+    class: Option<ClassWord>,
+    /// The exact mode of a generated-once file.
+    mode: Option<TextOrNumber>,
+}
+
+#[derive(JsonSchema, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum ClassWord {
+    AppendOnly,
+    GeneratedOnce,
+    State,
+    Volatile,
+}
+
+/// What is written.
+#[derive(JsonSchema, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OutputsTable {
+    /// tar and oci; both by default.
+    formats: Option<Vec<String>>,
+    compression: Option<CompressionWord>,
+}
+
+#[derive(JsonSchema, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum CompressionWord {
+    Zstd,
+    Gzip,
+    None,
+}
