@@ -227,6 +227,34 @@ impl Evidence {
     }
 }
 
+impl Evidence {
+    /// A manifest as if it had been observed: for comparing two of them.
+    pub fn of_manifest(manifest: &Manifest) -> Self {
+        let entries = (1..)
+            .zip(manifest.entries())
+            .map(|(number, entry)| Observed {
+                path: entry.path.clone(),
+                mode: entry.mode,
+                uid: entry.uid,
+                gid: entry.gid,
+                kind: ObservedKind::from(&entry.kind),
+                links: u64::from(entry.links),
+                inode: match entry.group {
+                    Some(group) => InodeKey(1, u64::from(group)),
+                    None => InodeKey(0, number),
+                },
+                xattrs: Some(entry.xattrs.clone()),
+            })
+            .collect();
+        Self {
+            source: Source::Image,
+            entries,
+            not_checked: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+}
+
 impl From<&Kind> for ObservedKind {
     fn from(kind: &Kind) -> Self {
         match kind {
