@@ -52,6 +52,12 @@ pub enum TarError {
     /// Not a ustar, pax or GNU header.
     #[error("at byte {0}: neither a ustar nor a GNU tar header")]
     Magic(u64),
+    /// Names, targets and attributes of more bytes than a manifest may have.
+    #[error(
+        "names, link targets and extended attributes of more than {} bytes",
+        limits::MANIFEST_MAX
+    )]
+    Metadata,
     /// A member name that no image path can be made of.
     #[error("at byte {at}: the name {name:?} is refused: {rule}", name = Escaped(.name).to_string())]
     Name {

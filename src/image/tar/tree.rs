@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Read};
 
 use super::{Member, MemberKind, Reader, TarError};
+use crate::limits;
 use crate::path::ImagePath;
 use crate::tree::{Content, Epoch, Inode, Kind, MemoryBlobs, Open, Origin, Tree};
 
@@ -48,6 +49,8 @@ pub(in crate::image) struct Assembly {
     origin: Origin,
     /// What the current archive named.
     named: BTreeSet<ImagePath>,
+    /// How many further bytes of names, targets and attributes are taken into memory.
+    left: u64,
 }
 
 impl Assembly {
@@ -57,6 +60,7 @@ impl Assembly {
             kept: MemoryBlobs::new(),
             origin,
             named: BTreeSet::new(),
+            left: limits::MANIFEST_MAX,
         }
     }
 
@@ -113,6 +117,7 @@ impl Assembly {
         reader: &mut Reader<impl Read>,
         keep: Keep<'_>,
     ) -> Result<(), TarError> {
+        self.charge(&member)?;
         let path = member.path;
         self.name(&path)?;
         if let Some(parent) = path.parent() {
@@ -136,6 +141,26 @@ impl Assembly {
             origin: self.origin.clone(),
         };
         self.tree.replace(path, inode)?;
+        Ok(())
+    }
+
+    /// Counts what an entry, and the directories that it implies, take in memory: an archive that
+    /// compresses well could hold far more names and attributes than any manifest.
+    fn charge(&mut self, member: &Member) -> Result<(), TarError> {
+        let mut bytes = 2 * member.path.as_bytes().len();
+        if let MemberKind::Symlink(target) = &member.kind {
+            bytes += target.len();
+        }
+        for (name, value) in &member.xattrs {
+            bytes += name.len() + value.len();
+        }
+        if let Some(parent) = member.path.parent()
+            && self.tree.id(&parent).is_none()
+        {
+            bytes += parent.as_bytes().len() * parent.components().count();
+        }
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.left = self.left.checked_sub(bytes).ok_or(TarError::Metadata)?;
         Ok(())
     }
 
@@ -183,5 +208,35 @@ impl Assembly {
         let content = reader.content(&mut bytes)?;
         self.kept.add(bytes);
         Ok(content)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::{Mode, Stat, Xattrs};
+
+    fn member(path: &str, xattr: usize) -> Member {
+        Member {
+            path: ImagePath::parse(path).unwrap(),
+            stat: Stat::root(Mode::FILE),
+            xattrs: Xattrs::from([(b"user.x".to_vec(), vec![0; xattr])]),
+            kind: MemberKind::Fifo,
+        }
+    }
+
+    #[test]
+    fn names_and_attributes_are_counted() {
+        for (path, xattr) in [("/f".to_owned(), 2000), ("/d".repeat(40), 0)] {
+            let tree = Tree::new(Epoch::new(0).unwrap());
+            let mut assembly = Assembly::new(tree, Origin::Script("test".to_owned()));
+            assembly.left = 1000;
+            let mut reader = Reader::new(io::empty());
+            let ok = assembly.add(member("/a", 100), &mut reader, &mut keep_nothing);
+            assert!(ok.is_ok());
+            let member = member(&path, xattr);
+            let error = assembly.add(member, &mut reader, &mut keep_nothing);
+            assert!(matches!(error, Err(TarError::Metadata)), "{path}");
+        }
     }
 }

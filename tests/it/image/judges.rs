@@ -410,6 +410,36 @@ fn umoci_unpacks_the_same_tree() {
 }
 
 #[test]
+fn a_layer_that_umoci_made_is_read() {
+    if !is_root() {
+        skip("umoci keeps owners as attributes where it is not root");
+        return;
+    }
+    let Some(umoci) = judge("umoci") else { return };
+    let scratch = Scratch::new("umoci-repack");
+    let source = scratch.join("web.oci");
+    write_layout(&DiskLayout(&source), true);
+    let (bundle, image) = (scratch.join("bundle"), source.display());
+    let mut command = umoci.command();
+    command.args(["unpack", "--image", &format!("{image}:1.2_rc1")]);
+    run(command.arg(&bundle));
+    let root = bundle.join("rootfs");
+    std::fs::remove_file(root.join("etc/hosts")).unwrap();
+    std::fs::remove_dir_all(root.join("new")).unwrap();
+    std::fs::write(root.join("etc/motd"), "hello").unwrap();
+    std::fs::hard_link(root.join("etc/motd"), root.join("etc/issue")).unwrap();
+    let mut command = umoci.command();
+    command.args(["repack", "--image", &format!("{image}:repacked")]);
+    run(command.arg(&bundle));
+    let layout = DiskLayout(&source);
+    let image = Image::open(&layout, Some("repacked")).unwrap();
+    assert_eq!(image.manifest.layers.len(), 3);
+    let mut keep = tar::keep_nothing;
+    let (read, _) = image.read(&layout, epoch(), &origin(), &mut keep).unwrap();
+    assert_same(&scan(&root).unwrap(), &read);
+}
+
+#[test]
 fn sha256sum_checks_the_list() {
     let Some(judge) = judge("sha256sum") else {
         return;
