@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::digest::{Digest, HashingWriter};
 use crate::image::compress::Compression;
-use crate::image::oci::{self, Description, Difference, Document, Layer, OciError};
+use crate::image::oci::{self, Description, Difference, Document, Files, Layer, OciError};
 use crate::image::sums::{Sums, SumsError};
 use crate::image::tar::{self, TarError};
 use crate::sys::fs::{self, AtomicDir, AtomicFile, IoContext, IoError};
@@ -181,6 +181,51 @@ pub fn write_oci(
         base_reused,
         files,
     })
+}
+
+/// An OCI layout on the disk, to be read.
+#[derive(Clone, Debug)]
+pub struct LayoutDirectory(PathBuf);
+
+impl LayoutDirectory {
+    /// The layout at `path`; nothing is opened yet.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+}
+
+impl Files for LayoutDirectory {
+    fn open(&self, path: &str) -> io::Result<Box<dyn Read + Send + '_>> {
+        match fs::open(self.0.join(path)) {
+            Ok(file) => Ok(Box::new(file)),
+            Err(error) => Err(error.source),
+        }
+    }
+}
+
+/// Attaches a signed envelope to the image `subject` of the OCI layout at `target`; gives the digest
+/// of the artefact's manifest.
+///
+/// The new `index.json` takes its place last, at once: a layout is never seen with half of it.
+///
+/// # Errors
+/// The layout has no such image, or cannot be read or written.
+pub fn attach_oci(
+    target: &Path,
+    subject: &Digest,
+    media_type: &str,
+    envelope: &[u8],
+) -> Result<Digest, OutputError> {
+    let layout = LayoutDirectory::new(target);
+    let attached = oci::attach(&layout, subject, media_type, envelope);
+    let attached = attached.map_err(|source| OutputError::Oci {
+        path: target.to_owned(),
+        source,
+    })?;
+    for Document { path, bytes } in &attached.documents {
+        fs::write_atomic(target.join(path), bytes, FILE_MODE)?;
+    }
+    Ok(attached.manifest)
 }
 
 /// Writes the checksum list of a build at `target`.

@@ -6,8 +6,8 @@ use std::num::NonZero;
 use std::os::unix::fs::PermissionsExt;
 
 use karat::image::compress::Compression;
-use karat::image::oci::Description;
-use karat::ops::outputs::{self, OciInput, OutputError};
+use karat::image::oci::{self, Description, Image};
+use karat::ops::outputs::{self, LayoutDirectory, OciInput, OutputError};
 use karat::tree::{Content, Kind, Layered};
 
 use super::fixture::{Fixture, epoch, odd_tree};
@@ -69,6 +69,36 @@ fn a_cached_base_layer_changes_no_byte() {
         let mode = std::fs::metadata(scratch.join("b.oci").join(name)).unwrap();
         assert_eq!(mode.permissions().mode() & 0o7777, 0o644, "{name}");
     }
+}
+
+#[test]
+fn an_envelope_is_attached_on_the_disk() {
+    let scratch = Scratch::new("attach-output");
+    let (tree, blobs) = odd_tree(true).seal();
+    let description = description();
+    let input = OciInput {
+        base: &tree,
+        tree: &tree,
+        blobs: &blobs,
+        description: &description,
+        cached_base: None,
+    };
+    let target = scratch.join("a.oci");
+    let one = NonZero::<usize>::MIN;
+    let written = outputs::write_oci(&input, one, &target).unwrap();
+    assert_eq!(written.files.len(), 5, "one layer: nothing was configured");
+    let media_type = "application/vnd.dsse.envelope.v1+json";
+    let attach = || outputs::attach_oci(&target, &written.manifest, media_type, b"signed");
+    let index = || std::fs::read(target.join("index.json")).unwrap();
+    attach().unwrap();
+    let first = index();
+    attach().unwrap();
+    assert_eq!(index(), first);
+    let layout = LayoutDirectory::new(&target);
+    let found = oci::attachments(&layout, &written.manifest, media_type).unwrap();
+    assert_eq!(found, [b"signed".to_vec()]);
+    let image = Image::open(&layout, None).unwrap();
+    assert_eq!(image.digest(), written.manifest);
 }
 
 #[test]
