@@ -428,6 +428,12 @@ fn a_layer_that_umoci_made_is_read() {
     std::fs::remove_dir_all(root.join("new")).unwrap();
     std::fs::write(root.join("etc/motd"), "hello").unwrap();
     std::fs::hard_link(root.join("etc/motd"), root.join("etc/issue")).unwrap();
+    for changed in ["etc/motd", "etc", ""] {
+        // Whole seconds: umoci rounds to the nearest.
+        let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(epoch().seconds());
+        let file = std::fs::File::open(root.join(changed)).unwrap();
+        file.set_modified(time).unwrap();
+    }
     let mut command = umoci.command();
     command.args(["repack", "--image", &format!("{image}:repacked")]);
     run(command.arg(&bundle));
