@@ -86,7 +86,7 @@ impl<'a> Database<'a> {
                     rewritten.insert(*from);
                 }
             }
-            push_stanza(&mut status, &deb.control, &placed.conffiles);
+            push_stanza(&mut status, &deb.control);
         }
         for at in rewritten {
             if let Some((name, list)) = self.lists.get(&at) {
@@ -104,7 +104,7 @@ impl<'a> Database<'a> {
     /// Adds a package that has no files and counts as installed.
     pub(super) fn installed(&mut self, control: &Control) -> Result<(), StageError> {
         let mut status = self.status()?;
-        push_stanza(&mut status, control, &[]);
+        push_stanza(&mut status, control);
         let status = status.replace(
             &format!(
                 "Package: {}\nStatus: install ok unpacked\n",
@@ -293,7 +293,7 @@ fn triggers(control: &Control) -> Vec<(String, String)> {
         .collect()
 }
 
-fn push_stanza(status: &mut String, control: &Control, conffiles: &[ImagePath]) {
+fn push_stanza(status: &mut String, control: &Control) {
     status.push_str(&format!(
         "Package: {}\nStatus: install ok unpacked\n",
         control.field("package")
@@ -313,10 +313,13 @@ fn push_stanza(status: &mut String, control: &Control, conffiles: &[ImagePath]) 
             status.push('\n');
         }
     }
+    let conffiles = control.conffiles();
     if !conffiles.is_empty() {
         status.push_str("Conffiles:\n");
-        for path in conffiles {
-            status.push_str(&format!(" {path} newconffile\n"));
+        for (path, flag) in conffiles {
+            // "newconffile" stands for a hash while the file waits as .dpkg-new.
+            let flag = flag.map(|flag| format!(" {flag}")).unwrap_or_default();
+            status.push_str(&format!(" {path} newconffile{flag}\n"));
         }
     }
     status.push('\n');
@@ -359,11 +362,11 @@ mod tests {
         )
         .unwrap();
         let mut status = String::new();
-        push_stanza(&mut status, &control, &[parse("/etc/a").unwrap()]);
+        push_stanza(&mut status, &control);
         assert_eq!(
             status,
             "Package: a\nStatus: install ok unpacked\nVersion: 1\nArchitecture: all\n\
-             Description: d\n e\nConffiles:\n /etc/a newconffile\n\n"
+             Description: d\n e\n\n"
         );
     }
 }

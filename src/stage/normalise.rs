@@ -9,6 +9,8 @@ use crate::tree::Epoch;
 pub(super) enum Action {
     /// Keep the path, drop its content.
     Empty,
+    /// Keep all of it, whatever a later row says.
+    Keep,
     /// Let no day in shadow(5) lie after the Epoch.
     ShadowDates,
     /// Leave the path out, with all below it.
@@ -32,7 +34,7 @@ const fn rule(glob: &'static str, action: Action, reason: &'static str) -> Rule 
     }
 }
 
-use Action::{Empty, Remove, ShadowDates};
+use Action::{Empty, Keep, Remove, ShadowDates};
 
 /// The table; the first row that matches counts.
 pub(super) const RULES: &[Rule] = &[
@@ -166,7 +168,12 @@ pub(super) const RULES: &[Rule] = &[
     rule("/dev/*", Remove, "made at boot"),
     rule("/proc/*", Remove, "made at boot"),
     rule("/sys/*", Remove, "made at boot"),
-    rule("/run/lock", Remove, "made at boot by systemd-tmpfiles(8)"),
+    rule(
+        "/run/lock",
+        Keep,
+        "/var/lock leads there, also where nothing makes it at boot",
+    ),
+    rule("/run/lock/*", Remove, "made at boot"),
     rule("/run/*", Remove, "made at boot"),
     rule("/tmp/*", Remove, "left by scripts"),
     rule("/var/tmp/*", Remove, "left by scripts"),
@@ -189,6 +196,7 @@ impl Rules {
             .iter()
             .find(|(glob, _)| glob.matches(path))
             .map(|(_, action)| *action)
+            .filter(|action| *action != Keep)
     }
 }
 
@@ -236,6 +244,8 @@ mod tests {
             ("/var/log/btmp", Some(Empty)),
             ("/var/log", Some(Empty)),
             ("/run", None),
+            ("/run/lock", None),
+            ("/run/lock/subsys", Some(Remove)),
             ("/run/systemd", Some(Remove)),
             ("/var/lib/postgresql/17/main", None),
             ("/var/lib/postgresql/17/main/PG_VERSION", Some(Remove)),

@@ -59,8 +59,6 @@ struct Identity {
 pub(super) struct Placed {
     /// Its paths, as `dpkg -L` shows them.
     pub(super) list: Vec<ImagePath>,
-    /// Its conffiles that wait as `.dpkg-new`.
-    pub(super) conffiles: Vec<ImagePath>,
     /// Paths that it took over, and from which package.
     pub(super) taken: Vec<(usize, ImagePath)>,
 }
@@ -169,7 +167,6 @@ impl<'a> Placer<'a> {
             let is_conffile = conffiles.contains(&entry.path)
                 && matches!(entry.kind, EntryKind::Regular(_) | EntryKind::HardLink(_));
             let target = if is_conffile {
-                placed.conffiles.push(entry.path.clone());
                 beside(&path).map_err(fail)?
             } else {
                 path
@@ -328,16 +325,13 @@ fn beside(path: &ImagePath) -> Result<ImagePath, String> {
     ImagePath::parse([path.as_bytes(), b".dpkg-new"].concat()).map_err(|rule| rule.to_string())
 }
 
-/// The paths of `conffiles`: deb-conffiles(5), flags such as `remove-on-upgrade` left out.
+/// The paths of `conffiles` that the package brings: deb-conffiles(5).
 fn conffiles(deb: &Deb) -> BTreeSet<ImagePath> {
-    let bytes = deb
-        .control
-        .member("conffiles")
-        .map_or(&[][..], |member| &member.bytes);
-    bytes
-        .split(|byte| *byte == b'\n')
-        .filter(|line| line.starts_with(b"/"))
-        .filter_map(|line| ImagePath::parse(line.trim_ascii_end()).ok())
+    deb.control
+        .conffiles()
+        .into_iter()
+        .filter(|(_, flag)| flag.is_none())
+        .map(|(path, _)| path)
         .collect()
 }
 

@@ -188,6 +188,10 @@ fn stage(inputs: &Inputs, entry: &Path, say: &Say) -> Result<(), StageError> {
         let placed = unpacker.place(&packages, round, &mut placer)?;
         database.unpacked(&placed, &packages.debs)?;
         configurer.guard_databases()?;
+        // The last round is all that is pending, in the order that dpkg itself finds.
+        if *round == last {
+            break;
+        }
         configurer.configure(&names_of(round, &names));
     }
     configurer.configure(&[]);

@@ -5,6 +5,7 @@ use std::io::Read;
 
 use super::DebError;
 use super::tar::{Entries, EntryKind};
+use crate::path::ImagePath;
 
 /// Most members that a `control.tar` may have; real ones have at most 20.
 const MEMBERS_MAX: usize = 256;
@@ -94,6 +95,24 @@ impl Control {
     /// A file of `control.tar`: `postinst`, `conffiles` …
     pub fn member(&self, name: &str) -> Option<&ControlMember> {
         self.members.get(name)
+    }
+
+    /// The paths of `conffiles` in its order, each with its flag: deb-conffiles(5).
+    pub fn conffiles(&self) -> Vec<(ImagePath, Option<&str>)> {
+        let bytes = self
+            .member("conffiles")
+            .map_or(&[][..], |member| &member.bytes);
+        let text = std::str::from_utf8(bytes).unwrap_or_default();
+        text.lines()
+            .filter_map(|line| {
+                let line = line.trim_end();
+                let (flag, path) = match line.split_once(' ') {
+                    Some((flag, path)) if !flag.starts_with('/') => (Some(flag), path),
+                    _ => (None, line),
+                };
+                Some((ImagePath::parse(path).ok()?, flag))
+            })
+            .collect()
     }
 
     /// All files of `control.tar` but `control`, by name.
