@@ -49,11 +49,11 @@ fn describe(value: &[u8]) -> Option<String> {
             flags.push(flag);
         }
     }
-    let mut text = format!("{}={flags}", names.join(","));
-    if let Some(root) = root {
-        text.push_str(&format!(" (root of the user namespace: {root})"));
-    }
-    Some(text)
+    let names = names.join(",");
+    Some(match root {
+        Some(root) => format!("{names}={flags} (root of the user namespace: {root})"),
+        None => format!("{names}={flags}"),
+    })
 }
 
 /// Capabilities by number (`linux/capability.h`, Linux 6.12).

@@ -244,7 +244,9 @@ fn names(count: u64, examples: &[ImagePath], outside: u64) -> String {
         text.push_str(&path.to_string());
     }
     if outside > 0 {
-        text.push_str(&format!(", {outside} outside of what was checked"));
+        text.push_str(", ");
+        text.push_str(&outside.to_string());
+        text.push_str(" outside of what was checked");
     }
     text
 }

@@ -138,6 +138,14 @@ impl Explanation {
     }
 }
 
+/// The contract's precedence.
+const ORDER: [Verdict; 4] = [
+    Verdict::Untrusted,
+    Verdict::Rollback,
+    Verdict::Drift,
+    Verdict::Incomplete,
+];
+
 impl Verification {
     /// All verdicts that apply, the worst first; `Match` alone where none else does.
     pub fn verdicts(&self) -> Vec<Verdict> {
@@ -157,13 +165,6 @@ impl Verification {
         if self.report.is_none() && found.iter().all(|verdict| *verdict == Verdict::Match) {
             found.insert(Verdict::Incomplete);
         }
-        /// The contract's precedence.
-        const ORDER: [Verdict; 4] = [
-            Verdict::Untrusted,
-            Verdict::Rollback,
-            Verdict::Drift,
-            Verdict::Incomplete,
-        ];
         let worst: Vec<Verdict> = ORDER
             .into_iter()
             .filter(|verdict| found.contains(verdict))

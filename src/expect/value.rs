@@ -67,6 +67,11 @@ struct Document<M> {
     version: u64,
 }
 
+#[derive(Deserialize)]
+struct Version {
+    version: u64,
+}
+
 /// The version that is read and written.
 const VERSION: u64 = 1;
 
@@ -98,12 +103,8 @@ impl Expectations {
         if u64::try_from(bytes.len()).is_ok_and(|length| length > limits::EXPECTATIONS_MAX) {
             return Err(ExpectationsError::TooLarge);
         }
-        // The version is looked at first: a later one may have keys that this one would refuse.
-        #[derive(Deserialize)]
-        struct Version {
-            version: u64,
-        }
         let json = |error: serde_json::Error| ExpectationsError::Json(error.to_string());
+        // The version is looked at first: a later one may have keys that this one would refuse.
         let Version { version } = serde_json::from_slice(bytes).map_err(json)?;
         if version != VERSION {
             return Err(ExpectationsError::Version(version));
@@ -148,7 +149,11 @@ impl Expectations {
     }
 }
 
-#[expect(clippy::ref_option, reason = "serde's signature")]
+#[expect(
+    clippy::ref_option,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde's signature"
+)]
 fn write_mode<S: Serializer>(mode: &Option<Mode>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&mode.unwrap_or(Mode::FILE))
 }

@@ -178,7 +178,7 @@ impl Reader {
             self.parent = self
                 .entries
                 .binary_search_by(|entry| entry.path.as_bytes().cmp(parent))
-                .map_err(|_| Rule::NoParent)?;
+                .or(Err(Rule::NoParent))?;
         }
         match self.entries.get(self.parent) {
             Some(parent) if parent.kind == Kind::Directory => Ok(()),
@@ -264,9 +264,7 @@ fn entry(line: &[u8], origins: &mut Origins) -> Result<Entry, Rule> {
             links = number(words.value(b"nlink=")?)?;
             let size = number(words.value(b"size=")?)?;
             let digest = words.value(b"sha256=")?;
-            let digest = std::str::from_utf8(digest)
-                .map_err(|_| DigestError)?
-                .parse()?;
+            let digest = std::str::from_utf8(digest).or(Err(DigestError))?.parse()?;
             Kind::Regular(Content { digest, size })
         }
         b"link" => {
@@ -327,7 +325,7 @@ fn tags_of(tags: &[u8]) -> Result<Tags, Rule> {
         let mut parts = tag.splitn(3, |byte| *byte == b':').skip(1);
         let name = unvis(parts.next().unwrap_or_default())?;
         let value = parts.next().ok_or(Rule::Xattr)?;
-        let value = STANDARD.decode(value).map_err(|_| Rule::Xattr)?;
+        let value = STANDARD.decode(value).or(Err(Rule::Xattr))?;
         let sorted = xattrs.last_key_value().is_none_or(|(last, _)| *last < name);
         let fits = value.len() <= limits::XATTR_VALUE_MAX
             && (1..=limits::NAME_MAX).contains(&name.len())
@@ -339,7 +337,7 @@ fn tags_of(tags: &[u8]) -> Result<Tags, Rule> {
         xattrs.insert(name, value);
     }
     let origin = std::str::from_utf8(list.next().unwrap_or_default())
-        .map_err(|_| OriginError)?
+        .or(Err(OriginError))?
         .parse()?;
     match list.next() {
         Some(_) => Err(Rule::Keyword),
@@ -390,7 +388,7 @@ fn unvis(word: &[u8]) -> Result<Vec<u8>, Rule> {
             b'0'..=b'7' => Ok(value * 8 + u16::from(digit - b'0')),
             _ => Err(Rule::Escape),
         })?;
-        bytes.push(u8::try_from(value).map_err(|_| Rule::Escape)?);
+        bytes.push(u8::try_from(value).or(Err(Rule::Escape))?);
         rest = after;
     }
     Ok(bytes)

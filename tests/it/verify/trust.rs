@@ -201,7 +201,7 @@ fn an_envelope_with_too_few_signatures() {
         let mut second = role.keys[0].clone();
         second.key = karat::key::Signer::public_key(&other);
         role.keys.push(second);
-        role.keys.sort_by(|one, next| one.key.cmp(&next.key));
+        role.keys.sort_by_key(|key| key.key);
         role.threshold = 2;
     });
     assert_eq!(tar(&release).verdicts(), [Verdict::Untrusted]);
