@@ -74,7 +74,8 @@ pub enum StatementError {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawStatement {
-    _type: String,
+    #[serde(rename = "_type")]
+    statement_type: String,
     predicate: RawPredicate,
     #[serde(rename = "predicateType")]
     predicate_type: String,
@@ -160,7 +161,7 @@ pub(super) fn encode(
         agent,
     } = inputs;
     let raw = RawStatement {
-        _type: Statement::TYPE.to_owned(),
+        statement_type: Statement::TYPE.to_owned(),
         predicate: RawPredicate {
             builder: builder.clone(),
             epoch: epoch.seconds(),
@@ -204,8 +205,8 @@ pub(super) fn decode(
     let cap = u64::try_from(limits::STATEMENT_MAX).unwrap_or(u64::MAX);
     // The two types first, so that a statement about something else is called that.
     let types: Types = json::read(payload, cap)?;
-    if types._type != Statement::TYPE {
-        return Err(StatementError::Type(types._type));
+    if types.statement_type != Statement::TYPE {
+        return Err(StatementError::Type(types.statement_type));
     }
     if types.predicate_type != Statement::PREDICATE_TYPE {
         return Err(StatementError::PredicateType(types.predicate_type));
@@ -251,7 +252,8 @@ pub(super) fn decode(
 
 #[derive(Deserialize)]
 struct Types {
-    _type: String,
+    #[serde(rename = "_type")]
+    statement_type: String,
     #[serde(rename = "predicateType")]
     predicate_type: String,
 }

@@ -222,13 +222,16 @@ impl fmt::Debug for SigningKey {
 }
 
 fn from_pem(text: &str) -> Result<SecretDocument, PrivateKeyError> {
+    // Its lines are of another length, so the reader of PEM would only say that it is broken.
+    if text.contains("-----BEGIN OPENSSH PRIVATE KEY-----") {
+        return Err(PrivateKeyError::OpenSsh);
+    }
     let Ok((label, der)) = SecretDocument::from_pem(text.trim_start()) else {
         return Err(PrivateKeyError::Format);
     };
     match label {
         PrivateKeyInfoRef::PEM_LABEL | EncryptedPrivateKeyInfoRef::PEM_LABEL => Ok(der),
         "PUBLIC KEY" => Err(PrivateKeyError::Public),
-        "OPENSSH PRIVATE KEY" => Err(PrivateKeyError::OpenSsh),
         _ => Err(PrivateKeyError::Format),
     }
 }

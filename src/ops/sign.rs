@@ -4,7 +4,9 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::ledger::LedgerError;
-use crate::baseline::{Draft, ImageName, Ledger, OpenError, Serial, Statement, StatementError};
+use crate::baseline::{
+    Draft, ImageName, Ledger, OpenError, Serial, SerialError, Statement, StatementError,
+};
 use crate::envelope::{Envelope, EnvelopeError};
 use crate::json::{self, JsonError};
 use crate::key::{KeyId, Position, Role, Signer, SignerError, TrustRoot};
@@ -15,7 +17,7 @@ use crate::tree::Epoch;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Document {
     /// A draft: it gets a serial.
-    Draft(Draft),
+    Draft(Box<Draft>),
     /// An Envelope: it gets a further signature.
     Envelope(Envelope),
 }
@@ -115,10 +117,22 @@ impl Document {
         }
         let probe: Probe = json::read(file, limits::ENVELOPE_MAX)?;
         if probe.payload.is_some() {
-            Ok(Self::Envelope(Envelope::parse(file)?))
+            Ok(Envelope::parse(file)?.into())
         } else {
-            Ok(Self::Draft(Draft::parse(file)?))
+            Ok(Draft::parse(file)?.into())
         }
+    }
+}
+
+impl From<Draft> for Document {
+    fn from(draft: Draft) -> Self {
+        Self::Draft(Box::new(draft))
+    }
+}
+
+impl From<Envelope> for Document {
+    fn from(envelope: Envelope) -> Self {
+        Self::Envelope(envelope)
     }
 }
 
@@ -239,7 +253,7 @@ fn first(
                 .map_or(0, |root| root.min_serial(name.as_str()));
             let next = highest.map_or(1, |highest| highest.get().saturating_add(1));
             Serial::new(next.max(least))
-                .or_else(|_| Err(SignError::SerialsExhausted(name.clone())))?
+                .map_err(|SerialError| SignError::SerialsExhausted(name.clone()))?
         }
     };
     let statement = draft.complete(serial, request.expires);

@@ -15,7 +15,7 @@ use crate::ops::workspace::Workspace;
 /// Arguments of `karat attach`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The directory of the outputs, or DIR/NAME_VERSION.
+    /// The directory of the outputs, or `DIR/NAME_VERSION`.
     target: PathBuf,
 
     /// The envelope.

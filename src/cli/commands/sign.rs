@@ -53,7 +53,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     workspace: Option<PathBuf>,
 
-    /// Where the envelope goes; else NAME_VERSION.dsse.json beside FILE.
+    /// Where the envelope goes; else `NAME_VERSION.dsse.json` beside FILE.
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 
@@ -188,7 +188,8 @@ fn instant(text: &str) -> Result<Epoch, String> {
     let instant: jiff::Timestamp = full
         .parse()
         .map_err(|error: jiff::Error| error.to_string())?;
-    let seconds =
-        u64::try_from(instant.as_second()).map_err(|_| "it lies before 1970".to_owned())?;
+    let Ok(seconds) = u64::try_from(instant.as_second()) else {
+        return Err("it lies before 1970".to_owned());
+    };
     Epoch::new(seconds).map_err(|error| error.to_string())
 }

@@ -9,7 +9,7 @@ use crate::cli::Exit;
 use crate::cli::console::{BOLD, Console, DIM};
 use crate::cli::failure::Failure;
 use crate::digest::Digest;
-use crate::key::{KeyId, Receipts, Role, RoleKey, TrustDocument, TrustRoot};
+use crate::key::{ImageGlob, KeyId, Receipts, Role, RoleKey, TrustDocument, TrustRoot};
 use crate::ops::trust;
 use crate::path::Escaped;
 use crate::sys::clock;
@@ -34,7 +34,8 @@ enum Action {
 #[derive(Serialize)]
 struct Document<'a> {
     digest: Digest,
-    document: &'a TrustDocument,
+    #[serde(rename = "document")]
+    content: &'a TrustDocument,
     ids: Vec<Identified>,
 }
 
@@ -63,7 +64,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     });
     console.json(&Document {
         digest: root.digest(),
-        document: root.document(),
+        content: root.document(),
         ids: ids.collect(),
     });
     Ok(Exit::Ok)
@@ -108,22 +109,22 @@ fn show(console: &Console, root: &TrustRoot) {
 }
 
 fn remarks(key: &RoleKey) -> String {
-    let mut text = String::new();
+    let mut words = Vec::new();
     if let Some(name) = &key.name {
-        text += &format!("  {}", Escaped(name.as_bytes()));
+        words.push(Escaped(name.as_bytes()).to_string());
     }
     if !key.images.is_empty() {
-        let images: Vec<&str> = key
-            .images
-            .iter()
-            .map(crate::key::ImageGlob::as_str)
-            .collect();
-        text += &format!("  images {}", images.join(" "));
+        let images: Vec<&str> = key.images.iter().map(ImageGlob::as_str).collect();
+        words.push(format!("images {}", images.join(" ")));
     }
     match (key.from, key.until) {
         (0, None) => {}
-        (from, None) => text += &format!("  from entry {from}"),
-        (from, Some(until)) => text += &format!("  for entries {from} to before {until}: ended"),
+        (from, None) => words.push(format!("from entry {from}")),
+        (from, Some(until)) => words.push(format!("entries {from} to before {until}: ended")),
     }
-    text
+    [String::new()]
+        .into_iter()
+        .chain(words)
+        .collect::<Vec<_>>()
+        .join("  ")
 }

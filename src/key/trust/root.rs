@@ -182,9 +182,10 @@ impl TrustRoot {
 
     fn check_history(&self, next: &Self) -> Result<(), TrustError> {
         for (role, keys) in &self.document.roles {
-            let later = next.role(*role).map_or(&[] as &[_], |keys| &keys.keys);
+            let later = next.role(*role);
             for key in &keys.keys {
-                if !later.iter().any(|later| continues(key, later)) {
+                let kept = |later: &RoleKeys| later.keys.iter().any(|later| continues(key, later));
+                if !later.is_some_and(kept) {
                     return Err(TrustError::KeyHistory {
                         role: *role,
                         key: key.key.id(),

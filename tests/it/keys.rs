@@ -1,1 +1,0 @@
-//! Key files, trust roots, signatures; openssl as judge.

@@ -1,0 +1,9 @@
+//! Keys, envelopes, statements, trust roots: attacks, commands, and what outside programs say.
+
+mod commands;
+mod envelopes;
+mod fixture;
+mod judges;
+mod roots;
+mod statements;
+mod vector;
