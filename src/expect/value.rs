@@ -268,6 +268,14 @@ mod tests {
     }
 
     #[test]
+    fn the_example_of_the_format_is_one() {
+        let page = include_str!("../../docs/formats/expectations.md");
+        let example = page.split("```json\n").nth(1).unwrap();
+        let example = example.split("```").next().unwrap();
+        assert!(Expectations::parse(example.as_bytes()).is_ok());
+    }
+
+    #[test]
     fn the_longest_pattern_decides() {
         let expectations = Expectations::new(vec![
             mutable("/var/**", Class::Volatile, None),

@@ -189,6 +189,17 @@ fn a_cut_manifest_never_passes_for_another_spelling() {
     }
 }
 
+#[test]
+fn the_example_of_the_format_is_a_manifest() {
+    let page = include_str!("../../docs/formats/manifest.md");
+    let example = page.split("```text\n").nth(1).unwrap();
+    let example = example.split("```").next().unwrap();
+    assert_eq!(
+        Manifest::parse(example.as_bytes()).map(|it| it.to_bytes()),
+        Ok(example.into())
+    );
+}
+
 proptest::proptest! {
     #[test]
     fn what_parses_is_canonical(line in "(\\.|\\./[a-c\\\\0-7]{1,6}) type=(dir|file|link) mode=0[0-7]{3} uid=[0-9]{1,3} gid=0 (link=[a-c/]{0,3} )?tags=[a-z:.,]{1,20}") {

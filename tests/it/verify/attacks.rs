@@ -398,3 +398,32 @@ fn a_file_that_cannot_be_read_is_said() {
     assert_eq!(report.verdicts(), [Verdict::Drift, Verdict::Incomplete]);
     assert_eq!(report.paths_not_checked, 2);
 }
+
+#[test]
+fn a_clean_copy_mounted_over_a_tampered_file() {
+    let Some(unshare) = judge("unshare") else {
+        return;
+    };
+    if !is_root() {
+        return skip("only root mounts over files of an image that is root's");
+    }
+    let release = crate::support::signed::Release::new("mount");
+    let root = release.unpack();
+    fs::copy(root.join("etc/passwd"), release.scratch.join("clean")).unwrap();
+    fs::write(root.join("etc/passwd"), b"root::0:0::/root:/bin/sh\n").unwrap();
+    let script = "mount --bind clean root/etc/passwd && exec \"$AGENT\" verify --root root \
+                  --baseline out/demo_1.dsse.json --trust trust.json";
+    let output = unshare
+        .command()
+        .args(["--mount", "sh", "-c", script])
+        .env("AGENT", env!("CARGO_BIN_EXE_karat-agent"))
+        .current_dir(release.scratch.path())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(13), "{text}");
+    assert!(
+        text.contains("/etc/passwd: another file system is mounted there"),
+        "{text}"
+    );
+}

@@ -21,6 +21,7 @@ mod classes;
 mod command;
 mod judges;
 mod trust;
+mod vectors;
 
 /// A sample image, unpacked: what a test tampers with.
 struct Lab {
