@@ -17,8 +17,8 @@ use crate::tree::{Content, Kind, Mode, Xattrs};
 /// Compares what was observed with what was signed.
 ///
 /// Expectations count for a [`Source::Root`] only: in an image nothing may differ. The two files
-/// that the manifest leaves out are expected with the bytes of `manifest` and `expectations`, as
-/// root's, mode 0644, wherever the manifest has their directory.
+/// that the manifest leaves out are expected with the bytes of `manifest` and `expectations`, mode
+/// 0644 and the owner of their directory, wherever the manifest has that.
 pub fn appraise(manifest: &Manifest, expectations: &Expectations, evidence: &Evidence) -> Report {
     let reserved = reserved(manifest, expectations);
     let mut appraisal = Appraisal::new(manifest, expectations, evidence);
@@ -56,8 +56,8 @@ fn reserved(manifest: &Manifest, expectations: &Expectations) -> Vec<Entry> {
         Some(Entry {
             path: ImagePath::parse(path).ok()?,
             mode: Mode::FILE,
-            uid: 0,
-            gid: 0,
+            uid: directory.uid,
+            gid: directory.gid,
             links: 1,
             group: None,
             kind: Kind::Regular(content),
