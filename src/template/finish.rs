@@ -37,8 +37,8 @@ pub(super) fn finish(
         loaded: std::cell::Cell::new(0),
     };
     let provenance = provenance(&raw);
-    let name = finish.required(raw.image.name, &raw.image.span, "[image] needs name");
-    let version = finish.required(raw.image.version, &raw.image.span, "[image] needs version");
+    let name = finish.required(raw.image.name, &raw.image.span, IMAGE, "name");
+    let version = finish.required(raw.image.version, &raw.image.span, IMAGE, "version");
     let source = finish.source(raw.source);
     finish.check_services(&raw.services);
     let mut entries: Vec<FileEntry> = raw
@@ -135,6 +135,10 @@ pub(super) fn finish(
     })
 }
 
+/// Names of tables in messages, as the reader has them.
+const IMAGE: &str = "[image]";
+const EXTRA: &str = "[[source.extra]]";
+
 struct Finish<'a> {
     chain: &'a [PathBuf],
     files: &'a dyn Files,
@@ -144,16 +148,23 @@ struct Finish<'a> {
 }
 
 impl Finish<'_> {
-    fn required<T>(&self, value: Option<At<T>>, span: &Span, message: &str) -> Option<T> {
-        if value.is_none() {
-            self.sink.report(Code::T005, span, message.to_owned(), None);
+    fn required<T>(
+        &self,
+        value: Option<At<T>>,
+        span: &Span,
+        table: &'static str,
+        key: &'static str,
+    ) -> Option<T> {
+        // One that is stated but wrong has been reported already.
+        if value.is_none() && !self.sink.is_wrong(table, key) {
+            let message = format!("{table} needs {key}");
+            self.sink.report(Code::T005, span, message, None);
         }
         value.map(|at| at.value)
     }
 
     fn source(&self, raw: RawSource) -> Option<Source> {
-        let message = "[source] needs suite, as in suite = \"trixie\"";
-        let suite = self.required(raw.suite, &raw.span, message);
+        let suite = self.required(raw.suite, &raw.span, "[source]", "suite");
         let components = added(raw.components);
         let keyring = match raw.keyring {
             None => Some(None),
@@ -187,8 +198,8 @@ impl Finish<'_> {
 
     fn repository(&self, raw: RawRepository) -> Option<Repository> {
         let what = format!("the repository {}", raw.name.value);
-        let uri = self.required(raw.uri, &raw.span, &format!("{what} needs uri"));
-        let suite = self.required(raw.suite, &raw.span, &format!("{what} needs suite"));
+        let uri = self.required(raw.uri, &raw.span, EXTRA, "uri");
+        let suite = self.required(raw.suite, &raw.span, EXTRA, "suite");
         let key = if let Some(at) = raw.key {
             self.source_file(at)
         } else {
@@ -313,8 +324,7 @@ impl Finish<'_> {
     }
 
     fn mutable(&self, raw: RawMutable) -> Option<Mutable> {
-        let message = format!("{} needs class", raw.path.value);
-        let class = self.required(raw.class, &raw.span, &message)?;
+        let class = self.required(raw.class, &raw.span, "[[verify.mutable]]", "class")?;
         if let Some(mode) = &raw.mode
             && class != Class::GeneratedOnce
         {

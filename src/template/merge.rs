@@ -8,11 +8,12 @@ use std::fmt::Display;
 
 use super::diagnostic::Code;
 use super::model::{Choice, PackageSpec};
+use super::nearest::nearest;
 use super::raw::{
     Items, Raw, RawFile, RawGroup, RawImage, RawKernel, RawMutable, RawOutputs, RawRepository,
     RawSegment, RawServices, RawSource, RawUser, RawVerify,
 };
-use super::reader::{At, Item, Sink, Span, nearest};
+use super::reader::{At, Item, Sink, Span};
 
 /// What `parent` and `child` state together; all lists of the result hold additions alone.
 pub(super) fn over(parent: Raw, child: Raw, sink: &Sink) -> Raw {

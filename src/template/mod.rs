@@ -15,6 +15,7 @@ mod load;
 mod merge;
 mod model;
 mod names;
+mod nearest;
 mod parse;
 mod raw;
 mod reader;

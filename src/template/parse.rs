@@ -176,8 +176,12 @@ fn repository(table: Reader<'_>) -> Option<RawRepository> {
     let components = table.list("components", ComponentName::RULE, ComponentName::new);
     let key = source_path(&table, "key");
     let priority = priority(&table);
+    let wrong = key.is_none() && table.has("key");
     let span = table.span().clone();
     table.finish();
+    if wrong {
+        return None;
+    }
     Some(RawRepository {
         name: name?,
         uri,
@@ -230,6 +234,8 @@ fn file(table: Reader<'_>) -> Option<RawFile> {
     let owner = owner_of(&table, "owner");
     let group = owner_of(&table, "group");
     let kind = kinds.into_iter().next();
+    let stated = ["source", "content", "link", "directory", "absent"];
+    let wrong = kind.is_none() && stated.iter().any(|key| table.has(key));
     if let Some(RawKind::Link(_) | RawKind::Absent) = kind.as_ref().map(|kind| &kind.value)
         && let Some(mode) = &mode
     {
@@ -238,6 +244,9 @@ fn file(table: Reader<'_>) -> Option<RawFile> {
     }
     let span = table.span().clone();
     table.finish();
+    if wrong {
+        return None;
+    }
     Some(RawFile {
         path: path?,
         kind,

@@ -1,6 +1,7 @@
 //! Reading TOML tables key by key: values with their places, and a list of what was not asked for.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
@@ -8,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 use crate::limits;
 
 use super::diagnostic::{Code, Diagnostic, Diagnostics, Location};
+use super::nearest::nearest;
 
 /// A place: which file of the chain, which bytes of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,10 +46,15 @@ pub(super) enum Item<T> {
 pub(super) struct Sink {
     files: RefCell<Vec<(String, String)>>,
     found: RefCell<Vec<(usize, usize, Diagnostic)>>,
+    /// Keys that are stated, by table and key, but wrong: they are not missing as well.
+    wrong: RefCell<BTreeSet<(&'static str, &'static str)>>,
 }
 
 /// Plain keys of the template itself: often written below a `[table]` by mistake.
 const TOP_KEYS: &[&str] = &["extends", "packages"];
+
+/// In the place of a key: the whole table is wrong.
+const ANY: &str = "*";
 
 /// Most diagnostics of one run: a file of nonsense would give one for each of its lines.
 const DIAGNOSTICS_MAX: usize = 100;
@@ -104,6 +111,12 @@ impl Sink {
         if found.len() < DIAGNOSTICS_MAX {
             found.push((file, start, diagnostic));
         }
+    }
+
+    /// Whether a key of a table is stated somewhere, but wrong.
+    pub(super) fn is_wrong(&self, table: &'static str, key: &'static str) -> bool {
+        let wrong = self.wrong.borrow();
+        wrong.contains(&(table, key)) || wrong.contains(&(table, ANY))
     }
 
     /// Whether nothing was reported.
@@ -205,7 +218,7 @@ impl<'t> Reader<'t> {
             });
         }
         self.wrong_type(key, &span, "a string", value);
-        None
+        self.checked(key, None, span)
     }
 
     /// A string that `parse` takes; `rule` says what it takes.
@@ -216,11 +229,8 @@ impl<'t> Reader<'t> {
         parse: impl Fn(&str) -> Option<T>,
     ) -> Option<At<T>> {
         let text = self.string(key)?;
-        let value = self.parse_one(&text, rule, &[], parse)?;
-        Some(At {
-            value,
-            span: text.span,
-        })
+        let value = self.parse_one(&text, rule, &[], parse);
+        self.checked(key, value, text.span)
     }
 
     /// One of a closed set of words.
@@ -228,11 +238,16 @@ impl<'t> Reader<'t> {
         let text = self.string(key)?;
         let words = words::<T>();
         let rule = format!("{key} is one of {}", words.join(", "));
-        let value = self.parse_one(&text, &rule, &words, from_word)?;
-        Some(At {
-            value,
-            span: text.span,
-        })
+        let value = self.parse_one(&text, &rule, &words, from_word);
+        self.checked(key, value, text.span)
+    }
+
+    /// The value with its place; where there is none, a note that the key is stated but wrong.
+    fn checked<T>(&self, key: &'static str, value: Option<T>, span: Span) -> Option<At<T>> {
+        if value.is_none() {
+            self.sink.wrong.borrow_mut().insert((self.name, key));
+        }
+        value.map(|value| At { value, span })
     }
 
     fn parse_one<T>(
@@ -371,6 +386,7 @@ impl<'t> Reader<'t> {
             Some((value, span)) => {
                 if value.as_table().is_none() {
                     self.wrong_type(key, &span, "a table", value);
+                    self.sink.wrong.borrow_mut().insert((name, ANY));
                 }
                 Self::new(value.as_table(), name, span, self.sink)
             }
@@ -525,72 +541,4 @@ fn from_word<T: super::Choice>(text: &str) -> Option<T> {
         .iter()
         .find(|(word, _)| *word == text)
         .map(|(_, value)| *value)
-}
-
-/// The word most like `text`, if it is like enough to be meant.
-pub(super) fn nearest<'w>(text: &str, words: &[&'w str]) -> Option<&'w str> {
-    if text.len() > 64 {
-        return None;
-    }
-    words
-        .iter()
-        .map(|word| (distance(text, word), *word))
-        .filter(|(distance, word)| *distance <= (word.len() / 3).max(1))
-        .min()
-        .map(|(_, word)| word)
-}
-
-/// Levenshtein's distance, upper and lower case and `-` and `_` being the same.
-fn distance(a: &str, b: &str) -> usize {
-    let fold = |text: &str| -> Vec<char> {
-        text.chars()
-            .map(|c| {
-                if c == '_' {
-                    '-'
-                } else {
-                    c.to_ascii_lowercase()
-                }
-            })
-            .collect()
-    };
-    let (a, b) = (fold(a), fold(b));
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut next = vec![i.saturating_add(1)];
-        for ((j, y), (above, diagonal)) in
-            b.iter().enumerate().zip(row.iter().skip(1).zip(row.iter()))
-        {
-            let left = next.get(j).copied().unwrap_or(usize::MAX);
-            let cost = usize::from(x != y);
-            next.push(
-                left.saturating_add(1)
-                    .min(above.saturating_add(1))
-                    .min(diagonal.saturating_add(cost)),
-            );
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or(usize::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_meant() {
-        let words = ["enable", "disable", "mask", "security-mirror", "uid", "gid"];
-        for (text, meant) in [
-            ("enabled", Some("enable")),
-            ("desable", Some("disable")),
-            ("security_mirror", Some("security-mirror")),
-            ("UID", Some("uid")),
-            ("masks", Some("mask")),
-            ("harden", None),
-            ("", None),
-        ] {
-            assert_eq!(nearest(text, &words), meant, "{text:?}");
-        }
-        assert_eq!(nearest(&"e".repeat(100_000), &words), None);
-    }
 }
