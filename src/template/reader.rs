@@ -48,6 +48,9 @@ pub(super) struct Sink {
     found: RefCell<Vec<(usize, usize, Diagnostic)>>,
     /// Keys that are stated, by table and key, but wrong: they are not missing as well.
     wrong: RefCell<BTreeSet<(&'static str, &'static str)>>,
+    /// All keys asked for, by table and key.
+    #[cfg(test)]
+    asked: RefCell<BTreeSet<(&'static str, &'static str)>>,
 }
 
 /// Plain keys of the template itself: often written below a `[table]` by mistake.
@@ -119,6 +122,12 @@ impl Sink {
         wrong.contains(&(table, key)) || wrong.contains(&(table, ANY))
     }
 
+    /// All keys asked for, by table and key: those that templates may have.
+    #[cfg(test)]
+    pub(super) fn asked(&self) -> BTreeSet<(&'static str, &'static str)> {
+        self.asked.borrow().clone()
+    }
+
     /// Whether nothing was reported.
     pub(super) fn is_clean(&self) -> bool {
         self.found.borrow().is_empty()
@@ -182,6 +191,8 @@ impl<'t> Reader<'t> {
 
     fn value(&self, key: &'static str) -> Option<(&'t DeValue<'t>, Span)> {
         self.asked.borrow_mut().push(key);
+        #[cfg(test)]
+        self.sink.asked.borrow_mut().insert((self.name, key));
         let value = self.table?.get(key)?;
         Some((value.get_ref(), self.at(value.span())))
     }
@@ -486,12 +497,6 @@ impl<'t> Reader<'t> {
     pub(super) fn missing(&self, key: &str, help: Option<String>) {
         let message = format!("{} needs {key}", self.name);
         self.sink.report(Code::T005, &self.span, message, help);
-    }
-
-    /// The keys asked for so far: those that the table may have.
-    #[cfg(test)]
-    pub(super) fn asked(&self) -> Vec<&'static str> {
-        self.asked.borrow().clone()
     }
 
     /// Reports every key that nobody asked for.

@@ -310,3 +310,70 @@ enum CompressionWord {
     Gzip,
     None,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use serde_json::Value;
+    use toml::de::DeTable;
+
+    use super::super::parse;
+    use super::super::reader::{Reader, Sink, Span};
+    use super::schema;
+
+    /// A template in which every table is there once, so that the reader asks for all keys.
+    const TABLES: &str = "[image]\n[[source.pins]]\n[[source.extra]]\n[[files]]\n[[groups]]\n\
+        [[users]]\n[services]\n[kernel]\n[segment]\n[verify.agent]\n[[verify.mutable]]\n[outputs]\n";
+
+    #[test]
+    fn the_schema_has_exactly_the_keys_that_the_reader_knows() {
+        let sink = Sink::default();
+        let span = Span {
+            file: sink.add_file("t", TABLES),
+            range: 0..0,
+        };
+        let document = DeTable::parse(TABLES).unwrap();
+        let top = Reader::new(Some(document.get_ref()), "the template", span, &sink);
+        drop(parse::read(top));
+        let mut known: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for (table, key) in sink.asked() {
+            known.entry(table).or_default().insert(key);
+        }
+
+        let schema: Value = serde_json::from_str(&schema()).unwrap();
+        let keys = |of: &Value| -> BTreeSet<String> {
+            of["properties"]
+                .as_object()
+                .unwrap()
+                .keys()
+                .cloned()
+                .collect()
+        };
+        let definitions = [
+            ("[image]", "ImageTable"),
+            ("[source]", "SourceTable"),
+            ("[[source.pins]]", "PinTable"),
+            ("[[source.extra]]", "RepositoryTable"),
+            ("[[files]]", "FileTable"),
+            ("[[groups]]", "GroupTable"),
+            ("[[users]]", "UserTable"),
+            ("[services]", "ServicesTable"),
+            ("[kernel]", "KernelTable"),
+            ("[segment]", "SegmentTable"),
+            ("[verify]", "VerifyTable"),
+            ("[verify.agent]", "AgentTable"),
+            ("[[verify.mutable]]", "MutableTable"),
+            ("[outputs]", "OutputsTable"),
+        ];
+        let mut described = BTreeMap::from([("the template", keys(&schema))]);
+        for (table, definition) in definitions {
+            described.insert(table, keys(&schema["$defs"][definition]));
+        }
+        let known: BTreeMap<&str, BTreeSet<String>> = known
+            .into_iter()
+            .map(|(table, keys)| (table, keys.into_iter().map(str::to_owned).collect()))
+            .collect();
+        assert_eq!(known, described);
+    }
+}
