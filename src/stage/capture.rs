@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use rustix::fs::FileType;
 
 use super::error::StageError;
-use super::normalise::{Action, Rules, shadow_dates};
+use super::normalise::{Action, LINKS, Rules, shadow_dates};
 use super::place::{Owner, Spot};
 use super::store::PackWriter;
 use crate::digest::Hasher;
@@ -112,6 +112,13 @@ fn walk(root: &Root, owners: &Owners) -> Result<Vec<Seen>, StageError> {
                 continue;
             }
             let entry = look(&directory, inode, child, &name, action, owners)?;
+            if let Pending::Known(Kind::Symlink(target)) = &entry.kind
+                && LINKS
+                    .iter()
+                    .any(|link| link.as_bytes() == target.as_slice())
+            {
+                continue;
+            }
             if entry.found.kind == FileType::Directory {
                 if entry.found.device != device {
                     return Err(at(&entry.path, "another file system is mounted there"));

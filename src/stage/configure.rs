@@ -28,15 +28,10 @@ const ENVIRONMENT: [(&str, &str); 9] = [
 ];
 
 /// Files that are there only while scripts run, unless a script or package changes them.
-const GUARDS: [(&str, &str, u32); 4] = [
+const GUARDS: [(&str, &str, u32); 3] = [
     // invoke-rc.d(8): 101 = the action is forbidden.
     ("/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0o755),
     ("/etc/hostname", "karat\n", 0o644),
-    (
-        "/etc/hosts",
-        "127.0.0.1 localhost karat\n::1 localhost\n",
-        0o644,
-    ),
     (
         "/etc/resolv.conf",
         "# no network while an image is built\n",
@@ -44,8 +39,10 @@ const GUARDS: [(&str, &str, u32); 4] = [
     ),
 ];
 
-/// pg_createcluster(1), createcluster.conf(5): drop-in directory, file, content.
-const NO_CLUSTER: (&str, &str, &str) = (
+/// pg_createcluster(1), createcluster.conf(5): whose directory says that it matters, drop-in
+/// directory, file, content.
+const NO_CLUSTER: (&str, &str, &str, &str) = (
+    "/usr/share/postgresql-common",
     "/etc/postgresql-common/createcluster.d",
     "/etc/postgresql-common/createcluster.d/karat.conf",
     "create_main_cluster = false\n",
@@ -63,6 +60,8 @@ pub(super) struct Configurer<'a> {
     progress: &'a mut dyn FnMut(&str),
     /// Guards that were put there.
     guards: Vec<(ImagePath, &'static str)>,
+    /// Directories that were made for guards.
+    guard_directories: Vec<ImagePath>,
 }
 
 impl<'a> Configurer<'a> {
@@ -88,6 +87,7 @@ impl<'a> Configurer<'a> {
             },
             progress,
             guards: Vec::new(),
+            guard_directories: Vec::new(),
         }
     }
 
@@ -110,11 +110,17 @@ impl<'a> Configurer<'a> {
     /// Keeps packages that make a database when they are configured from making one: it would hold
     /// random ids and the time, and be the same on all instances.
     pub(super) fn guard_databases(&mut self) -> Result<(), StageError> {
-        let (directory, file, text) = NO_CLUSTER;
-        let path = path(file)?;
-        if self.root.is_directory(&self::path(directory)?) && self.root.find(&path)?.is_none() {
-            self.root.write(&path, text.as_bytes(), 0o644)?;
-            self.guards.push((path, text));
+        let (package, directory, file, text) = NO_CLUSTER;
+        let (directory, file) = (path(directory)?, path(file)?);
+        if self.root.is_directory(&path(package)?) && self.root.find(&file)?.is_none() {
+            for missing in directory.parent().iter().chain([&directory]) {
+                if self.root.find(missing)?.is_none() {
+                    self.root.make_directory(missing, 0o755)?;
+                    self.guard_directories.push(missing.clone());
+                }
+            }
+            self.root.write(&file, text.as_bytes(), 0o644)?;
+            self.guards.push((file, text));
         }
         Ok(())
     }
@@ -129,6 +135,9 @@ impl<'a> Configurer<'a> {
             if !is_link && self.root.read(&path, 4096)?.as_deref() == Some(text.as_bytes()) {
                 self.root.remove(&path)?;
             }
+        }
+        while let Some(directory) = self.guard_directories.pop() {
+            self.root.remove_empty_directory(&directory)?;
         }
         Ok(())
     }

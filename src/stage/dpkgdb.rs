@@ -77,6 +77,10 @@ impl<'a> Database<'a> {
             let Some(deb) = debs.get(*at) else { continue };
             let name = self.info_name(&deb.control);
             self.add_info(&name, &deb.control)?;
+            if let Some(sums) = &placed.md5sums {
+                let path = within(&format!("info/{name}.md5sums"))?;
+                self.root.write(&path, sums.as_bytes(), 0o644)?;
+            }
             self.add_interests(&name, &deb.control);
             self.lists.insert(*at, (name, placed.list.clone()));
             rewritten.insert(*at);
@@ -117,6 +121,8 @@ impl<'a> Database<'a> {
         );
         let list = format!("info/{}.list", self.info_name(control));
         self.root.write(&within(&list)?, b"/.\n", 0o644)?;
+        let sums = format!("info/{}.md5sums", self.info_name(control));
+        self.root.write(&within(&sums)?, b"", 0o644)?;
         Ok(self
             .root
             .write(&within("status")?, status.as_bytes(), 0o644)?)

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use super::error::StageError;
 use super::inputs::Package;
-use crate::deb::archive::{Archive, Control, DebError, Entry, EntryKind};
+use crate::deb::archive::{Archive, Control, DebError, Entry, EntryKind, Md5};
 use crate::path::ImagePath;
 use crate::sys::fs::{self, IoContext as _};
 use crate::sys::root::{Metadata, create_at};
@@ -29,6 +29,8 @@ pub(super) struct Deb {
 #[derive(Debug, Default)]
 pub(super) struct Extracted {
     pub(super) entries: Vec<Entry>,
+    /// `md5sums` as dpkg writes it for a package that brings none.
+    pub(super) md5sums: Option<String>,
 }
 
 impl Deb {
@@ -91,6 +93,11 @@ impl Deb {
         let mut extracted = Extracted::default();
         let mut seen: BTreeMap<ImagePath, bool> = BTreeMap::new();
         let mut buffer = vec![0; 128 << 10];
+        let conffiles = self.control.conffiles();
+        let mut md5sums = match self.control.member("md5sums") {
+            None => Some(String::new()),
+            Some(_) => None,
+        };
         while let Some(entry) = entries.next().map_err(deb)? {
             let is_file = matches!(entry.kind, EntryKind::Regular(_));
             if let EntryKind::HardLink(target) = &entry.kind
@@ -110,6 +117,7 @@ impl Deb {
                 let name = extracted.entries.len().to_string();
                 let mut file = create_at(directory, OsStr::new(&name)).at("create", shown)?;
                 let mut content = entries.content();
+                let mut md5 = md5sums.is_some().then(Md5::default);
                 loop {
                     let count = content.read(&mut buffer).map_err(|error| {
                         deb(DebError::Compression {
@@ -120,13 +128,24 @@ impl Deb {
                     if count == 0 {
                         break;
                     }
+                    if let Some(md5) = &mut md5 {
+                        md5.update(buffer.get(..count).unwrap_or_default());
+                    }
                     file.write_all(buffer.get(..count).unwrap_or_default())
                         .at("write", shown)?;
                 }
+                if let (Some(sums), Some(md5)) = (&mut md5sums, md5)
+                    && !conffiles.iter().any(|(path, _)| *path == entry.path)
+                {
+                    let name = String::from_utf8_lossy(entry.path.relative());
+                    sums.push_str(&format!("{}  {name}\n", md5.finish()));
+                }
+                drop(content);
                 metadata(&entry).apply(&file).at("set metadata in", shown)?;
             }
             extracted.entries.push(entry);
         }
+        extracted.md5sums = md5sums;
         Ok(extracted)
     }
 }

@@ -179,6 +179,9 @@ pub(super) const RULES: &[Rule] = &[
     rule("/var/tmp/*", Remove, "left by scripts"),
 ];
 
+/// Symbolic links to files that [`RULES`] remove, by their target: they would lead nowhere.
+pub(super) const LINKS: &[&str] = &["ssl-cert-snakeoil.pem"];
+
 /// The rules, ready to be asked.
 pub(super) struct Rules(Vec<(Glob, Action)>);
 

@@ -59,6 +59,8 @@ struct Identity {
 pub(super) struct Placed {
     /// Its paths, as `dpkg -L` shows them.
     pub(super) list: Vec<ImagePath>,
+    /// What dpkg writes as its `md5sums`, if it brings none.
+    pub(super) md5sums: Option<String>,
     /// Paths that it took over, and from which package.
     pub(super) taken: Vec<(usize, ImagePath)>,
 }
@@ -125,7 +127,10 @@ impl<'a> Placer<'a> {
         files: &OwnedFd,
     ) -> Result<Placed, StageError> {
         let conffiles = conffiles(deb);
-        let mut placed = Placed::default();
+        let mut placed = Placed {
+            md5sums: extracted.md5sums.clone(),
+            ..Placed::default()
+        };
         // Where each file of this package went: for its hard links.
         let mut went: BTreeMap<ImagePath, (ImagePath, Owner)> = BTreeMap::new();
         for (number, entry) in extracted.entries.iter().enumerate() {

@@ -152,6 +152,18 @@ impl Root {
         }
     }
 
+    /// Removes an empty directory; one that is not empty stays.
+    ///
+    /// # Errors
+    /// It cannot be removed for another reason.
+    pub fn remove_empty_directory(&self, path: &ImagePath) -> Result<(), IoError> {
+        let (directory, name) = self.parent(path)?;
+        match rustix::fs::unlinkat(directory, name, AtFlags::REMOVEDIR) {
+            Ok(()) | Err(Errno::NOENT | Errno::NOTEMPTY) => Ok(()),
+            Err(errno) => Err(at(path, "remove", errno)),
+        }
+    }
+
     /// Makes a directory with exactly `mode`; one that is there already is left alone.
     ///
     /// # Errors

@@ -7,10 +7,12 @@ mod ar;
 mod compression;
 mod control;
 mod error;
+mod md5;
 mod tar;
 
 pub use control::{Control, ControlMember};
 pub use error::DebError;
+pub use md5::Md5;
 pub use tar::{Entries, Entry, EntryKind};
 
 use std::io::{Read, Seek};

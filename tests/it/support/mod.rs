@@ -10,6 +10,7 @@ pub mod pgp;
 pub mod repository;
 pub mod root;
 pub mod signed;
+pub mod toolbox;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

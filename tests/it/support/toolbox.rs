@@ -1,0 +1,110 @@
+//! A root small enough for a test in which dpkg and a shell run: programs of this machine with the
+//! libraries they need, as one essential package.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::deb::{Compression, Deb};
+
+/// Programs that tests' scripts use.
+const PROGRAMS: [&str; 12] = [
+    "cat",
+    "chmod",
+    "dpkg",
+    "dpkg-divert",
+    "dpkg-query",
+    "ln",
+    "ls",
+    "mkdir",
+    "rm",
+    "setsid",
+    "sh",
+    "sleep",
+];
+/// Programs that dpkg wants to be there and that nothing here runs.
+const NEVER_RUN: [&str; 7] = [
+    "diff",
+    "dpkg-deb",
+    "dpkg-split",
+    "ldconfig",
+    "start-stop-daemon",
+    "tar",
+    "update-alternatives",
+];
+
+/// The package; `None` where this machine has no dpkg.
+pub fn toolbox() -> Option<Deb> {
+    super::judge("dpkg")?;
+    let mut files: BTreeMap<String, PathBuf> = BTreeMap::new();
+    for program in PROGRAMS {
+        let path = find(program)?;
+        for library in libraries(&path) {
+            let name = library.to_string_lossy().into_owned();
+            let name = if name.starts_with("/lib") {
+                format!("/usr{name}")
+            } else {
+                name
+            };
+            files.insert(name, library);
+        }
+        files.insert(format!("/usr/bin/{program}"), path);
+    }
+    let mut deb = Deb::new("toolbox", "1")
+        .field("Essential", "yes")
+        .compression(Compression::Zstd);
+    for (path, mode) in [
+        ("/dev", 0o755),
+        ("/etc", 0o755),
+        ("/proc", 0o755),
+        ("/run", 0o755),
+        ("/sys", 0o755),
+        ("/tmp", 0o1777),
+        ("/usr", 0o755),
+        ("/usr/bin", 0o755),
+        ("/usr/lib", 0o755),
+        ("/usr/lib64", 0o755),
+        ("/usr/sbin", 0o755),
+        ("/var", 0o755),
+        ("/var/lib", 0o755),
+        ("/var/log", 0o755),
+    ] {
+        deb = deb.directory(path, mode);
+    }
+    for name in ["bin", "lib", "lib64", "sbin"] {
+        deb = deb.symlink(&format!("/{name}"), &format!("usr/{name}"));
+    }
+    for program in NEVER_RUN {
+        deb = deb.file(
+            &format!("/usr/sbin/{program}"),
+            0o755,
+            b"#!/bin/sh\nexit 0\n",
+        );
+    }
+    for (path, source) in files {
+        deb = deb.file(
+            &path,
+            0o755,
+            &std::fs::read(source).expect("a program of this machine"),
+        );
+    }
+    Some(deb)
+}
+
+fn find(program: &str) -> Option<PathBuf> {
+    ["/usr/bin", "/bin", "/usr/sbin", "/sbin"]
+        .iter()
+        .map(|directory| Path::new(directory).join(program))
+        .find(|path| path.exists())
+        .and_then(|path| path.canonicalize().ok())
+}
+
+/// What ldd(1) lists, the loader included.
+fn libraries(program: &Path) -> Vec<PathBuf> {
+    let output = Command::new("ldd").arg(program).output().expect("ldd");
+    String::from_utf8_lossy(&output.stdout)
+        .split_whitespace()
+        .filter(|word| word.starts_with('/'))
+        .map(PathBuf::from)
+        .collect()
+}
