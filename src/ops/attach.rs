@@ -1,10 +1,10 @@
 //! `karat attach`, without printing: Envelope, Receipt and newer trust roots beside finished
 //! outputs.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use super::outputs::{self, LayoutDirectory, OutputError};
 use super::trust::{self, TrustFileError};
 use crate::baseline::{Baseline, OpenError, Statement, StatementError, Subject};
 use crate::digest::{Digest, HashingReader};
@@ -71,6 +71,9 @@ pub enum AttachError {
     /// A trust root is not accepted.
     #[error(transparent)]
     Trust(#[from] TrustFileError),
+    /// The Envelope could not be put into the OCI layout.
+    #[error(transparent)]
+    Output(#[from] OutputError),
     /// The OCI layout cannot be read.
     #[error("{}: {source}", path.display())]
     Oci {
@@ -169,9 +172,11 @@ pub fn attach(request: &Request<'_>) -> Result<Attached, AttachError> {
         files.push((place.directory.join("trust").join(name), bytes));
         root = Some(next);
     }
-    let referrer = place.referrer(baseline, &envelope, &attached)?;
-    for (path, bytes) in files.into_iter().chain(referrer) {
+    for (path, bytes) in files {
         write(&path, &bytes, &mut attached)?;
+    }
+    if attached.matched.contains(&Subject::Oci) && place.refer(baseline, &envelope)? {
+        attached.written.push(place.file(Subject::Oci.suffix()));
     }
     Ok(attached)
 }
@@ -249,32 +254,25 @@ impl Place {
         Ok(())
     }
 
-    fn referrer(
-        &self,
-        baseline: &Baseline,
-        envelope: &Envelope,
-        attached: &Attached,
-    ) -> Result<Vec<(PathBuf, Vec<u8>)>, AttachError> {
-        let digest = baseline
-            .digest(Subject::Oci)
-            .filter(|_| attached.matched.contains(&Subject::Oci));
-        let Some(digest) = digest else {
-            return Ok(Vec::new());
+    /// Makes the Envelope a referrer of the image in the OCI layout, unless it is one already.
+    fn refer(&self, baseline: &Baseline, envelope: &Envelope) -> Result<bool, AttachError> {
+        let Some(digest) = baseline.digest(Subject::Oci) else {
+            return Ok(false);
         };
         let path = self.file(Subject::Oci.suffix());
-        let media_type = ENVELOPE_MEDIA_TYPE;
         let bytes = envelope.to_bytes();
-        let layout = OciDirectory(path.clone());
-        let documents = oci::attach(&layout, &digest, media_type, &bytes)
-            .map_err(|source| AttachError::Oci {
+        let layout = LayoutDirectory::new(&path);
+        let there = oci::attachments(&layout, &digest, ENVELOPE_MEDIA_TYPE).map_err(|source| {
+            AttachError::Oci {
                 path: path.clone(),
                 source,
-            })?
-            .documents;
-        Ok(documents
-            .into_iter()
-            .map(|document| (path.join(document.path), document.bytes))
-            .collect())
+            }
+        })?;
+        if there.contains(&bytes) {
+            return Ok(false);
+        }
+        outputs::attach_oci(&path, &digest, ENVELOPE_MEDIA_TYPE, &bytes)?;
+        Ok(true)
     }
 }
 
@@ -350,21 +348,10 @@ fn digest(reader: impl Read) -> io::Result<Digest> {
 }
 
 fn layout_digest(path: &Path) -> Result<Digest, AttachError> {
-    let layout = OciDirectory(path.to_owned());
+    let layout = LayoutDirectory::new(path);
     let image = oci::Image::open(&layout, None).map_err(|source| AttachError::Oci {
         path: path.to_owned(),
         source,
     })?;
     Ok(image.digest())
-}
-
-/// An OCI layout on disk.
-#[derive(Debug)]
-pub(super) struct OciDirectory(pub(super) PathBuf);
-
-impl oci::Files for OciDirectory {
-    fn open(&self, path: &str) -> io::Result<Box<dyn Read + Send + '_>> {
-        let file: File = fs::open(self.0.join(path)).map_err(|error| error.source)?;
-        Ok(Box::new(file))
-    }
 }

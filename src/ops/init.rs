@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::key::pem;
+use super::ledger::{DirectoryLedger, LedgerError};
 use super::shipped::SHIPPED;
 use super::workspace::Workspace;
 use crate::envelope::Envelope;
@@ -42,6 +43,9 @@ pub enum InitError {
     /// The file system said no.
     #[error(transparent)]
     Io(#[from] IoError),
+    /// The record of signatures could not be made.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     /// No key could be made.
     #[error(transparent)]
     Key(#[from] PrivateKeyError),
@@ -60,7 +64,7 @@ pub enum InitError {
 const ROLES: [Role; 3] = [Role::Root, Role::Baseline, Role::Log];
 /// Keeps private keys out of any repository, whatever its own rules.
 const IGNORE_ALL: &str = "*\n";
-const GITIGNORE: &str = "/keys/private/\n/out/\n";
+const GITIGNORE: &str = "/keys/private/\n/log/signed/.lock\n/out/\n";
 
 /// Makes a workspace. What is there already is never overwritten; a second run makes only what is
 /// missing.
@@ -74,7 +78,8 @@ pub fn init(request: &Request<'_>) -> Result<Initialised, InitError> {
         kept: Vec::new(),
         keys: BTreeMap::new(),
     };
-    fs::make_dirs(workspace.root(), 0o777)?;
+    // The record's lock keeps two runs at the same moment from replacing each other's keys.
+    let record = DirectoryLedger::open(workspace.log())?;
     if fs::exists(workspace.trust_root())? {
         done.kept.push(workspace.trust_root());
     } else {
@@ -83,12 +88,12 @@ pub fn init(request: &Request<'_>) -> Result<Initialised, InitError> {
     for (name, bytes) in SHIPPED {
         put(&mut done, &workspace.templates().join(name), bytes)?;
     }
-    fs::make_dirs(workspace.log(), 0o777)?;
     put(
         &mut done,
         &workspace.root().join(".gitignore"),
         GITIGNORE.as_bytes(),
     )?;
+    drop(record);
     Ok(done)
 }
 

@@ -137,6 +137,28 @@ fn init_again_changes_nothing() {
 }
 
 #[test]
+fn init_twice_at_the_same_moment_makes_one_workspace() {
+    let bench = Bench {
+        scratch: Scratch::new("init-race"),
+    };
+    let children: Vec<_> = (0..6)
+        .map(|_| {
+            let mut command = bench.command("init --no-passphrase --quiet");
+            command.stdout(Stdio::null()).spawn().unwrap()
+        })
+        .collect();
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
+    }
+    // The keys that are there are those that the trust root names.
+    let shown = bench.ok("trust show");
+    for role in ["root", "baseline", "log"] {
+        let key = bench.json(&format!("key show keys/private/{role}.pem"));
+        assert!(shown.contains(key["id"].as_str().unwrap()), "{role}");
+    }
+}
+
+#[test]
 fn init_never_overwrites_private_keys_without_their_trust_root() {
     let bench = Bench::new();
     std::fs::remove_file(bench.scratch.join("keys/trust.json")).unwrap();

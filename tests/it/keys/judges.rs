@@ -245,43 +245,27 @@ fn securesystemslib_opens_our_envelopes_by_the_same_threshold() {
 
 #[test]
 fn version_two_of_pkcs8_is_read_and_its_public_half_must_be_its_own() {
-    // RFC 8410, section 10.3: the same key, with its public half.
-    let pem = "-----BEGIN PRIVATE KEY-----\n\
-        MHICAQEwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n\
-        oB8wHQYKKoZIhvcNAQkJFDEPDA1DdXJkbGUgQ2hhaXJzgSEAGb9ECWmEzf6FQbrB\n\
-        Z9w7lshQhqowtrbLDFw4rXAxZuE=\n\
-        -----END PRIVATE KEY-----\n";
+    // RFC 8410, section 10.3: the same key twice, the second time with its public half.
+    let one = "MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC";
+    let two = "MHICAQEwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\
+        oB8wHQYKKoZIhvcNAQkJFDEPDA1DdXJkbGUgQ2hhaXJzgSEAGb9ECWmEzf6FQbrB\
+        Z9w7lshQhqowtrbLDFw4rXAxZuE=";
+    let read = |text: &str| SigningKey::read(&STANDARD.decode(text).unwrap(), || None);
     let public = PublicKey::from_file(
         b"-----BEGIN PUBLIC KEY-----\n\
         MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n\
         -----END PUBLIC KEY-----\n",
     )
     .unwrap();
-    let key = SigningKey::read(pem.as_bytes(), || None).unwrap();
+    let key = read(two).unwrap();
     assert_eq!(key.public_key(), public);
-    let other = pem.replace(
-        "Z9w7lshQhqowtrbLDFw4rXAxZuE=",
-        "Z9w7lshQhqowtrbLDFw4rXAxZuF=",
-    );
-    assert_eq!(
-        SigningKey::read(other.as_bytes(), || None).unwrap_err(),
-        PrivateKeyError::Format,
-        "trailing bits"
-    );
-    let other = pem.replace(
-        "Z9w7lshQhqowtrbLDFw4rXAxZuE=",
-        "Z9w7lshQhqowtrbLDFw4rXAxZuA=",
-    );
-    assert_eq!(
-        SigningKey::read(other.as_bytes(), || None).unwrap_err(),
-        PrivateKeyError::Mismatch
-    );
+    let other = two.replace("4rXAxZuE=", "4rXAxZuA=");
+    assert_eq!(read(&other).unwrap_err(), PrivateKeyError::Mismatch);
     // What we write is version 1.
-    let ours = key.to_pem().unwrap();
-    let example = "-----BEGIN PRIVATE KEY-----\n\
-        MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n\
-        -----END PRIVATE KEY-----\n";
-    assert_eq!(*ours, example);
+    assert_eq!(read(one).unwrap().public_key(), public);
+    let pem = key.to_pem().unwrap();
+    let lines: Vec<&str> = pem.lines().collect();
+    assert_eq!(lines[1..lines.len() - 1].concat(), one);
 }
 
 #[test]
