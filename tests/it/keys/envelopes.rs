@@ -695,3 +695,35 @@ fn merging_keeps_every_signature_once() {
     };
     assert_eq!(claim.hint(), None);
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(512))]
+
+    /// Splices bytes into good files: nothing panics, and what opens has one spelling.
+    #[test]
+    fn spliced_files_end_in_an_error_or_say_the_same(
+        at in 0_usize..2000,
+        removed in 0_usize..20,
+        inserted in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..20),
+        inner in proptest::prelude::any::<bool>(),
+    ) {
+        let splice = |mut bytes: Vec<u8>| {
+            let at = at % bytes.len();
+            let end = (at + removed).min(bytes.len());
+            bytes.splice(at..end, inserted);
+            bytes
+        };
+        let original = payload("web", 1);
+        let root = trust("one-of-three");
+        if inner {
+            let spliced = splice(original.clone());
+            let opened = open(&envelope(spliced.clone(), &[1]), &root);
+            // Well signed: whatever opens has exactly one spelling.
+            if let Ok(statement) = opened {
+                proptest::prop_assert_eq!(statement.to_signed().unwrap().payload, spliced);
+            }
+        } else if let Ok(statement) = open(&splice(envelope(original.clone(), &[1])), &root) {
+            proptest::prop_assert_eq!(statement.to_signed().unwrap().payload, original);
+        }
+    }
+}
