@@ -242,7 +242,13 @@ mod tests {
 
     #[test]
     fn what_is_taken_and_what_is_not() {
-        let table: &[(&str, fn(&str) -> bool, &[&str], &[&str])] = &[
+        type Case = (
+            &'static str,
+            fn(&str) -> bool,
+            &'static [&'static str],
+            &'static [&'static str],
+        );
+        let table: &[Case] = &[
             (
                 "image name",
                 |text| ImageName::new(text).is_some(),

@@ -295,14 +295,12 @@ impl<'t> Reader<'t> {
             return None;
         };
         let number = i64::from_str_radix(integer.as_str(), integer.radix()).ok();
-        match number.filter(|number| (min..=max).contains(number)) {
-            Some(value) => Some(At { value, span }),
-            None => {
-                let message = format!("{key} lies between {min} and {max}");
-                self.sink.report(Code::T006, &span, message, None);
-                None
-            }
+        let number = number.filter(|number| (min..=max).contains(number));
+        if number.is_none() {
+            let message = format!("{key} lies between {min} and {max}");
+            self.sink.report(Code::T006, &span, message, None);
         }
+        self.checked(key, number, span)
     }
 
     /// A string, or a whole number as it is written.

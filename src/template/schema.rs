@@ -86,7 +86,7 @@ enum DistributionWord {
     Debian,
 }
 
-/// A preference, as in apt_preferences(5): exactly one of version and suite.
+/// A preference, as in `apt_preferences(5)`: exactly one of version and suite.
 #[derive(JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PinTable {
@@ -175,7 +175,7 @@ struct UserTable {
     comment: Option<String>,
     shell: Option<String>,
     home: Option<String>,
-    /// Lines of authorized_keys.
+    /// Lines of `authorized_keys`.
     ssh_keys: Option<Vec<String>>,
     /// Whether the password is locked; true by default.
     locked: Option<bool>,

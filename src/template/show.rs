@@ -1,5 +1,7 @@
 //! A resolved template as TOML, for people: each inherited item with the file that states it.
 
+use std::fmt::Write as _;
+
 use serde_json::{Map, Value};
 
 use super::model::Template;
@@ -49,7 +51,7 @@ impl Writer<'_> {
             .chars()
             .map(|c| if c.is_control() { '?' } else { c })
             .collect();
-        self.text.push_str(&format!("# {text}\n"));
+        let _infallible = writeln!(self.text, "# {text}");
     }
 
     /// The file that states an item, where it is not the template itself.
@@ -70,8 +72,7 @@ impl Writer<'_> {
             let version = spec.version.as_ref();
             let version = version.map_or_else(String::new, |version| format!("={version}"));
             let from = self.inherited(&format!("packages {}", spec.name));
-            self.text
-                .push_str(&format!("    \"{}{version}\",{from}\n", spec.name));
+            let _infallible = writeln!(self.text, "    \"{}{version}\",{from}", spec.name);
         }
         self.text.push_str("]\n");
     }
@@ -80,7 +81,7 @@ impl Writer<'_> {
         if map.values().all(is_blank) {
             return;
         }
-        self.text.push_str(&format!("\n[{name}]\n"));
+        let _infallible = writeln!(self.text, "\n[{name}]");
         self.keys(name, map);
         for (key, value) in map {
             let name = format!("{name}.{}", key_text(key));
@@ -100,7 +101,7 @@ impl Writer<'_> {
                 .find_map(|key| map.get(*key)?.as_str());
             let section = name.rsplit('.').next().unwrap_or_default();
             let from = self.inherited(&format!("{section} {}", id.unwrap_or_default()));
-            self.text.push_str(&format!("\n[[{name}]]{from}\n"));
+            let _infallible = writeln!(self.text, "\n[[{name}]]{from}");
             self.keys(section, map);
         }
     }
@@ -118,7 +119,7 @@ impl Writer<'_> {
                 Value::Array(items) if items.len() > 1 => self.items(section, items),
                 value => inline(value),
             };
-            self.text.push_str(&format!("{} = {text}\n", key_text(key)));
+            let _infallible = writeln!(self.text, "{} = {text}", key_text(key));
         }
     }
 
@@ -127,7 +128,7 @@ impl Writer<'_> {
         for item in items {
             let name = item.as_str().unwrap_or_default();
             let from = self.inherited(&format!("{section} {name}"));
-            text.push_str(&format!("    {},{from}\n", inline(item)));
+            let _infallible = writeln!(text, "    {},{from}", inline(item));
         }
         text.push(']');
         text

@@ -206,7 +206,7 @@ impl Table {
         let text = String::from_utf8(bytes).map_err(|error| {
             let good = error.utf8_error().valid_up_to();
             let before = error.as_bytes().get(..good).unwrap_or_default();
-            wrong(before.iter().filter(|byte| **byte == b'\n').count())
+            wrong(String::from_utf8_lossy(before).matches('\n').count())
         })?;
         let mut rows = Vec::new();
         for (number, line) in text.lines().enumerate() {

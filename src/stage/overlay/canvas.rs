@@ -121,7 +121,7 @@ impl<'a> Canvas<'a> {
             return Err(wrong());
         }
         while let Some(name) = missing.pop() {
-            at = at.join(name).map_err(|_| wrong())?;
+            at = at.join(name).map_err(|_overlong| wrong())?;
         }
         Ok(at)
     }

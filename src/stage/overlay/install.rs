@@ -74,16 +74,13 @@ fn logical_lines(text: &str) -> Vec<String> {
             continue;
         }
         let mut whole = open.take().unwrap_or_default();
-        match trimmed.strip_suffix('\\') {
-            Some(part) => {
-                whole.push_str(part);
-                whole.push(' ');
-                open = Some(whole);
-            }
-            None => {
-                whole.push_str(trimmed);
-                lines.push(whole);
-            }
+        if let Some(part) = trimmed.strip_suffix('\\') {
+            whole.push_str(part);
+            whole.push(' ');
+            open = Some(whole);
+        } else {
+            whole.push_str(trimmed);
+            lines.push(whole);
         }
     }
     lines.extend(open);

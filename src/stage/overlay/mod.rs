@@ -33,7 +33,7 @@ pub enum OverlayError {
     #[error("{0}: the image has no such file; accounts need it")]
     AccountFile(ImagePath),
     /// A directory that holds something, where the template wants a file.
-    #[error("{0}: a directory of the image stands there; remove it with absent = true in a parent")]
+    #[error("{0}: a directory of the image stands there, where the template states a file or link")]
     Directory(ImagePath),
     /// Another user or group has that name or number.
     #[error("{what} {name:?}: {id} is taken by {other:?}")]

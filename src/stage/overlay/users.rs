@@ -58,14 +58,12 @@ fn add_group(accounts: &mut Accounts, group: &Group) -> Result<(), OverlayError>
             _ => Ok(()),
         };
     }
-    let gid = match group.gid {
-        Some(gid) => check_gid(accounts, name, gid)?,
-        None => {
-            let range = range(group.system);
-            accounts
-                .free(range, false)
-                .ok_or_else(|| no_free_id("group", name, range))?
-        }
+    let gid = if let Some(gid) = group.gid {
+        check_gid(accounts, name, gid)?
+    } else {
+        let range = range(group.system);
+        let free = accounts.free(range, false);
+        free.ok_or_else(|| no_free_id("group", name, range))?
     };
     accounts.add_group(name, gid);
     Ok(())
@@ -186,7 +184,7 @@ fn fill_home(
     }
     // sshd(8) reads neither if others may write them.
     let private = |mode| Owned { mode, uid, gid };
-    let too_long = |_| OverlayError::Parent(home.clone());
+    let too_long = |_overlong| OverlayError::Parent(home.clone());
     let directory = home.join(".ssh").map_err(too_long)?;
     let file = directory.join("authorized_keys").map_err(too_long)?;
     let mut text = String::new();
@@ -233,7 +231,8 @@ fn make_home(
         }
         let mut path = home.as_bytes().to_vec();
         path.extend_from_slice(below);
-        let path = ImagePath::parse(path).map_err(|_| OverlayError::Parent(home.clone()))?;
+        let path =
+            ImagePath::parse(path).map_err(|_overlong| OverlayError::Parent(home.clone()))?;
         let inode = Inode {
             stat: Stat {
                 uid,

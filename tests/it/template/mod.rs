@@ -71,7 +71,8 @@ fn the_smallest_template_has_the_documented_defaults() {
 /// One broken template for each rule: its text, and where which rules must be reported.
 #[test]
 fn every_broken_rule_is_reported_with_its_place() {
-    let cases: &[(&str, &[(Code, usize, usize)])] = &[
+    type Case = (&'static str, &'static [(Code, usize, usize)]);
+    let cases: &[Case] = &[
         ("[image\n", &[(Code::T002, 1, 7)]),
         ("a = 1\na = 2\n", &[(Code::T002, 2, 1)]),
         ("[harden]\nprofile = \"x\"\n", &[(Code::T003, 1, 2)]),
@@ -296,7 +297,8 @@ fn templates_and_lists_beyond_their_caps() {
     let many = format!("packages = [{}]\n{WHOLE}", "\"aa\",".repeat(10_001));
     assert_eq!(codes(&[("x.toml", &many)])[0].0, Code::T016);
     // Nonsense on every line does not fill the terminal.
-    let nonsense: String = (0..5000).map(|n| format!("key{n} = 1\n")).collect();
+    let nonsense: Vec<String> = (0..5000).map(|n| format!("key{n} = 1")).collect();
+    let nonsense = nonsense.join("\n");
     assert_eq!(codes(&[("x.toml", &nonsense)]).len(), 100);
     // Nesting is bounded by the parser, not by the stack.
     let deep = format!("a = {}\n", "[".repeat(100_000));
@@ -418,6 +420,20 @@ fn a_list_that_is_empty_on_purpose_is_not_the_default() {
     let text = "extends = \"p\"\n[image]\nname = \"x\"\n[source]\npockets = [\"!updates\"]\n";
     let removed = resolve(&[("x.toml", text), ("p.toml", PARENT)]).unwrap();
     assert!(removed.source.pockets.is_empty());
+}
+
+#[test]
+fn modes_in_each_spelling() {
+    for (mode, shown) in [
+        ("0o640", "0640"),
+        ("\"640\"", "0640"),
+        ("\"4755\"", "4755"),
+        ("0o1777", "1777"),
+    ] {
+        let text = format!("{WHOLE}[[files]]\npath = \"/a\"\ncontent = \"\"\nmode = {mode}\n");
+        let template = resolve(&[("x.toml", &text)]).unwrap();
+        assert_eq!(template.files[0].mode.to_string(), shown);
+    }
 }
 
 /// A template with one file beside it.

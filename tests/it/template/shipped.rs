@@ -30,7 +30,11 @@ fn files_below(directory: &Path, prefix: &str, found: &mut BTreeSet<String>) {
 fn templates() -> Vec<Template> {
     SHIPPED
         .iter()
-        .filter(|(name, _)| name.ends_with(".toml"))
+        .filter(|(name, _)| {
+            Path::new(name)
+                .extension()
+                .is_some_and(|suffix| suffix == "toml")
+        })
         .map(|(name, _)| {
             load(&directory().join(name)).unwrap_or_else(|found| panic!("{name}:\n{found}"))
         })
