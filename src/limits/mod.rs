@@ -57,6 +57,10 @@ pub const LOCKED_PACKAGES_MAX: usize = 20_000;
 pub const RELEASE_MAX: u64 = 8 << 20;
 /// How far ahead of this machine's clock an archive's may be, in seconds.
 pub const CLOCK_SKEW: u64 = 3600;
+/// Largest file of apt's sources on the machine; real ones have a few lines.
+pub const APT_SOURCES_MAX: u64 = 1 << 20;
+/// Most memory that decompressing an index may take: xz -9 needs 65 MiB.
+pub const XZ_MEMORY_MAX: u64 = 256 << 20;
 /// Largest keyring; Debian's are below 100 KiB.
 pub const KEYRING_MAX: u64 = 4 << 20;
 /// Largest `Packages` file after decompression; Debian main has 55 MB.
