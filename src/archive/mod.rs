@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `location` | [`Location`]: the base of an archive, `http(s):` or `file:` |
 //! | `apt` | the mirrors that this machine's own apt uses |
+//! | `mirror` | which mirror is used, and which suites a template takes packages from |
 //! | `keys` | Debian's archive keys, shipped with karat |
 //! | `network` | [`Network`]: getting files, with proxies, retries and resume |
 //! | `repository` | [`Repository`]: a suite's Release, verified, and its indexes |
@@ -16,6 +17,7 @@ pub mod apt;
 pub mod cache;
 pub mod keys;
 mod location;
+pub mod mirror;
 mod network;
 mod obtain;
 mod repository;

@@ -38,6 +38,11 @@ impl Console {
         self.json
     }
 
+    /// Whether only results and errors shall be shown.
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Prints a line of the result. A closed pipe is no error: the reader has seen enough.
     pub fn line(&self, text: impl std::fmt::Display) {
         if !self.json {

@@ -235,3 +235,104 @@ impl From<crate::stage::StageError> for Failure {
         }
     }
 }
+
+impl From<crate::archive::CacheError> for Failure {
+    fn from(error: crate::archive::CacheError) -> Self {
+        use crate::archive::CacheError as Error;
+        let failure = Self::failed(&error);
+        match &error {
+            Error::NotPrivate { .. } => failure
+                .hint("set XDG_CACHE_HOME to a directory of your own, or `chmod go-w` this one"),
+            Error::Io(io) if io.source.kind() == std::io::ErrorKind::StorageFull => failure
+                .hint("`karat cache gc` frees room; XDG_CACHE_HOME moves the cache elsewhere"),
+            Error::Mismatch { .. } | Error::Source(_) | Error::Io(_) => failure,
+        }
+    }
+}
+
+impl From<crate::ops::lock::LockFailure> for Failure {
+    fn from(error: crate::ops::lock::LockFailure) -> Self {
+        use crate::ops::lock::LockFailure as Error;
+        let failure = Self::failed(&error);
+        match error {
+            Error::Missing(_) | Error::Stale { .. } | Error::Agent(_) => failure.hint(
+                "run `karat lock` on the template, look at what it prints, and commit the lock",
+            ),
+            Error::Invalid { .. } => failure
+                .hint("`karat lock TEMPLATE --update` makes a new one from the newest versions"),
+            Error::Mirror(error) => match &error {
+                crate::archive::mirror::MirrorError::NoMirror { .. }
+                | crate::archive::mirror::MirrorError::NoSecurityMirror { .. } => failure.hint(
+                    "name one: --mirror URI, KARAT_MIRROR=URI, or mirror = \"URI\" in [source] \
+                     (and the same with security)",
+                ),
+                _ => failure,
+            },
+            Error::Repository(error) => repository(failure, &error),
+            Error::Obtain(error) => obtain(failure, &error),
+            Error::NotLocked(_) => {
+                failure.hint("add the package to the template, then run `karat lock` on it")
+            }
+            _ => failure,
+        }
+    }
+}
+
+fn repository(failure: Failure, error: &crate::archive::RepositoryError) -> Failure {
+    use crate::archive::RepositoryError as Error;
+    use crate::deb::release::ReleaseError;
+    match error {
+        Error::NoRelease { .. } => failure.hint(
+            "check suite, pockets and mirror: not every mirror carries every suite; \
+             [source] pockets = [] does without the others",
+        ),
+        Error::Untrusted { .. } => failure.hint(
+            "do not go on if this is Debian's own archive: try another mirror; \
+             for an archive of your own, name its keys in [source] keyring",
+        ),
+        Error::Release { source, .. } => match source {
+            ReleaseError::Expired { .. } | ReleaseError::RolledBack { .. } => {
+                failure.hint("the mirror lags behind or is held back: try another one, or later")
+            }
+            ReleaseError::FromTheFuture(_) => failure.hint("check this machine's clock"),
+            _ => failure,
+        },
+        Error::Fetch(error) => fetch(failure, error),
+        Error::NoIndex { source, .. } => fetch(failure, source),
+        _ => failure,
+    }
+}
+
+fn obtain(failure: Failure, error: &crate::archive::ObtainError) -> Failure {
+    use crate::archive::{FetchError, ObtainError as Error};
+    match error {
+        Error::Package {
+            source: FetchError::NotFound(_),
+            ..
+        } => failure.hint(
+            "archives drop old packages: `karat lock --update` takes newer ones; \
+             `karat lock --vendor DIR` keeps copies while they are there",
+        ),
+        Error::Package { source, .. } => fetch(failure, source),
+        Error::NoMirror { .. } => failure.hint("name a mirror: --mirror URI or KARAT_MIRROR=URI"),
+        Error::Vendored { .. } => {
+            failure.hint("remove the file; `karat lock TEMPLATE --vendor DIR` copies it anew")
+        }
+        Error::Cache(_) | Error::Io(_) => failure,
+    }
+}
+
+fn fetch(failure: Failure, error: &crate::archive::FetchError) -> Failure {
+    use crate::archive::FetchError as Error;
+    match error {
+        Error::Offline(_) => failure.hint("run once without --offline, or use --vendor DIR"),
+        Error::Transport { .. } | Error::Status { .. } => {
+            failure.hint("check the network and http_proxy, or name another mirror: --mirror URI")
+        }
+        Error::WrongBytes { .. } => {
+            failure.hint("the mirror or something on the way changes files: name another mirror")
+        }
+        Error::Proxy(_) => failure.hint("set http_proxy and https_proxy to http://HOST:PORT"),
+        _ => failure,
+    }
+}

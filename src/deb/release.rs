@@ -274,11 +274,12 @@ impl Release {
                 before,
             });
         }
-        if let Some(missing) = wanted
-            .components
-            .iter()
-            .find(|one| !self.components.contains(one))
-        {
+        // Debian's security archive says `updates/main` and lists its files under `main`.
+        let has = |wanted: &str| {
+            let mut all = self.components.iter();
+            all.any(|one| one.rsplit('/').next() == Some(wanted) || one == wanted)
+        };
+        if let Some(missing) = wanted.components.iter().find(|one| !has(one)) {
             return Err(ReleaseError::Component {
                 wanted: missing.clone(),
                 present: self.components.clone(),
@@ -313,7 +314,6 @@ impl Release {
     }
 
     fn index(&self, component: &str, architecture: &str) -> Result<Option<Index>, ReleaseError> {
-        // The security archive used to call its components `updates/main` and list them so.
         let path = format!("{component}/binary-{architecture}/Packages");
         let Some(plain) = self.files.get(&path).copied() else {
             return Ok(None);

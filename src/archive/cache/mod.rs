@@ -10,9 +10,8 @@
 //! ```
 //! - An object appears by rename, after its bytes were hashed; and it is hashed again whenever it is
 //!   used. Nothing that kill -9, a full disk or another program leaves behind is taken for whole.
-//! - A tree is not hashed when used. Its writer holds [`Cache::write_tree`], writes through
-//!   [`AtomicDir`](crate::sys::fs::AtomicDir) to [`TreeLease::path`], and keeps everything that
-//!   belongs to it inside that directory; its readers hold [`Cache::read_tree`].
+//! - A tree is not hashed when used. Everything that belongs to it is inside its directory, which
+//!   appears whole ([`AtomicDir`](crate::sys::fs::AtomicDir)) while its lock is held.
 //! - The cache belongs to one user (0700). One that belongs to somebody else, or that others may
 //!   write to, is read as far as its objects go and never written.
 //! - [`collect`] removes what was used least recently; what a running process uses stays.
@@ -23,4 +22,4 @@ mod store;
 
 pub use collect::{Collected, DEFAULT_MAX_SIZE, Inventory, Keep, Kind, Total, collect, inventory};
 pub use partial::{Claim, Partial};
-pub use store::{Cache, CacheError, TreeLease};
+pub use store::{Cache, CacheError};

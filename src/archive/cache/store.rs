@@ -184,59 +184,14 @@ impl Cache {
         )?)
     }
 
-    /// The configured tree stored under `key`, if it is there, locked against removal. Waits for a
-    /// process that is writing it.
-    ///
-    /// # Errors
-    /// The cache cannot be read or locked.
-    pub fn read_tree(&self, key: &Digest) -> Result<Option<TreeLease>, CacheError> {
-        let (path, lock) = self.tree_paths(key);
-        if !fs::exists(&path)? && !fs::exists(&lock)? {
-            return Ok(None);
-        }
-        let lease = Lock::shared(&lock)?;
-        if !fs::exists(&path)? {
-            return Ok(None);
-        }
-        usage::touch(&path);
-        Ok(Some(TreeLease { path, _lock: lease }))
-    }
-
-    /// The right to write the configured tree of `key`. It may have appeared while this waited for
-    /// another process.
-    ///
-    /// # Errors
-    /// The cache cannot be locked.
-    pub fn write_tree(&self, key: &Digest) -> Result<TreeLease, CacheError> {
-        let (path, lock) = self.tree_paths(key);
-        let lease = Lock::exclusive(lock)?;
-        Ok(TreeLease { path, _lock: lease })
+    /// Where configured trees are. `KEY.lock` in it is held (flock) shared by who reads the
+    /// directory `KEY`, exclusively by who makes or removes it.
+    pub fn trees(&self) -> PathBuf {
+        self.root.join("trees")
     }
 
     pub(super) fn object_path(&self, content: &Content) -> PathBuf {
         object_path(&self.root, content)
-    }
-
-    fn tree_paths(&self, key: &Digest) -> (PathBuf, PathBuf) {
-        let trees = self.root.join("trees");
-        (
-            trees.join(key.to_string()),
-            trees.join(format!("{key}.lock")),
-        )
-    }
-}
-
-/// A configured tree that nobody removes while this lives.
-#[derive(Debug)]
-pub struct TreeLease {
-    path: PathBuf,
-    _lock: Lock,
-}
-
-impl TreeLease {
-    /// The tree's directory. For a writer it may not exist yet.
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 }
 

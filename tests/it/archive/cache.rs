@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use karat::archive::cache::{Claim, Keep, Kind, Partial, collect, inventory};
 use karat::archive::{Cache, CacheError};
 use karat::digest::Digest;
+use karat::sys::fs::Lock;
 use karat::tree::Content;
 
 use crate::support::Scratch;
@@ -152,11 +153,11 @@ fn the_least_recently_used_goes_first() {
         set_age(&object(&root, content), age);
     }
     cache.find(&contents[0]).unwrap().expect("still there");
-    let tree = cache.write_tree(&Digest::of(b"tree")).unwrap();
-    std::fs::create_dir(tree.path()).unwrap();
-    std::fs::write(tree.path().join("blob"), vec![1; 50_000]).unwrap();
-    set_age(tree.path(), 25);
-    drop((tree, cache));
+    let tree = cache.trees().join(Digest::of(b"tree").to_string());
+    std::fs::create_dir(&tree).unwrap();
+    std::fs::write(tree.join("blob"), vec![1; 50_000]).unwrap();
+    set_age(&tree, 25);
+    drop(cache);
 
     let before = inventory(&root).unwrap();
     let collected = collect(&root, Keep::AtMost(before.bytes - 150_000)).unwrap();
@@ -170,7 +171,7 @@ fn the_least_recently_used_goes_first() {
         cache.find(&contents[1]).unwrap().is_none(),
         "the oldest object"
     );
-    assert!(cache.read_tree(&Digest::of(b"tree")).unwrap().is_none());
+    assert!(!tree.exists());
     for content in [&contents[0], &contents[2], &contents[3]] {
         assert!(cache.find(content).unwrap().is_some());
     }
@@ -183,20 +184,20 @@ fn what_is_in_use_stays() {
     let cache = Cache::open(&root).unwrap();
     let content = Content::of(b"bytes");
     cache.add(&content, &b"bytes"[..]).unwrap();
-    let (used, unused) = (Digest::of(b"used"), Digest::of(b"unused"));
-    for key in [used, unused] {
-        std::fs::create_dir(cache.write_tree(&key).unwrap().path()).unwrap();
-    }
-    let lease = cache.read_tree(&used).unwrap().expect("it was written");
+    let [used, unused] = [b"used", b"idle"].map(|key| {
+        let tree = cache.trees().join(Digest::of(key).to_string());
+        std::fs::create_dir(&tree).unwrap();
+        tree
+    });
+    let lease = Lock::shared(used.with_extension("lock")).unwrap();
     let collected = collect(&root, Keep::Nothing).unwrap();
     assert_eq!(
         (collected.removed, collected.in_use),
         (1, 2),
         "{collected:?}"
     );
-    assert!(lease.path().exists());
+    assert!(used.exists() && !unused.exists());
     assert!(cache.find(&content).unwrap().is_some());
-    assert!(cache.read_tree(&unused).unwrap().is_none());
     drop((lease, cache));
     assert_eq!(collect(&root, Keep::Nothing).unwrap().left_bytes, 0);
 }
@@ -252,8 +253,6 @@ fn shared_cache_is_read_but_not_trusted_with_trees() {
     let content = Content::of(b"bytes");
     let cache = Cache::open(&root).unwrap();
     let path = cache.add(&content, &b"bytes"[..]).unwrap();
-    let key = Digest::of(b"tree");
-    std::fs::create_dir(cache.write_tree(&key).unwrap().path()).unwrap();
     drop(cache);
     std::fs::set_permissions(&root, std::fs::Permissions::from_mode(0o777)).unwrap();
     assert!(matches!(
@@ -262,7 +261,7 @@ fn shared_cache_is_read_but_not_trusted_with_trees() {
     ));
     let cache = Cache::open_or_temporary(Some(&root), scratch.path(), &mut |_| ()).unwrap();
     assert_eq!(cache.find(&content).unwrap(), Some(path));
-    assert!(cache.read_tree(&key).unwrap().is_none());
+    assert_ne!(cache.trees(), root.join("trees"));
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Mirrors, Release files, the cache: over `file:` repositories made by the test.
 
 mod cache;
+mod network;
 mod openpgp;
+mod repository;
 
 use crate::support::deb::Deb;
 use crate::support::pgp::Key;
