@@ -199,7 +199,12 @@ fn what_is_in_use_stays() {
     assert!(used.exists() && !unused.exists());
     assert!(cache.find(&content).unwrap().is_some());
     drop((lease, cache));
-    assert_eq!(collect(&root, Keep::Nothing).unwrap().left_bytes, 0);
+    // A process that another test starts holds copies of all open files until it is on its own.
+    let emptied = (0..100_000).any(|_| {
+        std::thread::yield_now();
+        collect(&root, Keep::Nothing).unwrap().left_bytes == 0
+    });
+    assert!(emptied);
 }
 
 #[test]

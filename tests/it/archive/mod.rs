@@ -3,6 +3,7 @@
 mod cache;
 mod network;
 mod openpgp;
+mod oracle;
 mod repository;
 
 use crate::support::deb::Deb;
