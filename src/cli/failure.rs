@@ -236,6 +236,29 @@ impl From<crate::stage::StageError> for Failure {
     }
 }
 
+impl From<crate::ops::build::BuildError> for Failure {
+    fn from(error: crate::ops::build::BuildError) -> Self {
+        use crate::ops::build::BuildError as Error;
+        match error {
+            Error::Cache(error) => error.into(),
+            Error::Io(error) => error.into(),
+            Error::Lock(error) => error.into(),
+            Error::Overlay(error) => error.into(),
+            Error::Sign(error) => error.into(),
+            Error::Stage(error) => error.into(),
+            Error::Template(error) => error.into(),
+            Error::Trust(error) => error.into(),
+            error @ Error::NoAgent(_) => Self::failed(&error).hint(
+                "build it with `make`, name one with --agent FILE, or say agent = false in [verify]",
+            ),
+            error @ Error::Epoch(_) => {
+                Self::usage(error.to_string()).hint("unset SOURCE_DATE_EPOCH, or set it to seconds")
+            }
+            error => Self::failed(&error),
+        }
+    }
+}
+
 impl From<crate::archive::CacheError> for Failure {
     fn from(error: crate::archive::CacheError) -> Self {
         use crate::archive::CacheError as Error;

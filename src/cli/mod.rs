@@ -15,6 +15,8 @@ pub mod passphrase;
 #[cfg(feature = "build")]
 pub mod progress;
 pub mod report;
+#[cfg(feature = "build")]
+pub mod units;
 
 #[cfg(feature = "build")]
 pub use args::{Arguments, definition, main};

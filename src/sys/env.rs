@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use crate::tree::{Epoch, EpochError};
+
 /// The variable `name`; `None` if unset or empty.
 pub fn os(name: &str) -> Option<OsString> {
     #[expect(clippy::disallowed_methods, reason = "the one place that asks")]
@@ -21,6 +23,16 @@ pub fn path(name: &str) -> Option<PathBuf> {
     os(name)
         .map(PathBuf::from)
         .filter(|path| path.is_absolute())
+}
+
+/// `SOURCE_DATE_EPOCH`, if it is set.
+///
+/// # Errors
+/// It is set to something that is no epoch.
+pub fn epoch() -> Result<Option<Epoch>, EpochError> {
+    text("SOURCE_DATE_EPOCH")
+        .map(|text| text.parse())
+        .transpose()
 }
 
 /// Whether this run is somebody's continuous integration (`CI` set to anything but `false` or `0`).

@@ -239,6 +239,17 @@ pub fn read_all(reader: impl Read, cap: u64) -> io::Result<Vec<u8>> {
     }
 }
 
+/// The directory that holds the program that is running.
+///
+/// # Errors
+/// The system does not say.
+pub fn program_dir() -> Result<PathBuf, IoError> {
+    let program = std::env::current_exe().at("locate", "/proc/self/exe")?;
+    Ok(program
+        .parent()
+        .map_or_else(|| PathBuf::from("/"), Path::to_owned))
+}
+
 /// Whether anything is at `path` (a dangling symbolic link counts).
 ///
 /// # Errors

@@ -1,1 +1,0 @@
-//! `karat build`, without printing.

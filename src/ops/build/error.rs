@@ -1,0 +1,76 @@
+//! Why an image was not built.
+
+use std::path::PathBuf;
+
+use crate::archive::CacheError;
+use crate::baseline::{NameError, StatementError};
+use crate::expect::ExpectationsError;
+use crate::lock::LockError;
+use crate::ops::outputs::OutputError;
+use crate::ops::sign::SignError;
+use crate::ops::trust::TrustFileError;
+use crate::path::PathError;
+use crate::stage::StageError;
+use crate::stage::overlay::OverlayError;
+use crate::sys::fs::IoError;
+use crate::template::Diagnostics;
+use crate::tree::{EpochError, TreeError};
+
+/// Why an image was not built. Each step has its own errors; most are passed on as they are.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The cache cannot be used.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// `SOURCE_DATE_EPOCH` is no epoch.
+    #[error("SOURCE_DATE_EPOCH: {0}")]
+    Epoch(#[from] EpochError),
+    /// The template's mutable paths contradict each other.
+    #[error(transparent)]
+    Expectations(#[from] ExpectationsError),
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    Io(#[from] IoError),
+    /// The lock does not fit, or cannot be made.
+    #[error(transparent)]
+    Lock(#[from] crate::ops::lock::LockFailure),
+    /// The lock file itself breaks a rule.
+    #[error(transparent)]
+    LockFile(#[from] LockError),
+    /// The image's name or version cannot stand in a statement.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// The template wants an agent in the image, and there is none to install.
+    #[error("the template installs karat-agent, and there is none at {}", .0.display())]
+    NoAgent(PathBuf),
+    /// The file given as agent is no program.
+    #[error("the agent is not an ELF program")]
+    NotAProgram,
+    /// An output cannot be written.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// The template's files, users or services do not fit the packages' tree.
+    #[error(transparent)]
+    Overlay(#[from] OverlayError),
+    /// A path of karat's own breaks a rule.
+    #[error(transparent)]
+    Path(#[from] PathError),
+    /// The statement could not be signed.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    /// A package, a script or the machine breaks a rule.
+    #[error(transparent)]
+    Stage(#[from] StageError),
+    /// What was built cannot be stated.
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    /// The template breaks rules.
+    #[error(transparent)]
+    Template(#[from] Diagnostics),
+    /// The finished tree breaks a rule.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// The workspace's trust root is not accepted.
+    #[error(transparent)]
+    Trust(#[from] TrustFileError),
+}

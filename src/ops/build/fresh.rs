@@ -1,0 +1,66 @@
+//! Telling that there is nothing to do.
+
+use std::io;
+
+use super::{BuildError, Built, Plan, Request};
+use crate::baseline::{Draft, Subject};
+use crate::image::compress::Compression;
+use crate::image::sums::Sums;
+use crate::limits;
+use crate::lock::Lockfile;
+use crate::sys::fs;
+use crate::template::Format;
+
+/// The draft of outputs that are there already, made from the very inputs of `plan` and whole to
+/// the last byte. `None` where anything is missing, other, or damaged: then it is built again.
+pub(super) fn find(request: &Request<'_>, plan: &Plan) -> Result<Option<Draft>, BuildError> {
+    let file = |suffix: &str| request.out.join(format!("{}{suffix}", plan.stem));
+    let Ok(statement) = fs::read(file(".statement.json"), limits::ENVELOPE_MAX) else {
+        return Ok(None);
+    };
+    let Ok(list) = fs::read_text(file(".SHA256SUMS"), limits::LOCKFILE_MAX) else {
+        return Ok(None);
+    };
+    let (Ok(draft), Ok(sums)) = (Draft::parse(&statement), list.parse::<Sums>()) else {
+        return Ok(None);
+    };
+    let builder = format!("karat {}", env!("CARGO_PKG_VERSION"));
+    let baseline = draft.baseline();
+    if baseline.inputs != plan.inputs
+        || baseline.builder != builder
+        || !has_all(plan, &draft, &sums)
+    {
+        return Ok(None);
+    }
+    let whole = sums.check(|name| {
+        fs::open(request.out.join(name)).map_err(|error| io::Error::other(error.to_string()))
+    });
+    Ok(whole.is_ok().then_some(draft))
+}
+
+/// Whether the list names each output that the plan asks for, and no other kind.
+fn has_all(plan: &Plan, draft: &Draft, sums: &Sums) -> bool {
+    let subjects = &draft.baseline().subjects;
+    let has = |format| plan.formats.contains(&format);
+    let tar = Compression::suffix(plan.compression);
+    has(Format::Tar) == subjects.contains_key(&Subject::Tar)
+        && has(Format::Oci) == subjects.contains_key(&Subject::Oci)
+        && (!has(Format::Tar) || sums.get(&format!("{}.tar{tar}", plan.stem)).is_some())
+}
+
+/// The result of a build that had nothing to do.
+pub(super) fn built(draft: Draft, request: &Request<'_>, plan: &Plan, lock: Lockfile) -> Built {
+    Built {
+        stem: plan.stem.clone(),
+        out: request.out.clone(),
+        draft,
+        lock,
+        paths: 0,
+        bytes: 0,
+        files: Vec::new(),
+        fresh: true,
+        configured_before: true,
+        signed: None,
+        seconds: 0.0,
+    }
+}
