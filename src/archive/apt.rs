@@ -115,7 +115,7 @@ pub fn parse_list(text: &str) -> Vec<AptSource> {
 /// Reads a deb822-style file; stanzas that are not understood are passed over.
 pub fn parse_deb822(text: &str) -> Vec<AptSource> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
-    let plain: String = lines.map(|line| format!("{}\n", line.trim_end())).collect();
+    let plain: String = lines.flat_map(|line| [line.trim_end(), "\n"]).collect();
     stanzas(&plain)
         .filter_map(|stanza| {
             let field = |name: &str| stanza.field(name).ok().flatten();

@@ -68,7 +68,7 @@ pub enum RepositoryError {
         /// Where it came from.
         location: Location,
         /// The rule that it breaks.
-        source: ReleaseError,
+        source: Box<ReleaseError>,
     },
     /// An index was not there in any form.
     #[error("{name} from {location} lacks its index of {component}: {source}")]
@@ -92,7 +92,7 @@ pub enum RepositoryError {
         /// The component.
         component: String,
         /// What is wrong.
-        source: CacheError,
+        source: Box<CacheError>,
     },
     /// An index is malformed.
     #[error("{name}: {source}")]
@@ -265,7 +265,7 @@ impl Repository {
                             name: self.name.clone(),
                             location: self.location.clone(),
                             component: index.component.clone(),
-                            source,
+                            source: Box::new(source),
                         })
                     }
                 };
@@ -307,7 +307,7 @@ impl Repository {
         RepositoryError::Release {
             name: self.name.clone(),
             location: self.location.clone(),
-            source,
+            source: Box::new(source),
         }
     }
 }

@@ -313,7 +313,7 @@ fn repository(failure: Failure, error: &crate::archive::RepositoryError) -> Fail
             "do not go on if this is Debian's own archive: try another mirror; \
              for an archive of your own, name its keys in [source] keyring",
         ),
-        Error::Release { source, .. } => match source {
+        Error::Release { source, .. } => match &**source {
             ReleaseError::Expired { .. } | ReleaseError::RolledBack { .. } => {
                 failure.hint("the mirror lags behind or is held back: try another one, or later")
             }

@@ -15,6 +15,7 @@ use crate::tree::{Content, Epoch};
 
 /// A Release file.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of the file")]
 pub struct Release {
     /// Who makes it (`Origin`); empty where it does not say.
     pub origin: String,
@@ -351,7 +352,7 @@ fn parse_files(section: &str) -> Result<BTreeMap<String, Content>, ReleaseError>
         else {
             return Err(wrong());
         };
-        let digest: Digest = digest.parse().map_err(|_| wrong())?;
+        let digest: Digest = digest.parse().or_else(|_| Err(wrong()))?;
         let size = parse_number(size).ok_or_else(wrong)?;
         if !is_below(path) {
             return Err(wrong());

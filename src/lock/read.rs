@@ -192,7 +192,7 @@ fn ordered<'a, T, K: Ord + fmt::Debug>(
 }
 
 fn epoch(seconds: u64) -> Result<Epoch, LockError> {
-    Epoch::new(seconds).map_err(|_| LockError::Time)
+    Epoch::new(seconds).or(Err(LockError::Time))
 }
 
 #[derive(Deserialize)]

@@ -109,7 +109,7 @@ pub enum LockFailure {
     Mirror(#[from] MirrorError),
     /// A suite cannot be used.
     #[error(transparent)]
-    Repository(#[from] RepositoryError),
+    Repository(Box<RepositoryError>),
     /// The packages cannot be resolved.
     #[error(transparent)]
     Resolve(#[from] ResolveError),
@@ -413,7 +413,8 @@ fn load(
             not_before: before(&repository.name),
         };
         let name = repository.name.to_string();
-        releases.push(repository.load(&conditions, &network, cache, &mut universe)?);
+        let loaded = repository.load(&conditions, &network, cache, &mut universe);
+        releases.push(loaded.map_err(|error| LockFailure::Repository(Box::new(error)))?);
         progress.advanced(
             "index",
             u64::try_from(releases.len()).unwrap_or(0),
@@ -440,7 +441,7 @@ fn request(template: &Template, architecture: &Architecture) -> Result<Request, 
             PinTarget::Version(version) => format!("version {version}"),
             PinTarget::Suite(suite) => format!("release {}", suite.as_str()),
         };
-        let priority = i16::try_from(pin.priority).map_err(|_| PinError::Priority)?;
+        let priority = i16::try_from(pin.priority).or(Err(PinError::Priority))?;
         request.pins.push(Pin::new(&pin.package, &rule, priority)?);
     }
     if template.kernel.initrd == Initrd::Karat {
@@ -480,7 +481,7 @@ fn kept(
     .collect()
 }
 
-/// Above 1000: also where that is a downgrade (apt_preferences(5)).
+/// Above 1000: also where that is a downgrade (see `apt_preferences(5)`).
 const KEEP_PRIORITY: i16 = 1001;
 
 fn locked_package(record: crate::deb::Record<'_>) -> Result<LockedPackage, LockFailure> {

@@ -67,11 +67,11 @@ impl Proxy {
             super::get::USER_AGENT
         );
         if from > 0 {
-            request += &format!("Range: bytes={from}-\r\n");
+            request.extend(["Range: bytes=", &from.to_string(), "-\r\n"]);
         }
         if let Some(credentials) = &self.credentials {
             let encoded = base64::engine::general_purpose::STANDARD.encode(percent(credentials));
-            request += &format!("Proxy-Authorization: Basic {encoded}\r\n");
+            request.extend(["Proxy-Authorization: Basic ", &encoded, "\r\n"]);
         }
         (&stream).write_all(format!("{request}\r\n").as_bytes())?;
         Answer::read(stream)
@@ -136,17 +136,14 @@ fn percent(text: &str) -> Vec<u8> {
         let code = rest
             .get(1..3)
             .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        match (first, code) {
-            (b'%', Some(code)) => {
-                bytes.push(code);
-                rest = rest.get(3..).unwrap_or_default();
-            }
-            _ => {
-                let length = rest.chars().next().map_or(1, char::len_utf8);
-                let (char, after) = rest.split_at_checked(length).unwrap_or((rest, ""));
-                bytes.extend_from_slice(char.as_bytes());
-                rest = after;
-            }
+        if let (b'%', Some(code)) = (first, code) {
+            bytes.push(code);
+            rest = rest.get(3..).unwrap_or_default();
+        } else {
+            let length = rest.chars().next().map_or(1, char::len_utf8);
+            let (char, after) = rest.split_at_checked(length).unwrap_or((rest, ""));
+            bytes.extend_from_slice(char.as_bytes());
+            rest = after;
         }
     }
     bytes

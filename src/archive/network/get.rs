@@ -83,7 +83,7 @@ pub enum FetchError {
         /// What was asked for.
         uri: Location,
         /// What was expected and what came.
-        source: CacheError,
+        source: Box<CacheError>,
     },
     /// It would have to be fetched, and that is not allowed.
     #[error("{0} is not in the cache, and --offline forbids to fetch it")]
@@ -319,7 +319,7 @@ impl Network {
                 let agent = match proxy {
                     None => self.direct.clone(),
                     Some(proxy) => {
-                        let known = ureq::Proxy::new(proxy).map_err(|_| bad_proxy(proxy))?;
+                        let known = ureq::Proxy::new(proxy).or_else(|_| Err(bad_proxy(proxy)))?;
                         agent(Some(known), self.patience)
                     }
                 };
@@ -442,7 +442,7 @@ fn wrong(uri: &Location, error: CacheError) -> FetchError {
     match error {
         CacheError::Mismatch { .. } => FetchError::WrongBytes {
             uri: uri.clone(),
-            source: error,
+            source: Box::new(error),
         },
         other => other.into(),
     }

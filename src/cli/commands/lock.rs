@@ -50,21 +50,25 @@ pub struct Args {
 /// Where packages come from: for every command that needs some.
 #[derive(Debug, Default, clap::Args)]
 pub struct SourceArgs {
-    /// Base of the Debian archive: http:, https: or file: [env: KARAT_MIRROR]
     #[arg(long, value_name = "URI")]
+    #[arg(help = "Base of the Debian archive: http:, https: or file: [env: KARAT_MIRROR]")]
     mirror: Option<String>,
 
-    /// Base of the Debian security archive [env: KARAT_SECURITY_MIRROR]
     #[arg(long, value_name = "URI")]
+    #[arg(help = "Base of the Debian security archive [env: KARAT_SECURITY_MIRROR]")]
     security_mirror: Option<String>,
 
     /// Fetch nothing: use the cache and the vendored copy alone
     #[arg(long)]
     offline: bool,
 
-    /// A directory with copies of packages: `lock` writes it, `build` asks it first
-    /// [env: KARAT_VENDOR]
-    #[arg(long, value_name = "DIR")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        help = "\
+        Directory with copies of packages: `lock` writes it, `build` asks it first \
+        [env: KARAT_VENDOR]"
+    )]
     vendor: Option<PathBuf>,
 }
 
@@ -160,23 +164,22 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     let fresh = existing.as_ref().filter(|lock| {
         update == Update::AsNeeded && lock::check(&args.template, lock, &wanted).is_ok()
     });
-    let (locked, diff) = match fresh {
-        Some(lock) => (lock.clone(), None),
-        None => {
-            let made = lock::lock(
-                &wanted,
-                existing.as_ref(),
-                &update,
-                &sources,
-                &cache,
-                &progress,
-            )?;
-            if let Some(problem) = &made.not_kept {
-                progress.warning(format!("not all versions could be kept: {problem}"));
-            }
-            lock::write(&args.template, &made.lock)?;
-            (made.lock, Some(made.diff))
+    let (locked, diff) = if let Some(lock) = fresh {
+        (lock.clone(), None)
+    } else {
+        let made = lock::lock(
+            &wanted,
+            existing.as_ref(),
+            &update,
+            &sources,
+            &cache,
+            &progress,
+        )?;
+        if let Some(problem) = &made.not_kept {
+            progress.warning(format!("not all versions could be kept: {problem}"));
         }
+        lock::write(&args.template, &made.lock)?;
+        (made.lock, Some(made.diff))
     };
     let vendored = match &args.sources.vendor {
         Some(directory) => {

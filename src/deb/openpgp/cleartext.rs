@@ -96,7 +96,7 @@ fn parse(bytes: &[u8]) -> Result<CleartextSignedMessage, OpenPgpError> {
     if !bytes.starts_with(BEGIN.as_bytes()) {
         return Err(OpenPgpError::Unsigned);
     }
-    let text = str::from_utf8(bytes).map_err(|_| malformed("it is not UTF-8"))?;
+    let text = str::from_utf8(bytes).or(Err(malformed("it is not UTF-8")))?;
     let odd = |char: char| char.is_control() && !matches!(char, '\n' | '\t');
     if text.contains(odd) {
         return Err(malformed("it has control characters"));
@@ -115,6 +115,6 @@ fn parse(bytes: &[u8]) -> Result<CleartextSignedMessage, OpenPgpError> {
     }
 }
 
-fn malformed(reason: impl ToString) -> OpenPgpError {
-    OpenPgpError::Malformed(reason.to_string())
+fn malformed(reason: impl std::fmt::Display) -> OpenPgpError {
+    OpenPgpError::Malformed(format!("{reason}"))
 }

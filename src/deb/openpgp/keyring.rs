@@ -15,7 +15,7 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    /// Reads a keyring as GnuPG exports it: binary, or in one or more blocks of ASCII armour.
+    /// Reads a keyring as `GnuPG` exports it: binary, or in one or more blocks of ASCII armour.
     ///
     /// # Errors
     /// It is too large, empty or malformed, or it has private keys.
@@ -28,7 +28,7 @@ impl Keyring {
             keyring.read(bytes)?;
         } else {
             let text =
-                str::from_utf8(bytes).map_err(|_| bad("it is neither binary nor ASCII armour"))?;
+                str::from_utf8(bytes).or(Err(bad("it is neither binary nor ASCII armour")))?;
             for block in blocks(text)? {
                 keyring.read(&dearmour(block)?)?;
             }
@@ -83,12 +83,13 @@ impl Keyring {
                 Packet::SecretKey(_) | Packet::SecretSubkey(_) => {
                     return Err(bad("it has a private key"));
                 }
-                Packet::Signature(signature) => match signature.typ() {
-                    Some(SignatureType::KeyRevocation | SignatureType::SubkeyRevocation) => {
-                        seen.revocations += 1;
-                    }
-                    _ => {}
-                },
+                Packet::Signature(signature) => {
+                    let revocation = matches!(
+                        signature.typ(),
+                        Some(SignatureType::KeyRevocation | SignatureType::SubkeyRevocation)
+                    );
+                    seen.revocations += usize::from(revocation);
+                }
                 _ => {}
             }
         }
@@ -145,6 +146,6 @@ fn dearmour(block: &str) -> Result<Vec<u8>, OpenPgpError> {
     crate::sys::fs::read_all(reader, limits::KEYRING_MAX).map_err(bad)
 }
 
-fn bad(reason: impl ToString) -> OpenPgpError {
-    OpenPgpError::BadKeyring(reason.to_string())
+fn bad(reason: impl std::fmt::Display) -> OpenPgpError {
+    OpenPgpError::BadKeyring(format!("{reason}"))
 }

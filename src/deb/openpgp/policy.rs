@@ -46,7 +46,7 @@ impl<'a> Candidate<'a> {
             Some(subkey) => signature.verify(&subkey.key, text.as_bytes()),
             None => signature.verify(&self.certificate.primary_key, text.as_bytes()),
         };
-        fits.map_err(|_| OpenPgpError::BadSignature(self.fingerprint()))
+        fits.or_else(|_| Err(OpenPgpError::BadSignature(self.fingerprint())))
     }
 
     /// Whether `signature`, which fits, counts at `now`.
@@ -58,7 +58,7 @@ impl<'a> Candidate<'a> {
         }
         let mut bound = self_signature(self.certificate, now)?;
         let mut made = created_at(primary);
-        in_force(made, &bound, now)?;
+        in_force(made, bound, now)?;
         for direct in direct_signatures(self.certificate, now) {
             in_force(made, direct, now)?;
         }
@@ -151,7 +151,7 @@ fn confirmed(
 ) -> Result<(), Rule> {
     let back = binding.embedded_signature().ok_or(Rule::Unconfirmed)?;
     back.verify_primary_key_binding(subkey, primary)
-        .map_err(|_| Rule::Unconfirmed)?;
+        .or(Err(Rule::Unconfirmed))?;
     check_signature(back, now)
 }
 

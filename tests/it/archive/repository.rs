@@ -93,7 +93,7 @@ impl Bench {
 
     fn refused(&self) -> RepositoryError {
         match self.fresh() {
-            Err(LockFailure::Repository(error)) => error,
+            Err(LockFailure::Repository(error)) => *error,
             other => panic!("{other:?}"),
         }
     }
@@ -279,7 +279,7 @@ fn expired_release() {
     let RepositoryError::Release { source, .. } = bench.refused() else {
         panic!("accepted");
     };
-    assert!(matches!(source, ReleaseError::Expired { .. }), "{source}");
+    assert!(matches!(*source, ReleaseError::Expired { .. }), "{source}");
 }
 
 #[test]
@@ -291,11 +291,14 @@ fn rolled_back_release() {
     let new = bench.fresh().unwrap().lock;
     archive("1").write(&bench.archive(), &bench.key);
     let result = bench.lock(Some(&new), &Update::All);
-    let Err(LockFailure::Repository(RepositoryError::Release { source, .. })) = result else {
+    let Err(LockFailure::Repository(error)) = result else {
         panic!("{result:?}");
     };
+    let RepositoryError::Release { source, .. } = *error else {
+        panic!("{error}");
+    };
     assert!(
-        matches!(source, ReleaseError::RolledBack { .. }),
+        matches!(*source, ReleaseError::RolledBack { .. }),
         "{source}"
     );
 }
@@ -316,7 +319,7 @@ fn release_of_another_suite() {
     let RepositoryError::Release { source, .. } = bench.refused() else {
         panic!("accepted");
     };
-    assert!(matches!(source, ReleaseError::Suite { .. }), "{source}");
+    assert!(matches!(*source, ReleaseError::Suite { .. }), "{source}");
 }
 
 #[test]
