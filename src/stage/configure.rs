@@ -39,7 +39,7 @@ const GUARDS: [(&str, &str, u32); 3] = [
     ),
 ];
 
-/// pg_createcluster(1), createcluster.conf(5): whose directory says that it matters, drop-in
+/// `pg_createcluster(1)`, `createcluster.conf`: whose directory says that it matters, drop-in
 /// directory, file, content.
 const NO_CLUSTER: (&str, &str, &str, &str) = (
     "/usr/share/postgresql-common",

@@ -5,6 +5,7 @@
 //! business once it configures.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use super::error::StageError;
 use super::extract::Deb;
@@ -106,7 +107,7 @@ impl<'a> Database<'a> {
     }
 
     /// Adds a package that has no files and counts as installed.
-    pub(super) fn installed(&mut self, control: &Control) -> Result<(), StageError> {
+    pub(super) fn installed(&self, control: &Control) -> Result<(), StageError> {
         let mut status = self.status()?;
         push_stanza(&mut status, control);
         let status = status.replace(
@@ -211,13 +212,11 @@ impl<'a> Database<'a> {
         for (trigger, interested) in &self.interests {
             if trigger.starts_with('/') {
                 for package in interested {
-                    file.push_str(&format!("{trigger} {package}\n"));
+                    let _ = writeln!(file, "{trigger} {package}");
                 }
             } else {
-                let text: String = interested
-                    .iter()
-                    .map(|package| format!("{package}\n"))
-                    .collect();
+                let mut text = interested.join("\n");
+                text.push('\n');
                 let path = within("triggers")?.join(trigger).map_err(system)?;
                 self.root.write(&path, text.as_bytes(), 0o644)?;
             }
@@ -265,10 +264,11 @@ impl<'a> Database<'a> {
         if activated.is_empty() {
             return Ok(());
         }
-        let text: String = activated
-            .iter()
-            .map(|trigger| format!("{trigger} -\n"))
-            .collect();
+        let mut text = String::new();
+        for trigger in activated {
+            // "-": nobody waits for it.
+            let _ = writeln!(text, "{trigger} -");
+        }
         Ok(self
             .root
             .write(&within("triggers/Unincorp")?, text.as_bytes(), 0o644)?)
@@ -300,10 +300,11 @@ fn triggers(control: &Control) -> Vec<(String, String)> {
 }
 
 fn push_stanza(status: &mut String, control: &Control) {
-    status.push_str(&format!(
-        "Package: {}\nStatus: install ok unpacked\n",
+    let _ = writeln!(
+        status,
+        "Package: {}\nStatus: install ok unpacked",
         control.field("package")
-    ));
+    );
     let mut keep = true;
     for line in control
         .text()
@@ -325,7 +326,7 @@ fn push_stanza(status: &mut String, control: &Control) {
         for (path, flag) in conffiles {
             // "newconffile" stands for a hash while the file waits as .dpkg-new.
             let flag = flag.map(|flag| format!(" {flag}")).unwrap_or_default();
-            status.push_str(&format!(" {path} newconffile{flag}\n"));
+            let _ = writeln!(status, " {path} newconffile{flag}");
         }
     }
     status.push('\n');

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
@@ -138,7 +139,7 @@ impl Deb {
                     && !conffiles.iter().any(|(path, _)| *path == entry.path)
                 {
                     let name = String::from_utf8_lossy(entry.path.relative());
-                    sums.push_str(&format!("{}  {name}\n", md5.finish()));
+                    let _ = writeln!(sums, "{}  {name}", md5.finish());
                 }
                 drop(content);
                 metadata(&entry).apply(&file).at("set metadata in", shown)?;

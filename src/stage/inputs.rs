@@ -73,7 +73,7 @@ impl Inputs {
             architecture: architecture.into(),
             epoch,
             initrd: Initrd::Package,
-            script_limit: Duration::from_secs(15 * 60),
+            script_limit: Duration::from_mins(15),
             staging: Staging::Automatic,
             worker: None,
         }

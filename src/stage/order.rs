@@ -71,6 +71,12 @@ pub(super) fn names(relation: &str) -> impl Iterator<Item = impl Iterator<Item =
     })
 }
 
+/// A step of a walk that goes into what a package needs before the package itself.
+enum Visit {
+    Enter(usize),
+    Leave(usize),
+}
+
 struct Graph<'a> {
     controls: &'a [&'a Control],
     pre_depends: Vec<Vec<usize>>,
@@ -151,10 +157,6 @@ impl<'a> Graph<'a> {
         let mut seen: BTreeSet<usize> = foremost.iter().copied().collect();
         let mut sorted = foremost;
         // Depth first with a stack of its own: a chain of dependencies may be as long as it likes.
-        enum Visit {
-            Enter(usize),
-            Leave(usize),
-        }
         let mut pending: Vec<Visit> = starts.into_iter().rev().map(Visit::Enter).collect();
         while let Some(visit) = pending.pop() {
             match visit {

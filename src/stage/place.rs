@@ -209,7 +209,7 @@ impl<'a> Placer<'a> {
 
     /// Whether package `at` gets the place; if another has it, `Replaces` decides.
     fn may_take(
-        &mut self,
+        &self,
         at: usize,
         entry: &Entry,
         spot: &Spot,
@@ -268,7 +268,7 @@ impl<'a> Placer<'a> {
             }
             EntryKind::HardLink(_) => {
                 let target = link_to.ok_or(Errno::NOENT)?;
-                let (from, from_name) = self.root.parent(target).map_err(|_| Errno::NOENT)?;
+                let (from, from_name) = self.root.parent(target).map_err(|_error| Errno::NOENT)?;
                 unlink(directory, name)?;
                 rustix::fs::linkat(from, from_name, directory, name, AtFlags::empty())
             }

@@ -169,7 +169,7 @@ fn stage(inputs: &Inputs, entry: &Path, say: &Say) -> Result<(), StageError> {
         (configured, extracting.join())
     });
     configured?;
-    extracted.map_err(|_| StageError::System("unpacking panicked".to_owned()))??;
+    extracted.map_err(|_error| StageError::System("unpacking panicked".to_owned()))??;
     say.finished(Phase::Unpack, format!("{total} packages"), clock);
 
     // Then those that another's preinst depends on, then all that is left; each preinst before its

@@ -469,7 +469,12 @@ impl Temporary {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let mut name = b".".to_vec();
-        name.extend_from_slice(target.file_name().unwrap_or(OsStr::new("karat")).as_bytes());
+        name.extend_from_slice(
+            target
+                .file_name()
+                .unwrap_or_else(|| OsStr::new("karat"))
+                .as_bytes(),
+        );
         name.truncate(180);
         name.extend_from_slice(format!(".{}-{number}.tmp", std::process::id()).as_bytes());
         Self(target.with_file_name(OsString::from_vec(name)))

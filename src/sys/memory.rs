@@ -11,7 +11,7 @@ pub fn spare() -> u64 {
     group().map_or(machine, |group| group.min(machine))
 }
 
-/// proc_meminfo(5): `MemAvailable`.
+/// `proc_meminfo(5)`: `MemAvailable`.
 fn available(meminfo: &str) -> Option<u64> {
     let line = meminfo
         .lines()

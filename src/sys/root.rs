@@ -312,7 +312,9 @@ pub fn find_at(directory: impl AsFd, name: &OsStr) -> rustix::io::Result<Option<
             mode: stat.st_mode,
             size: u64::try_from(stat.st_size).unwrap_or(0),
             mtime: u64::try_from(stat.st_mtime).unwrap_or(0),
-            links: stat.st_nlink.into(),
+            // As wide as the machine has it.
+            #[expect(clippy::useless_conversion, reason = "u32 on some machines")]
+            links: u64::from(stat.st_nlink),
             device: stat.st_dev,
             rdev: (
                 rustix::fs::major(stat.st_rdev),

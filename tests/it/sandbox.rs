@@ -53,7 +53,7 @@ impl Bench {
         let error = self.configure(Reuse::Yes).unwrap_err();
         let left: Vec<String> = names(&self.scratch.join("trees"))
             .into_iter()
-            .filter(|name| !name.ends_with(".lock"))
+            .filter(|name| !is_lock(name))
             .collect();
         assert_eq!(left, Vec::<String>::new());
         error
@@ -89,6 +89,10 @@ fn names(directory: &Path) -> Vec<String> {
     names
 }
 
+fn is_lock(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|end| end == "lock")
+}
+
 fn path(text: &str) -> ImagePath {
     ImagePath::parse(text).unwrap()
 }
@@ -103,8 +107,9 @@ fn dump(configured: &Configured) -> String {
     configured
         .tree
         .iter()
-        .map(|entry| format!("{} {:?}\n", entry.path, entry.inode))
-        .collect()
+        .map(|entry| format!("{} {:?}", entry.path, entry.inode))
+        .collect::<Vec<String>>()
+        .join("\n")
 }
 
 /// Processes of this machine with `word` in their command line.
@@ -485,7 +490,7 @@ fn a_full_disk_is_an_error_and_leaves_nothing() {
         return skip("needs root to mount a small tmpfs");
     }
     let noise: Vec<u8> = (0..6_000_000_u32)
-        .map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8)
+        .map(|at| at.wrapping_mul(2_654_435_761).to_le_bytes()[2])
         .collect();
     let deb = Deb::new("large", "1").file("/usr/share/large", 0o644, &noise);
     let Some(mut bench) = Bench::new("full", &[deb]) else {
@@ -528,6 +533,22 @@ fn a_root_staged_on_disk_gives_the_same_tree_and_is_removed() {
     assert_eq!(names(&directory), Vec::<String>::new());
 }
 
+/// Says which package is being configured.
+struct Loud;
+impl Progress for Loud {
+    #[expect(clippy::print_stdout, reason = "its parent reads it")]
+    fn event(&self, event: Event) {
+        if let Event::Advanced {
+            step: "configure",
+            item: Some(item),
+            ..
+        } = event
+        {
+            println!("configuring {item}");
+        }
+    }
+}
+
 /// Not a test: what other tests run as a process of its own. Its inputs are in a directory.
 #[test]
 #[ignore = "run by other tests as a process of its own"]
@@ -535,19 +556,6 @@ fn as_a_process() {
     let Some(directory) = std::env::var_os("KARAT_TEST_STAGE").map(PathBuf::from) else {
         return;
     };
-    struct Loud;
-    impl Progress for Loud {
-        fn event(&self, event: Event) {
-            if let Event::Advanced {
-                step: "configure",
-                item: Some(item),
-                ..
-            } = event
-            {
-                println!("configuring {item}");
-            }
-        }
-    }
     let inputs = std::fs::read_to_string(directory.join("inputs.json")).unwrap();
     let inputs: Inputs = serde_json::from_str(&inputs).unwrap();
     let made = configured(&inputs, &directory.join("trees"), Reuse::Yes, &Loud).unwrap();
@@ -606,7 +614,7 @@ fn kill_9_leaves_no_process_no_mount_and_no_tree() {
         std::fs::read_to_string("/proc/self/mounts").unwrap(),
         mounts
     );
-    let whole = |name: &String| !name.starts_with('.') && !name.ends_with(".lock");
+    let whole = |name: &String| !name.starts_with('.') && !is_lock(name);
     assert!(!names(&bench.scratch.join("trees")).iter().any(whole));
 
     // The next build in these places cleans them, whatever its packages.

@@ -24,7 +24,7 @@ pub(super) fn members(reader: &mut (impl Read + Seek)) -> Result<Vec<Member>, De
     let mut magic = [0; 8];
     reader
         .read_exact(&mut magic)
-        .map_err(|_| DebError::Ar("it is too short".to_owned()))?;
+        .map_err(|_error| DebError::Ar("it is too short".to_owned()))?;
     if &magic != MAGIC {
         return Err(DebError::Ar("its first bytes are not '!<arch>'".to_owned()));
     }
@@ -35,7 +35,7 @@ pub(super) fn members(reader: &mut (impl Read + Seek)) -> Result<Vec<Member>, De
         reader.seek(SeekFrom::Start(offset)).map_err(read_error)?;
         reader
             .read_exact(&mut header)
-            .map_err(|_| DebError::Ar("a member header ends early".to_owned()))?;
+            .map_err(|_error| DebError::Ar("a member header ends early".to_owned()))?;
         let (name, size) = parse(&header)?;
         let start = offset.saturating_add(60);
         let end = start.saturating_add(size);
@@ -109,10 +109,11 @@ fn parse(header: &[u8; HEADER]) -> Result<(String, u64), DebError> {
     }
     let size = size
         .parse()
-        .map_err(|_| DebError::Ar(format!("member '{name}' has no size")))?;
+        .map_err(|_error| DebError::Ar(format!("member '{name}' has no size")))?;
     Ok((name.to_owned(), size))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the form that map_err wants")]
 fn read_error(error: std::io::Error) -> DebError {
     DebError::Read(error.to_string())
 }

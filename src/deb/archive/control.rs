@@ -53,7 +53,7 @@ impl Control {
             let mode = entry.mode;
             let repeated = if name == "control" {
                 control.text = String::from_utf8(bytes)
-                    .map_err(|_| DebError::Field("it is not UTF-8".to_owned()))?;
+                    .map_err(|_error| DebError::Field("it is not UTF-8".to_owned()))?;
                 std::mem::replace(&mut found, true)
             } else {
                 let member = ControlMember { bytes, mode };

@@ -1,6 +1,8 @@
 //! MD5 (RFC 1321), for `md5sums` alone: dpkg writes that file for packages that bring none, and its
 //! `--audit` asks for it. Nothing in karat trusts such a digest.
 
+use std::fmt::Write as _;
+
 const SHIFTS: [[u32; 4]; 4] = [
     [7, 12, 17, 22],
     [5, 9, 14, 20],
@@ -111,7 +113,10 @@ impl Md5 {
         }
         self.push(&bits.to_le_bytes());
         let bytes = self.state.iter().flat_map(|word| word.to_le_bytes());
-        bytes.map(|byte| format!("{byte:02x}")).collect()
+        bytes.fold(String::with_capacity(32), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
     }
 
     fn push(&mut self, mut bytes: &[u8]) {

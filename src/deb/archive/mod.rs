@@ -110,7 +110,7 @@ impl<R: Read + Seek> Archive<R> {
 
 /// Whether a member's name is that of a tar, with any compression's ending.
 fn is_tar(name: &str, tar: &str) -> bool {
-    tar.ends_with(".tar")
+    tar.strip_suffix("tar").is_some()
         && name
             .strip_prefix(tar)
             .is_some_and(|end| end.starts_with('.'))

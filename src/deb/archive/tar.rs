@@ -118,30 +118,27 @@ impl<R: Read> Entries<R> {
         long_name: Option<Vec<u8>>,
         long_target: Option<Vec<u8>>,
     ) -> Result<Entry, DebError> {
-        let name = long_name.unwrap_or_else(|| header.path_bytes().into_owned());
+        let name = match long_name {
+            Some(name) => name,
+            None => header.path_bytes().into_owned(),
+        };
         let shown = Escaped(&name).to_string();
         let path = ImagePath::from_archive(&name).map_err(|rule| DebError::Path {
             path: shown.clone(),
             rule: rule.to_string(),
         })?;
-        let target = || {
-            long_target
-                .clone()
-                .or_else(|| header.link_name_bytes().map(std::borrow::Cow::into_owned))
-                .unwrap_or_default()
-        };
+        let target = long_target
+            .or_else(|| header.link_name_bytes().map(std::borrow::Cow::into_owned))
+            .unwrap_or_default();
         let kind = match header.entry_type().as_byte() {
             b'0' | b'\0' | b'7' => EntryKind::Regular(size),
-            b'1' => {
-                let target = target();
-                EntryKind::HardLink(ImagePath::from_archive(&target).map_err(|_| {
-                    DebError::HardLink {
-                        path: shown.clone(),
-                        target: Escaped(&target).to_string(),
-                    }
-                })?)
-            }
-            b'2' => EntryKind::Symlink(target()),
+            b'1' => EntryKind::HardLink(ImagePath::from_archive(&target).map_err(|_error| {
+                DebError::HardLink {
+                    path: shown.clone(),
+                    target: Escaped(&target).to_string(),
+                }
+            })?),
+            b'2' => EntryKind::Symlink(target),
             b'3' | b'4' => return Err(DebError::Device(shown)),
             b'5' => EntryKind::Directory,
             b'6' => EntryKind::Fifo,

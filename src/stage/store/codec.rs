@@ -74,11 +74,11 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(Tree<Sealed>, Index), TreeFileErro
         return Err(TreeFileError::Digest);
     }
     let mut input = Input(body.strip_prefix(MAGIC).ok_or(TreeFileError::Malformed)?);
-    let epoch = Epoch::new(input.u64()?).map_err(|_| TreeFileError::Malformed)?;
+    let epoch = Epoch::new(input.u64()?).map_err(|_error| TreeFileError::Malformed)?;
     let mut tree = Tree::new(epoch);
     let mut ids = Vec::new();
     for _ in 0..input.length()? {
-        let path = ImagePath::parse(input.bytes()?).map_err(|_| TreeFileError::Malformed)?;
+        let path = ImagePath::parse(input.bytes()?).map_err(|_error| TreeFileError::Malformed)?;
         if input.u8()? == 0 {
             let inode = input.inode()?;
             ids.push(tree.replace(path, inode)?);
@@ -184,7 +184,7 @@ impl<'a> Input<'a> {
     fn array<const N: usize>(&mut self) -> Result<[u8; N], TreeFileError> {
         self.take(N)?
             .try_into()
-            .map_err(|_| TreeFileError::Malformed)
+            .map_err(|_error| TreeFileError::Malformed)
     }
 
     fn u8(&mut self) -> Result<u8, TreeFileError> {
@@ -200,7 +200,7 @@ impl<'a> Input<'a> {
     }
 
     fn length(&mut self) -> Result<usize, TreeFileError> {
-        usize::try_from(self.u32()?).map_err(|_| TreeFileError::Malformed)
+        usize::try_from(self.u32()?).map_err(|_error| TreeFileError::Malformed)
     }
 
     fn bytes(&mut self) -> Result<&'a [u8], TreeFileError> {
@@ -217,7 +217,7 @@ impl<'a> Input<'a> {
 
     fn inode(&mut self) -> Result<Inode, TreeFileError> {
         let stat = Stat {
-            mode: Mode::new(self.u32()?).map_err(|_| TreeFileError::Malformed)?,
+            mode: Mode::new(self.u32()?).map_err(|_error| TreeFileError::Malformed)?,
             uid: self.u32()?,
             gid: self.u32()?,
             mtime: self.u64()?,

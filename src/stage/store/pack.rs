@@ -167,7 +167,8 @@ mod tests {
 
     #[test]
     fn each_content_is_kept_once_and_read_back() {
-        let directory = std::env::temp_dir().join(format!("karat-pack-{}", std::process::id()));
+        let directory = crate::sys::env::temp_dir();
+        let directory = directory.join(format!("karat-pack-{}", std::process::id()));
         let file = File::options()
             .read(true)
             .write(true)

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Each variant has one next step; the command line shows it (`cli::failure`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum SandboxError {
-    /// Ubuntu's AppArmor rule: user namespaces without capabilities for programs that have no
+    /// Ubuntu's `AppArmor` rule: user namespaces without capabilities for programs that have no
     /// profile (`kernel.apparmor_restrict_unprivileged_userns`).
     #[error(
         "AppArmor forbids user namespaces to programs without a profile \

@@ -1,5 +1,6 @@
-//! Which ids a sandbox has: user_namespaces(7), subuid(5), newuidmap(1).
+//! Which ids a sandbox has: `user_namespaces(7)`, subuid(5), newuidmap(1).
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::error::SandboxError;
@@ -142,10 +143,14 @@ fn delegated(file: &str, user: &str, own: u32) -> Vec<Extent> {
 }
 
 fn lines(extents: &[Extent]) -> String {
-    extents
-        .iter()
-        .map(|extent| format!("{} {} {}\n", extent.inside, extent.outside, extent.count))
-        .collect()
+    extents.iter().fold(String::new(), |mut text, extent| {
+        let _ = writeln!(
+            text,
+            "{} {} {}",
+            extent.inside, extent.outside, extent.count
+        );
+        text
+    })
 }
 
 fn run_mapper(program: &str, pid: u32, extents: &[Extent]) -> Result<(), SandboxError> {

@@ -31,7 +31,7 @@ impl Worker {
     /// # Errors
     /// The rule of this machine that stands against it.
     pub fn start(program: Option<&Path>) -> Result<Self, SandboxError> {
-        let program = program.unwrap_or(Path::new("/proc/self/exe"));
+        let program = program.unwrap_or_else(|| Path::new("/proc/self/exe"));
         let mut command = process::command(program);
         // Processors and places to work in; nothing else of the environment can reach a script.
         for name in ["KARAT_JOBS", "TMPDIR", "PATH"] {
@@ -67,7 +67,7 @@ impl Worker {
     /// The worker is gone.
     pub fn send(&mut self, line: &str) -> Result<(), SandboxError> {
         let sent = writeln!(self.input, "{line}").and_then(|()| self.input.flush());
-        sent.map_err(|_| self.ended())
+        sent.map_err(|_error| self.ended())
     }
 
     /// The next line that the worker sends; `None` once it has ended well.
