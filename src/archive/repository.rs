@@ -100,7 +100,7 @@ pub enum RepositoryError {
         /// Which suite.
         name: SourceName,
         /// What is wrong.
-        source: IndexError,
+        source: Box<IndexError>,
     },
     /// An index is not UTF-8.
     #[error("{name}: the index of {component} is not UTF-8")]
@@ -143,7 +143,7 @@ impl Repository {
                 let added = universe.add(self.source(&release, component), text);
                 added.map_err(|source| RepositoryError::Index {
                     name: self.name.clone(),
-                    source,
+                    source: Box::new(source),
                 })?;
             }
         }

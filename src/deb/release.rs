@@ -352,7 +352,9 @@ fn parse_files(section: &str) -> Result<BTreeMap<String, Content>, ReleaseError>
         else {
             return Err(wrong());
         };
-        let digest: Digest = digest.parse().or_else(|_| Err(wrong()))?;
+        let Ok(digest) = digest.parse::<Digest>() else {
+            return Err(wrong());
+        };
         let size = parse_number(size).ok_or_else(wrong)?;
         if !is_below(path) {
             return Err(wrong());

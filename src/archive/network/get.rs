@@ -319,7 +319,9 @@ impl Network {
                 let agent = match proxy {
                     None => self.direct.clone(),
                     Some(proxy) => {
-                        let known = ureq::Proxy::new(proxy).or_else(|_| Err(bad_proxy(proxy)))?;
+                        let Ok(known) = ureq::Proxy::new(proxy) else {
+                            return Err(bad_proxy(proxy));
+                        };
                         agent(Some(known), self.patience)
                     }
                 };

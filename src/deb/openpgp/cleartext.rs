@@ -96,7 +96,9 @@ fn parse(bytes: &[u8]) -> Result<CleartextSignedMessage, OpenPgpError> {
     if !bytes.starts_with(BEGIN.as_bytes()) {
         return Err(OpenPgpError::Unsigned);
     }
-    let text = str::from_utf8(bytes).or(Err(malformed("it is not UTF-8")))?;
+    let Ok(text) = str::from_utf8(bytes) else {
+        return Err(malformed("it is not UTF-8"));
+    };
     let odd = |char: char| char.is_control() && !matches!(char, '\n' | '\t');
     if text.contains(odd) {
         return Err(malformed("it has control characters"));

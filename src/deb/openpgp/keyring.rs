@@ -27,8 +27,9 @@ impl Keyring {
         if bytes.first().is_some_and(|byte| byte & 0x80 != 0) {
             keyring.read(bytes)?;
         } else {
-            let text =
-                str::from_utf8(bytes).or(Err(bad("it is neither binary nor ASCII armour")))?;
+            let Ok(text) = str::from_utf8(bytes) else {
+                return Err(bad("it is neither binary nor ASCII armour"));
+            };
             for block in blocks(text)? {
                 keyring.read(&dearmour(block)?)?;
             }

@@ -46,7 +46,10 @@ impl<'a> Candidate<'a> {
             Some(subkey) => signature.verify(&subkey.key, text.as_bytes()),
             None => signature.verify(&self.certificate.primary_key, text.as_bytes()),
         };
-        fits.or_else(|_| Err(OpenPgpError::BadSignature(self.fingerprint())))
+        match fits {
+            Ok(()) => Ok(()),
+            Err(_) => Err(OpenPgpError::BadSignature(self.fingerprint())),
+        }
     }
 
     /// Whether `signature`, which fits, counts at `now`.
