@@ -40,7 +40,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// Priority of an ordinary source (apt_preferences(5)).
+    /// Priority of an ordinary source (`apt_preferences(5)`).
     pub const DEFAULT_PRIORITY: i16 = 500;
     /// Priority of a source with `NotAutomatic: yes` in its Release file.
     pub const NOT_AUTOMATIC_PRIORITY: i16 = 1;
@@ -139,19 +139,29 @@ impl Universe {
         }
         self.sources.push(source);
         self.texts.push(text.into_boxed_str());
-        self.sort();
+        self.sort(entries_before, provides_before);
         Ok(id)
     }
 
-    fn sort(&mut self) {
-        let mut by_name: Vec<RecordId> = (0..self.entries.len())
-            .filter_map(|index| u32::try_from(index).ok().map(RecordId))
-            .collect();
-        by_name.sort_by_key(|id| (self.record(*id).map(|record| record.name()), *id));
+    /// Sorts in what came after the first `entries` stanzas and `provides` names. The new ones are
+    /// sorted alone, then merged: the standard library's sort takes two sorted runs in one pass.
+    fn sort(&mut self, entries: usize, provides: usize) {
+        let ids = (entries..self.entries.len()).filter_map(|index| u32::try_from(index).ok());
+        let mut by_name = std::mem::take(&mut self.by_name);
+        by_name.extend(ids.map(RecordId));
+        let key = |id: &RecordId| (self.record(*id).map(Record::name), *id);
+        if let Some(new) = by_name.get_mut(entries..) {
+            new.sort_by_key(key);
+        }
+        by_name.sort_by_key(key);
         self.by_name = by_name;
-        let mut provides = std::mem::take(&mut self.provides);
-        provides.sort_by_key(|provide| (self.provided_name(provide), provide.order));
-        self.provides = provides;
+        let mut all = std::mem::take(&mut self.provides);
+        let key = |provide: &Provide| (self.provided_name(provide), provide.order);
+        if let Some(new) = all.get_mut(provides..) {
+            new.sort_by(|a, b| key(a).cmp(&key(b)));
+        }
+        all.sort_by(|a, b| key(a).cmp(&key(b)));
+        self.provides = all;
     }
 
     /// The sources, in the order of their [`SourceId`]s.
@@ -179,6 +189,11 @@ impl Universe {
             text: self.texts.get(source)?,
             source: self.sources.get(source)?,
         })
+    }
+
+    /// The stanza at that place in the order of sources and files.
+    pub(super) fn nth(&self, index: usize) -> Option<Record<'_>> {
+        self.record(RecordId(u32::try_from(index).ok()?))
     }
 
     /// All stanzas, in the order of sources and files.
@@ -222,61 +237,11 @@ impl Universe {
             })
     }
 
-    fn provided_name(&self, provide: &Provide) -> &str {
+    fn provided_name<'u>(&'u self, provide: &Provide) -> &'u str {
         self.record(provide.record)
             .map_or("", |record| provide.name.of(record.text))
     }
-
-    /// Where `name` is first mentioned as a package, in any field that makes apt number packages.
-    ///
-    /// apt prefers, of two providers that are equal in all else, the one whose name it met last.
-    pub(super) fn first_mention(&self, name: &str) -> Option<Mention> {
-        let own = self.packages(name).map(|record| (record.id, 0, 0)).min();
-        (0..self.texts.len()).fold(own, |best, source| self.earlier_mention(source, name, best))
-    }
-
-    /// The first mention in one source, if it is earlier than `best`.
-    fn earlier_mention(
-        &self,
-        source: usize,
-        name: &str,
-        mut best: Option<Mention>,
-    ) -> Option<Mention> {
-        let first = self
-            .entries
-            .partition_point(|entry| usize::from(entry.source.0) < source);
-        let of_source = self.entries.get(first..).unwrap_or(&[]);
-        let of_source = of_source
-            .split_at(of_source.partition_point(|entry| usize::from(entry.source.0) == source))
-            .0;
-        let text = self.texts.get(source).map_or("", |text| &**text);
-        for (at, _) in text.match_indices(name) {
-            let Some(index) = of_source
-                .partition_point(|entry| entry.starts_before(at))
-                .checked_sub(1)
-            else {
-                continue;
-            };
-            let Some(id) = u32::try_from(first + index).ok().map(RecordId) else {
-                break;
-            };
-            if best.is_some_and(|(record, ..)| record < id) {
-                break;
-            }
-            let mention = of_source
-                .get(index)
-                .and_then(|entry| entry.mention(text, at, name));
-            if let Some((field, offset)) = mention {
-                let mention = (id, field, offset);
-                best = Some(best.map_or(mention, |best| best.min(mention)));
-            }
-        }
-        best
-    }
 }
-
-/// A stanza, a relation field counted from 1 (0 is the stanza's own name), a place in the index.
-pub(super) type Mention = (RecordId, usize, usize);
 
 impl fmt::Debug for Universe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -369,7 +334,12 @@ impl<'a> Record<'a> {
 
     /// The relations of one field; empty if the field is missing.
     pub fn relations(self, field: RelationField) -> Result<Vec<Relation<'a>>, RelationError> {
-        relation::parse(self.entry.relation(field).of(self.text))
+        relation::parse(self.relation_text(field))
+    }
+
+    /// The text of a relation field; empty if the field is missing.
+    pub(super) fn relation_text(self, field: RelationField) -> &'a str {
+        self.entry.relation(field).of(self.text)
     }
 
     /// The source package and its version, if they differ from the package's.
@@ -686,7 +656,8 @@ impl Entry {
         let name = name.ok_or(("", StanzaRule::Missing("Package")))?;
         let package = name.of(text);
         let fail = |rule| (package, rule);
-        let need = |value: Option<Span>, field| value.ok_or(fail(StanzaRule::Missing(field)));
+        let need =
+            |value: Option<Span>, field| value.ok_or_else(|| fail(StanzaRule::Missing(field)));
         let (version, architecture, filename, size, sha256) = (
             need(version, "Version")?,
             need(architecture, "Architecture")?,
@@ -762,26 +733,6 @@ impl Entry {
         }
         Ok(())
     }
-
-    fn starts_before(&self, at: usize) -> bool {
-        usize::try_from(self.stanza.start).is_ok_and(|start| start <= at)
-    }
-
-    /// Which relation field names `name` at the offset `at` of the index, and where.
-    fn mention(&self, text: &str, at: usize, name: &str) -> Option<(usize, usize)> {
-        let end = at + name.len();
-        let boundary = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.' | ':'));
-        let before = text.get(..at)?.chars().next_back().is_none_or(boundary);
-        let after = text.get(end..)?.chars().next().is_none_or(boundary);
-        let field = self.relations.iter().position(|span| {
-            let start = usize::try_from(span.start).unwrap_or(usize::MAX);
-            let len = usize::try_from(span.len).unwrap_or(0);
-            start <= at && end <= start.saturating_add(len)
-        })?;
-        let open = text.get(..at)?.rfind(['(', ',', '|', '\n']);
-        let in_version = open.is_some_and(|open| text.get(open..=open) == Some("("));
-        (before && after && !in_version).then_some((field + 1, at))
-    }
 }
 
 fn parse_filename(text: &str, span: Span) -> Result<Span, StanzaRule> {
@@ -840,5 +791,182 @@ fn parse_priority(text: &str) -> Priority {
         "standard" => Priority::Standard,
         "optional" => Priority::Optional,
         _ => Priority::Extra,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "Package: aa\nVersion: 1:2-3\nArchitecture: all\nFilename: ./pool/a/aa_2-3_all.deb\n\
+                        Size: 42\nSHA256: ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\n\
+                        Installed-Size: 7\nSource: src (1:2-2)\nMulti-Arch: foreign\nPriority: required\n\
+                        Essential: yes\nDepends: bb (>= 1) | cc,\n dd:any\nProvides: ee (= 5), ff\n";
+
+    fn add(text: &str) -> Result<Universe, StanzaRule> {
+        let mut universe = Universe::new();
+        let added = universe.add(Source::named("main"), text.to_owned());
+        added.map(|_id| universe).map_err(|error| error.rule)
+    }
+
+    #[test]
+    fn a_stanza_is_read() {
+        let universe = add(GOOD).unwrap();
+        let record = universe.packages("aa").next().unwrap();
+        assert_eq!(
+            (record.name(), record.version(), record.architecture()),
+            ("aa", "1:2-3", "all")
+        );
+        assert_eq!(
+            (record.filename(), record.size()),
+            ("pool/a/aa_2-3_all.deb", 42)
+        );
+        assert_eq!(record.sha256(), Digest::of(b"abc"));
+        assert_eq!(record.installed_size(), 7);
+        assert_eq!(record.source_package(), ("src", "1:2-2"));
+        assert_eq!(record.multi_arch(), MultiArch::Foreign);
+        assert_eq!(record.priority(), Priority::Required);
+        assert!(record.essential() && !record.protected());
+        assert_eq!(record.relations(RelationField::Depends).unwrap().len(), 2);
+        assert_eq!(record.relations(RelationField::Conflicts), Ok(Vec::new()));
+        let provider = universe.providers("ee").next().unwrap();
+        assert_eq!(
+            (provider.record.name(), provider.version),
+            ("aa", Some("5"))
+        );
+        assert_eq!(universe.providers("ff").next().unwrap().version, None);
+        assert_eq!(
+            universe.providers("gg").count() + universe.packages("ee").count(),
+            0
+        );
+    }
+
+    #[test]
+    fn hostile_stanzas_are_refused() {
+        use StanzaRule as R;
+        type Expected = fn(&StanzaRule) -> bool;
+        let cases: &[(&str, &str, Expected)] = &[
+            ("Package: aa", "X: y", |rule| *rule == R::Missing("Package")),
+            ("Version: 1:2-3", "X: y", |rule| {
+                *rule == R::Missing("Version")
+            }),
+            ("Architecture: all", "X: y", |rule| {
+                *rule == R::Missing("Architecture")
+            }),
+            ("Filename: ./pool/a/aa_2-3_all.deb", "X: y", |rule| {
+                *rule == R::Missing("Filename")
+            }),
+            ("Size: 42", "X: y", |rule| *rule == R::Missing("Size")),
+            ("SHA256: ba", "X: ba", |rule| *rule == R::Missing("SHA256")),
+            ("Package: aa", "Package: ../aa", |rule| {
+                matches!(rule, R::Name(_))
+            }),
+            ("Package: aa", "Package: aa\npackage: bb", |rule| {
+                matches!(rule, R::Control(ControlError::Twice(_)))
+            }),
+            ("Size: 42", "Size: 42\nDepends: x", |rule| {
+                matches!(rule, R::Control(ControlError::Twice(_)))
+            }),
+            ("Size: 42", "Size 42", |rule| {
+                matches!(rule, R::Control(ControlError::NotAField(_)))
+            }),
+            ("1:2-3", "1:2/3", |rule| matches!(rule, R::Version(_))),
+            ("all\n", "any\n", |rule| matches!(rule, R::Name(_))),
+            ("all\n", "../all\n", |rule| matches!(rule, R::Name(_))),
+            ("./pool", "/pool", |rule| matches!(rule, R::Filename(_))),
+            ("./pool", "../pool", |rule| matches!(rule, R::Filename(_))),
+            ("./pool/a", "./pool/../..", |rule| {
+                matches!(rule, R::Filename(_))
+            }),
+            ("./pool", "././pool", |rule| matches!(rule, R::Filename(_))),
+            ("./pool", "pool/", |rule| matches!(rule, R::Filename(_))),
+            ("./pool", "\u{1b}pool", |rule| {
+                matches!(rule, R::Filename(_))
+            }),
+            ("./pool/a/aa_2-3_all.deb", "", |rule| {
+                matches!(rule, R::Filename(_))
+            }),
+            ("Size: 42", "Size: -1", |rule| matches!(rule, R::Size(_))),
+            ("Size: 42", "Size: +42", |rule| matches!(rule, R::Size(_))),
+            ("Size: 42", "Size: 0", |rule| matches!(rule, R::Size(_))),
+            ("Size: 42", "Size: 99999999999999999999", |rule| {
+                matches!(rule, R::Size(_))
+            }),
+            ("SHA256: ba", "SHA256: BA", |rule| {
+                matches!(rule, R::Digest(_))
+            }),
+            ("SHA256: ba", "SHA256: a", |rule| {
+                matches!(rule, R::Digest(_))
+            }),
+            ("Installed-Size: 7", "Installed-Size: 7k", |rule| {
+                matches!(rule, R::InstalledSize(_))
+            }),
+            ("foreign", "both", |rule| matches!(rule, R::MultiArch(_))),
+            ("Essential: yes", "Essential: maybe", |rule| {
+                *rule == R::Flag("Essential")
+            }),
+            ("ee (= 5)", "ee (>= 5)", |rule| {
+                matches!(rule, R::ProvidesForm(_))
+            }),
+            ("ee (= 5)", "ee | gg", |rule| {
+                matches!(rule, R::ProvidesForm(_))
+            }),
+            ("ee (= 5)", "../ee", |rule| matches!(rule, R::Provides(_))),
+        ];
+        for (from, to, expected) in cases {
+            assert!(GOOD.contains(from), "{from}");
+            let rule = add(&GOOD.replacen(from, to, 1)).unwrap_err();
+            assert!(expected(&rule), "{from:?} -> {to:?}: {rule:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_names_index_line_and_package_and_adds_nothing() {
+        let mut universe = add(GOOD).unwrap();
+        let bad = format!("{GOOD}\n{}", GOOD.replace("Size: 42", "Size: x"));
+        let error = universe.add(Source::named("extra"), bad).unwrap_err();
+        assert_eq!((error.index.as_str(), error.line), ("extra", 16));
+        assert_eq!(error.package, "aa");
+        assert_eq!((universe.len(), universe.sources().len()), (1, 1));
+        assert_eq!(
+            (
+                universe.providers("ee").count(),
+                universe.packages("aa").count()
+            ),
+            (1, 1)
+        );
+    }
+
+    #[test]
+    fn several_sources_are_searched_in_their_order() {
+        let mut universe = add(GOOD).unwrap();
+        let other = GOOD
+            .replace("1:2-3", "2")
+            .replace("Package: aa", "Package: a0");
+        universe
+            .add(Source::named("second"), format!("{other}\n{GOOD}"))
+            .unwrap();
+        let sources = |name| {
+            let records = universe.packages(name);
+            records
+                .map(|record| record.source().name.as_str())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(sources("aa"), ["main", "second"]);
+        assert_eq!(sources("a0"), ["second"]);
+        let names: Vec<_> = universe.records_by_name().map(Record::name).collect();
+        assert_eq!(names, ["a0", "aa", "aa"]);
+        let names: Vec<_> = universe
+            .providers("ff")
+            .map(|at| at.record.name())
+            .collect();
+        assert_eq!(names, ["aa", "a0", "aa"]);
+    }
+
+    #[test]
+    fn empty_indexes_are_fine() {
+        for text in ["", "\n", "\n\n\n"] {
+            assert!(add(text).unwrap().is_empty());
+        }
     }
 }

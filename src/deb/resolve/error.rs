@@ -85,6 +85,9 @@ pub enum ResolveError {
     /// Marking took more steps than any archive's packages need.
     #[error("the relations of the packages are too entangled to be resolved")]
     TooComplex,
+    /// The system gave no thread to work in.
+    #[error("no thread for resolving: {0}")]
+    Thread(String),
     /// apt's rules lead to a state that is neither installed nor not; nothing is guessed here.
     #[error("apt's rules give no clear answer about {0}")]
     Unclear(String),

@@ -8,8 +8,9 @@
 //! | file | what |
 //! |---|---|
 //! | `request` | [`Request`]: what is wanted |
-//! | `pin` | [`Pin`]s and the candidate of each package (apt_preferences(5)) |
+//! | `pin` | [`Pin`]s and the candidate of each package (`apt_preferences(5)`) |
 //! | `world` | the packages that are reached, their relations and their state |
+//! | `numbers` | the numbers that apt gives to packages, its last resort among equals |
 //! | `mark` | marking a package and all that it needs |
 //! | `sweep` | dropping what was marked on the way, but is needed by nothing |
 //! | `resolution` | [`Resolution`]: what was chosen, and why |
@@ -17,6 +18,7 @@
 
 mod error;
 mod mark;
+mod numbers;
 mod pin;
 mod request;
 mod resolution;

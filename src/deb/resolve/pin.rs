@@ -1,4 +1,4 @@
-//! Preferences and the candidate of each package (apt_preferences(5)).
+//! Preferences and the candidate of each package (`apt_preferences(5)`).
 
 use std::cmp::Reverse;
 
@@ -7,7 +7,7 @@ use crate::deb::name::excerpt;
 use crate::deb::version::compare;
 use crate::deb::{Record, Source, SourceId, Universe};
 
-/// One preference: a record of apt_preferences(5).
+/// One preference: a record of `apt_preferences(5)`.
 ///
 /// A pin whose packages are `*` sets the priority of whole sources; the first that matches a source
 /// wins. Any other pin sets the priority of the versions that it matches, and beats all pins of the

@@ -8,8 +8,8 @@ use crate::deb::{Architecture, NameError, PackageName, Version, VersionError};
 
 /// What is wanted from a universe.
 ///
-/// Besides [`roots`](Self::roots), every package that is `Essential: yes` and every package whose
-/// candidate has the priority `required` is always wanted, as in mmdebstrap's variant `required`.
+/// Besides [`roots`](Self::roots), every package that is `Essential: yes` or has the priority
+/// `required` is always wanted, as in mmdebstrap's variant `required`.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The one architecture; packages of it and of `all` can be chosen.

@@ -96,6 +96,21 @@ impl Resolution {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn resolve(universe: &Universe, request: &Request) -> Result<Resolution, ResolveError> {
+    std::thread::scope(|scope| {
+        std::thread::Builder::new()
+            .stack_size(STACK)
+            .spawn_scoped(scope, || choose(universe, request))
+            .map_err(|error| ResolveError::Thread(error.to_string()))?
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// The stack that marking needs where relations form a chain as deep as apt follows it: 3000 steps of
+/// two calls, each of which takes up to 3 KiB without optimisation. Only what is used takes memory.
+const STACK: usize = 64 << 20;
+
+fn choose(universe: &Universe, request: &Request) -> Result<Resolution, ResolveError> {
     let mut world = World::new(universe, request)?;
     let roots = roots(&mut world)?;
     let mut marker = Marker::new(&mut world);
@@ -130,29 +145,24 @@ pub fn resolve(universe: &Universe, request: &Request) -> Result<Resolution, Res
 /// What must be installed: the base system by name, then the request in its order.
 fn roots(world: &mut World<'_>) -> Result<Vec<(PackageId, Reason)>, ResolveError> {
     let architecture = world.request().architecture.as_str();
-    let mut base = Vec::new();
-    let mut last = "";
-    let universe = world.universe();
-    for record in universe.records_by_name() {
-        let eligible = record.essential() || record.priority() == Priority::Required;
-        if !eligible || !fits(record, architecture) || record.name() == last {
+    let mut base: BTreeMap<&str, Reason> = BTreeMap::new();
+    for record in world.universe().records() {
+        if !fits(record, architecture) {
             continue;
         }
-        last = record.name();
-        base.push(last);
+        if record.essential() {
+            base.insert(record.name(), Reason::Essential);
+        } else if record.priority() == Priority::Required {
+            base.entry(record.name()).or_insert(Reason::Required);
+        }
     }
     let mut roots: Vec<(PackageId, Reason)> = Vec::new();
-    for name in base {
+    for (name, reason) in base {
         let id = world.package(name)?;
-        let package = world.at(id);
-        if package.record.is_none() {
-            continue;
+        if world.at(id).record.is_none() {
+            return Err(no_candidate(world, id));
         }
-        if package.essential {
-            roots.push((id, Reason::Essential));
-        } else if package.priority == Priority::Required {
-            roots.push((id, Reason::Required));
-        }
+        roots.push((id, reason));
     }
     let mut versions: BTreeMap<PackageId, &str> = BTreeMap::new();
     for wanted in &world.request().roots {
@@ -189,10 +199,7 @@ fn find_root<'u>(world: &mut World<'u>, wanted: &'u Wanted) -> Result<PackageId,
         return Ok(id);
     }
     if !package.records.is_empty() {
-        return Err(ResolveError::NoCandidate {
-            name: name.to_owned(),
-            versions: describe(&package.records),
-        });
+        return Err(no_candidate(world, id));
     }
     let target = world.target(name, None)?;
     let mut providers: Vec<_> = world
@@ -217,6 +224,14 @@ fn find_root<'u>(world: &mut World<'u>, wanted: &'u Wanted) -> Result<PackageId,
                 names
             },
         }),
+    }
+}
+
+fn no_candidate(world: &World<'_>, id: PackageId) -> ResolveError {
+    let package = world.at(id);
+    ResolveError::NoCandidate {
+        name: package.name.to_owned(),
+        versions: describe(&package.records),
     }
 }
 
@@ -262,11 +277,11 @@ fn check(marker: &mut Marker<'_, '_>, roots: &[(PackageId, Reason)]) -> Result<(
 }
 
 /// For each alternative what there is, and why it will not do.
-fn findings(
-    marker: &Marker<'_, '_>,
+fn findings<'u>(
+    marker: &Marker<'_, 'u>,
     reasons: &BTreeMap<PackageId, Reason>,
     id: PackageId,
-    dependency: &Dependency<'_>,
+    dependency: &Dependency<'u>,
 ) -> Vec<String> {
     let world = &*marker.world;
     let mut findings = Vec::new();
@@ -278,32 +293,26 @@ fn findings(
         if dependency.is_negative() {
             for other in matching.iter().filter(|other| world.at(**other).installed) {
                 findings.push(format!("{} is chosen too", world.label(*other)));
-                findings.extend(
-                    chain(world, reasons, *other)
-                        .into_iter()
-                        .skip(1)
-                        .map(|step| format!("  {step}")),
-                );
+                findings.extend(indented(chain(world, reasons, *other)));
             }
             continue;
         }
         for other in &matching {
-            findings.push(match marker.obstacles.get(other) {
+            let label = world.label(*other);
+            match marker.obstacles.get(other) {
                 Some(Obstacle::Unmet(field, relation)) => {
-                    format!(
-                        "{} cannot be chosen: it {} {relation}",
-                        world.label(*other),
-                        verb(*field)
-                    )
+                    let verb = verb(*field);
+                    findings.push(format!("{label} cannot be chosen: it {verb} {relation}"));
                 }
-                Some(Obstacle::Conflict(field, relation, rival)) => format!(
-                    "{} cannot be chosen beside {}: {} {relation}",
-                    world.label(*other),
-                    world.label(*rival),
-                    verb(*field),
-                ),
-                None => format!("{} cannot be chosen", world.label(*other)),
-            });
+                Some(Obstacle::Conflict(field, relation, rival)) => {
+                    let (rival_label, verb) = (world.label(*rival), verb(*field));
+                    findings.push(format!(
+                        "{label} cannot be chosen beside {rival_label}: {verb} {relation}"
+                    ));
+                    findings.extend(indented(chain(world, reasons, *rival)));
+                }
+                None => findings.push(format!("{label} cannot be chosen")),
+            }
         }
         if matching.is_empty() {
             let own = world
@@ -319,7 +328,13 @@ fn findings(
             });
         }
     }
+    let mut seen = std::collections::BTreeSet::new();
+    findings.retain(|finding| seen.insert(finding.clone()));
     findings
+}
+
+fn indented(steps: Vec<String>) -> impl Iterator<Item = String> {
+    steps.into_iter().map(|step| format!("  {step}"))
 }
 
 /// Why a chosen package is wanted, step by step.

@@ -6,10 +6,10 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use super::numbers::Numbers;
 use super::pin::{Policy, versions};
 use super::{Provided, Request, ResolveError};
 use crate::deb::relation::{Alternative, Relation};
-use crate::deb::universe::Mention;
 use crate::deb::{MultiArch, Priority, Record, RelationField, Universe};
 
 /// Most stanzas of one package that are worth comparing; kernels have about ten.
@@ -33,6 +33,10 @@ pub(super) enum Mode {
 /// A package and its state. Only one version of it matters: its candidate, or the one that counts as
 /// installed.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the flags are apt's, and as independent of each other as there"
+)]
 pub(super) struct Package<'u> {
     pub name: &'u str,
     /// The version that matters, if there is one.
@@ -135,7 +139,7 @@ pub(super) struct World<'u> {
     targets: Vec<Target<'u>>,
     target_ids: BTreeMap<(&'u str, Option<&'u str>), TargetId>,
     provided: BTreeMap<&'u str, &'u Provided>,
-    mentions: RefCell<BTreeMap<PackageId, Option<Mention>>>,
+    numbers: RefCell<Numbers<'u>>,
     clock: u64,
 }
 
@@ -152,7 +156,7 @@ impl<'u> World<'u> {
             targets: Vec::new(),
             target_ids: BTreeMap::new(),
             provided,
-            mentions: RefCell::default(),
+            numbers: RefCell::new(Numbers::new(universe, request.architecture.as_str())),
             clock: 0,
         };
         for dummy in &request.provided {
@@ -567,19 +571,10 @@ impl<'u> World<'u> {
                     Ordering::Equal
                 } else {
                     // The one that apt met last.
-                    self.mention(b).cmp(&self.mention(a))
+                    let mut numbers = self.numbers.borrow_mut();
+                    numbers.of(y.name).cmp(&numbers.of(x.name))
                 }
             })
-    }
-
-    /// Where the indexes first mention the package; apt numbers packages in this order.
-    pub(super) fn mention(&self, id: PackageId) -> Option<Mention> {
-        let known = self.mentions.borrow().get(&id).copied();
-        known.unwrap_or_else(|| {
-            let mention = self.universe.first_mention(self.at(id).name);
-            self.mentions.borrow_mut().insert(id, mention);
-            mention
-        })
     }
 }
 
