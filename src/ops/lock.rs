@@ -175,7 +175,9 @@ pub fn check(template: &Path, lock: &Lockfile, wanted: &Wanted<'_>) -> Result<()
             path: path(),
             source,
         })?;
-    if lock.agent.is_some() && lock.agent != wanted.agent {
+    // Where no agent is at hand there is nothing to compare; a build would say so itself.
+    let absent = wanted.agent.is_none() && wanted.template.verify.agent != Agent::None;
+    if lock.agent.is_some() && lock.agent != wanted.agent && !absent {
         return Err(LockFailure::Agent(path()));
     }
     Ok(())
@@ -321,12 +323,23 @@ pub fn packages(
         .collect())
 }
 
-/// The agent that the template itself brings along. One that is found beside karat is no input of
-/// the template; a lock made without it does not pin it.
-pub fn stated_agent(template: &Template) -> Option<Digest> {
-    match &template.verify.agent {
-        Agent::File(file) => Some(file.body.content.digest),
-        Agent::Beside | Agent::None => None,
+/// The agent that a build of the template would install: the template's own, `instead`, or the one
+/// beside this program. `None` where the template wants none, or where none is beside this program:
+/// then the lock does not pin it.
+///
+/// # Errors
+/// It cannot be read.
+pub fn agent(template: &Template, instead: Option<&Path>) -> Result<Option<Digest>, LockFailure> {
+    let path = match (&template.verify.agent, instead) {
+        (Agent::None, _) => return Ok(None),
+        (Agent::File(file), _) => return Ok(Some(file.body.content.digest)),
+        (Agent::Beside, Some(path)) => path.to_owned(),
+        (Agent::Beside, None) => fs::program_dir()?.join("karat-agent"),
+    };
+    match fs::read(&path, limits::TEMPLATE_FILE_MAX) {
+        Ok(bytes) => Ok(Some(Digest::of(&bytes))),
+        Err(error) if error.is_not_found() && instead.is_none() => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -40,6 +40,10 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["update", "vendor"])]
     check: bool,
 
+    /// The agent that goes into the image, instead of the one beside karat
+    #[arg(long, value_name = "FILE")]
+    agent: Option<PathBuf>,
+
     #[command(flatten)]
     sources: SourceArgs,
 
@@ -139,7 +143,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     let template = template::load(&args.template)?;
     let wanted = Wanted {
         template: &template,
-        agent: lock::stated_agent(&template),
+        agent: lock::agent(&template, args.agent.as_deref())?,
     };
     let existing = lock::read(&args.template);
     if args.check {

@@ -603,3 +603,27 @@ fn versions_that_cannot_stay_give_way() {
     assert_eq!(versions(&locked.lock), ["hello 2", "libhello 2"]);
     assert!(locked.not_kept.is_some());
 }
+
+#[test]
+fn another_agent_makes_the_lock_stale() {
+    let mut bench = Bench::new();
+    bench.template += "[verify]\nagent = true\n";
+    archive("1").write(&bench.archive(), &bench.key);
+    let mut lock = bench.fresh().unwrap().lock;
+    let template = bench.template();
+    let path = bench.scratch.join("t.toml");
+    let agent = |bytes: &[u8]| Some(karat::digest::Digest::of(bytes));
+    let with = |agent| Wanted {
+        template: &template,
+        agent,
+    };
+    let check = |lock: &Lockfile, agent| karat::ops::lock::check(&path, lock, &with(agent));
+    assert!(check(&lock, agent(b"one")).is_ok(), "a lock that pins none");
+    lock.agent = agent(b"one");
+    assert!(check(&lock, agent(b"one")).is_ok());
+    assert!(check(&lock, None).is_ok(), "none at hand to compare");
+    assert!(matches!(
+        check(&lock, agent(b"two")),
+        Err(LockFailure::Agent(_))
+    ));
+}
