@@ -275,6 +275,7 @@ impl From<crate::archive::CacheError> for Failure {
 
 impl From<crate::ops::lock::LockFailure> for Failure {
     fn from(error: crate::ops::lock::LockFailure) -> Self {
+        use crate::archive::mirror::MirrorError;
         use crate::ops::lock::LockFailure as Error;
         let failure = Self::failed(&error);
         match error {
@@ -283,14 +284,12 @@ impl From<crate::ops::lock::LockFailure> for Failure {
             ),
             Error::Invalid { .. } => failure
                 .hint("`karat lock TEMPLATE --update` makes a new one from the newest versions"),
-            Error::Mirror(error) => match &error {
-                crate::archive::mirror::MirrorError::NoMirror { .. }
-                | crate::archive::mirror::MirrorError::NoSecurityMirror { .. } => failure.hint(
+            Error::Mirror(MirrorError::NoMirror { .. } | MirrorError::NoSecurityMirror { .. }) => {
+                failure.hint(
                     "name one: --mirror URI, KARAT_MIRROR=URI, or mirror = \"URI\" in [source] \
-                     (and the same with security)",
-                ),
-                _ => failure,
-            },
+                 (and the same with security)",
+                )
+            }
             Error::Repository(error) => repository(failure, &error),
             Error::Obtain(error) => obtain(failure, &error),
             Error::NotLocked(_) => {

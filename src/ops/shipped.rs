@@ -26,12 +26,16 @@ pub const SHIPPED: &[(&str, &[u8])] = &[
         include_bytes!("../../templates/files/base/journald.conf"),
     ),
     (
+        "files/base/karat.nft",
+        include_bytes!("../../templates/files/base/karat.nft"),
+    ),
+    (
         "files/base/modprobe.conf",
         include_bytes!("../../templates/files/base/modprobe.conf"),
     ),
     (
-        "files/base/nftables.conf",
-        include_bytes!("../../templates/files/base/nftables.conf"),
+        "files/base/nftables-service.conf",
+        include_bytes!("../../templates/files/base/nftables-service.conf"),
     ),
     (
         "files/base/not-in-containers.conf",
@@ -82,8 +86,8 @@ pub const SHIPPED: &[(&str, &[u8])] = &[
         include_bytes!("../../templates/files/web-frontend/default.conf"),
     ),
     (
-        "files/web-frontend/nginx.conf",
-        include_bytes!("../../templates/files/web-frontend/nginx.conf"),
+        "files/web-frontend/hardening.conf",
+        include_bytes!("../../templates/files/web-frontend/hardening.conf"),
     ),
     (
         "files/web-frontend/sandbox.conf",

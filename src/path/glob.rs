@@ -68,9 +68,11 @@ impl Glob {
     }
 }
 
+type Components<'a> = &'a [&'a [u8]];
+
 /// Greedy with one point of return: linear in practice, quadratic at worst, never exponential.
-fn components_match(mut pattern: &[&[u8]], mut path: &[&[u8]]) -> bool {
-    let mut retry: Option<(&[&[u8]], &[&[u8]])> = None;
+fn components_match<'a>(mut pattern: Components<'a>, mut path: Components<'a>) -> bool {
+    let mut retry: Option<(Components<'a>, Components<'a>)> = None;
     loop {
         match (pattern.split_first(), path.split_first()) {
             (Some((&b"**", rest)), _) => {

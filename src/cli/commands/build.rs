@@ -24,6 +24,7 @@ use crate::template::{Choice as _, Format};
 use super::lock::SourceArgs;
 
 /// Arguments of `karat build`.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -1,6 +1,6 @@
 //! tar archives (POSIX.1-2001 pax format over ustar headers), in one canonical form.
 //!
-//! [`write`] gives a tree exactly one spelling, written down in `docs/formats/outputs.md`.
+//! [`write()`] gives a tree exactly one spelling, written down in `docs/formats/outputs.md`.
 //! [`read`] takes that and what GNU tar and libarchive write of ordinary trees; it refuses what
 //! different programs would unpack differently.
 

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{BuildError, Built, Plan, Request};
+use super::{Built, Plan, Request};
 use crate::baseline::{Draft, Subject};
 use crate::image::compress::Compression;
 use crate::image::sums::Sums;
@@ -13,29 +13,24 @@ use crate::template::Format;
 
 /// The draft of outputs that are there already, made from the very inputs of `plan` and whole to
 /// the last byte. `None` where anything is missing, other, or damaged: then it is built again.
-pub(super) fn find(request: &Request<'_>, plan: &Plan) -> Result<Option<Draft>, BuildError> {
+pub(super) fn find(request: &Request<'_>, plan: &Plan) -> Option<Draft> {
     let file = |suffix: &str| request.out.join(format!("{}{suffix}", plan.stem));
-    let Ok(statement) = fs::read(file(".statement.json"), limits::ENVELOPE_MAX) else {
-        return Ok(None);
-    };
-    let Ok(list) = fs::read_text(file(".SHA256SUMS"), limits::LOCKFILE_MAX) else {
-        return Ok(None);
-    };
-    let (Ok(draft), Ok(sums)) = (Draft::parse(&statement), list.parse::<Sums>()) else {
-        return Ok(None);
-    };
+    let statement = fs::read(file(".statement.json"), limits::ENVELOPE_MAX).ok()?;
+    let list = fs::read_text(file(".SHA256SUMS"), limits::LOCKFILE_MAX).ok()?;
+    let draft = Draft::parse(&statement).ok()?;
+    let sums: Sums = list.parse().ok()?;
     let builder = format!("karat {}", env!("CARGO_PKG_VERSION"));
     let baseline = draft.baseline();
     if baseline.inputs != plan.inputs
         || baseline.builder != builder
         || !has_all(plan, &draft, &sums)
     {
-        return Ok(None);
+        return None;
     }
     let whole = sums.check(|name| {
         fs::open(request.out.join(name)).map_err(|error| io::Error::other(error.to_string()))
     });
-    Ok(whole.is_ok().then_some(draft))
+    whole.is_ok().then_some(draft)
 }
 
 /// Whether the list names each output that the plan asks for, and no other kind.

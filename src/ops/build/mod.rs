@@ -137,7 +137,7 @@ pub fn build(request: &Request<'_>, progress: &dyn Progress) -> Result<Built, Bu
             .unwrap_or_else(|| template.outputs.formats.clone()),
         compression: request
             .compression
-            .unwrap_or_else(|| match template.outputs.compression {
+            .unwrap_or(match template.outputs.compression {
                 template::Compression::Gzip => Compression::Gzip,
                 template::Compression::None => Compression::None,
                 template::Compression::Zstd => Compression::Zstd,
@@ -150,7 +150,7 @@ pub fn build(request: &Request<'_>, progress: &dyn Progress) -> Result<Built, Bu
         },
         stem: format!("{}_{}", template.image.name, template.image.version),
     };
-    let mut built = match fresh::find(request, &plan)? {
+    let mut built = match fresh::find(request, &plan) {
         Some(built) => fresh::built(built, request, &plan, lock),
         None => make(
             request,

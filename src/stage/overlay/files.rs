@@ -63,9 +63,10 @@ fn gid(file: &FileEntry, accounts: Option<&Accounts>) -> Result<u32, OverlayErro
     }
 }
 
-/// Writes `IMAGE_ID` and `IMAGE_VERSION` (os-release(5)), in the place of earlier ones.
+/// Writes `IMAGE_ID` and `IMAGE_VERSION` (os-release(5)), in the place of earlier ones: into
+/// `/etc/os-release`, which goes first, so that the package's own file stays what dpkg knows it as.
 pub(super) fn os_release(canvas: &mut Canvas<'_>, image: &Image) -> Result<(), OverlayError> {
-    let path = fixed("/usr/lib/os-release");
+    let path = fixed("/etc/os-release");
     let old = canvas.read(&path)?.unwrap_or_default();
     let mut text = Vec::with_capacity(old.len());
     for line in old.split_inclusive(|byte| *byte == b'\n') {
@@ -82,9 +83,5 @@ pub(super) fn os_release(canvas: &mut Canvas<'_>, image: &Image) -> Result<(), O
         image.name, image.version
     );
     text.extend_from_slice(own.as_bytes());
-    if old.is_empty() {
-        canvas.put_file(&path, text, Owned::root(Mode::FILE), &origin("image"))
-    } else {
-        canvas.edit(&path, text, &origin("image"))
-    }
+    canvas.put_file(&path, text, Owned::root(Mode::FILE), &origin("image"))
 }

@@ -56,7 +56,7 @@ fn system() -> Sample {
             "root:*::\ndaemon:*::\nsudo:*::\nwww:!::\n",
         ),
         ("/etc/skel/.profile", 0o644, "umask 077\n"),
-        ("/usr/lib/os-release", 0o644, "ID=debian\nIMAGE_ID=old"),
+        ("/etc/os-release", 0o644, "ID=debian\nIMAGE_ID=old"),
     ] {
         sample.file(path, mode, text.as_bytes(), from);
     }
@@ -319,11 +319,11 @@ fn kernel_settings_and_the_images_name() {
         "quiet audit=1\n"
     );
     assert_eq!(
-        text(&sample, &out, "/usr/lib/os-release"),
+        text(&sample, &out, "/etc/os-release"),
         "ID=debian\nIMAGE_ID=\"x\"\nIMAGE_VERSION=\"1\"\n"
     );
     assert_eq!(
-        facts(&out, "/usr/lib/os-release").split(' ').nth(2),
+        facts(&out, "/etc/os-release").split(' ').nth(2),
         Some("template:image")
     );
     let none = lay(&sample, "").unwrap();

@@ -147,7 +147,7 @@ fn nft_takes_the_rulesets() {
             };
             let path = file.path.to_string();
             let text = String::from_utf8_lossy(&body.bytes).into_owned();
-            if path == "/etc/nftables.conf" {
+            if path == "/etc/nftables.d/karat.nft" {
                 let input = scratch.join("input").display().to_string();
                 main = Some(text.replace("/etc/nftables.d/input", &input));
             } else if let Some(name) = path.strip_prefix("/etc/nftables.d/input/") {
