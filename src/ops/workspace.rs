@@ -29,6 +29,13 @@ impl Workspace {
     /// # Errors
     /// A directory on the way cannot be examined.
     pub fn find(start: impl AsRef<Path>) -> Result<Option<Self>, IoError> {
+        let start = start.as_ref();
+        // `Path::parent` of a bare file name is the empty path.
+        let start = if start.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            start
+        };
         let start = fs::absolute(start)?;
         for directory in start.ancestors() {
             let workspace = Self::at(directory);

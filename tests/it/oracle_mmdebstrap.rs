@@ -21,7 +21,7 @@ const SUITE: &str = "trixie";
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// Paths that may differ: the table of `docs/design/tree-differences.md`.
-const DIFFERENCES: [&str; 36] = [
+const DIFFERENCES: [&str; 37] = [
     "/dev/**",
     "/etc/.pwd.lock",
     "/etc/apt/apt.conf.d/02autoremove-postgresql",
@@ -45,6 +45,7 @@ const DIFFERENCES: [&str; 36] = [
     "/etc/subgid-",
     "/etc/subuid-",
     "/run/lock/**",
+    "/usr/share/python3/debpython/__pycache__/*.pyc",
     "/var/cache/apt/archives/*",
     "/var/cache/debconf/*-old",
     "/var/lib/apt/extended_states",

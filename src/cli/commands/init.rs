@@ -56,8 +56,21 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         passphrase: passphrase.as_ref(),
     })?;
 
-    for path in &done.created {
+    // Keys one by one; the templates are many, and all in one place.
+    let templates = workspace.templates();
+    let (shipped, others): (Vec<_>, Vec<_>) = done
+        .created
+        .iter()
+        .partition(|path| path.starts_with(&templates));
+    for path in others {
         console.line(format_args!("created  {}", path.display()));
+    }
+    if !shipped.is_empty() {
+        let count = shipped.len();
+        console.line(format_args!(
+            "created  {}: {count} files",
+            templates.display()
+        ));
     }
     for path in &done.kept {
         console.line(format_args!("kept     {}", path.display()));

@@ -242,11 +242,18 @@ fn report(
         changes: diff,
         vendored,
     });
-    for change in diff
+    let changes = diff
         .map(|diff| diff.packages.as_slice())
-        .unwrap_or_default()
-    {
-        console.line(Line(change));
+        .unwrap_or_default();
+    let added = changes
+        .iter()
+        .filter(|change| matches!(change, Change::Added { .. }))
+        .count();
+    // The first lock adds everything: the file itself is the better list.
+    if added < lock.packages.len() {
+        for change in changes {
+            console.line(Line(change));
+        }
     }
     if let Some((old, new)) = diff.and_then(|diff| diff.epoch) {
         console.line(format_args!(

@@ -251,6 +251,8 @@ fn make(
         segment: placement(template),
         subjects,
     })?;
+    // Not a subject itself: the statement names its digest. It tells `karat diff` the versions.
+    files.file(".lock", lock.encode().as_bytes())?;
     files.file(".statement.json", &draft.to_bytes()?)?;
     let files = files.finish()?;
     Ok(Built {

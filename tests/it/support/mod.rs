@@ -80,3 +80,9 @@ pub fn skip(reason: &str) {
     );
     println!("SKIPPED {name}: {reason}");
 }
+
+/// Notes that a test says nothing about whoever runs it: an ordinary user's limits do not bind root.
+pub fn not_for(whom: &str) {
+    let name = std::thread::current().name().unwrap_or("?").to_owned();
+    println!("SKIPPED {name}: it says nothing about {whom}");
+}
