@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::workshop::Workshop;
+use crate::support::schema::valid;
 
 fn serial(shop: &Workshop, out: &str) -> u64 {
     let text = shop.succeed([
@@ -196,4 +197,27 @@ fn what_ci_does_fails_closed() {
     assert_eq!(code, 1, "{text}");
     assert!(text.contains("SOURCE_DATE_EPOCH"), "{text}");
     assert!(!shop.path("out").exists());
+}
+
+#[test]
+fn json_reports_keep_to_the_published_schema() {
+    let Some(shop) = Workshop::locked("build-json") else {
+        return;
+    };
+    let schema = include_str!("../../../docs/schemas/build-report.schema.json");
+    let schema: serde_json::Value = serde_json::from_str(schema).unwrap();
+    for fresh in [false, true] {
+        let mut command = shop.karat();
+        command.args([
+            "--json",
+            "build",
+            "workspace/templates/small.toml",
+            "-o",
+            "out",
+        ]);
+        let output = command.args(OCI).output().unwrap();
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        valid(&schema, &schema, &report, "report");
+        assert_eq!(report["fresh"], fresh);
+    }
 }

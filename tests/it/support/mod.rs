@@ -9,6 +9,7 @@ pub mod deb;
 pub mod pgp;
 pub mod repository;
 pub mod root;
+pub mod schema;
 pub mod server;
 pub mod signed;
 pub mod toolbox;
