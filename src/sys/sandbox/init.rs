@@ -13,7 +13,7 @@ use rustix::process::{Resource, Rlimit, WaitOptions, WaitStatus};
 use rustix::thread::UnshareFlags;
 
 use super::error::SandboxError;
-use super::{INIT, Plan, Step, die_with_parent, end_with, read_line, unshare};
+use super::{INIT, Plan, Step, die_with_parent, end_with, filter, read_line, unshare};
 use crate::path::ImagePath;
 use crate::sys::process;
 use crate::sys::root::Root;
@@ -86,6 +86,7 @@ fn prepare() -> Result<Plan, SandboxError> {
     limit(Resource::Core, 0);
     limit(Resource::Nofile, 1024);
     enter_root(&plan.root)?;
+    filter::apply()?;
     // Only now, since from here on there are two threads.
     end_with(input.into_inner());
     Ok(plan)

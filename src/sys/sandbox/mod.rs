@@ -12,6 +12,7 @@
 //! and the end of a pid 1 ends all in its namespace. Mounts vanish with the last process.
 
 mod error;
+mod filter;
 mod idmap;
 mod init;
 mod run;
