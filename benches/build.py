@@ -10,6 +10,7 @@ Needs mmdebstrap and dpkg-dev; as root mmdebstrap runs in its root mode, otherwi
 """
 
 import argparse
+import hashlib
 import json
 import os
 import pathlib
@@ -88,6 +89,11 @@ class Bench:
         with open(repository / "Packages", "wb") as out:
             subprocess.run(["dpkg-scanpackages", "--multiversion", "."], cwd=repository,
                            stdout=out, stderr=subprocess.DEVNULL, check=True)
+        # mmdebstrap looks for the essential packages of the suite that it was asked for.
+        packages = (repository / "Packages").read_bytes()
+        (repository / "Release").write_text(
+            f"Suite: {self.suite}\nCodename: {self.suite}\nArchitectures: amd64 all\nSHA256:\n"
+            f" {hashlib.sha256(packages).hexdigest()} {len(packages)} Packages\n")
         self.repository = repository
 
     def cold(self, scratch):
