@@ -6,6 +6,7 @@ use std::num::NonZero;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use super::outputs::LayoutDirectory;
 use super::workspace::Workspace;
 use crate::appraise::{
     Artefact, Evidence, Explanation, Finding, Opened, Target, Verdict, Verification, Want, appraise,
@@ -235,7 +236,7 @@ fn look_at_tar(
 }
 
 fn look_at_oci(directory: &Path, statement: Option<&Statement>) -> Result<Looked, VerifyError> {
-    let files = Directory(directory);
+    let files = LayoutDirectory::new(directory);
     let name = Escaped(directory.as_os_str().as_bytes()).to_string();
     let no_layout = |source| VerifyError::Oci {
         path: directory.to_owned(),
@@ -320,16 +321,4 @@ fn with_silence(statement: Option<&Statement>, subject: Subject, mut looked: Loo
         });
     }
     looked
-}
-
-/// An OCI layout in a directory.
-struct Directory<'a>(&'a Path);
-
-impl oci::Files for Directory<'_> {
-    fn open(&self, path: &str) -> io::Result<Box<dyn Read + Send + '_>> {
-        match fs::open(self.0.join(path)) {
-            Ok(file) => Ok(Box::new(file)),
-            Err(error) => Err(error.source),
-        }
-    }
 }
