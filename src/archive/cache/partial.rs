@@ -36,23 +36,30 @@ impl Partial {
             .root()
             .join("partial")
             .join(content.digest.to_string());
+        if let Some(path) = cache.find(content)? {
+            return Ok(Claim::Present(path));
+        }
         loop {
-            if let Some(path) = cache.find(content)? {
-                return Ok(Claim::Present(path));
-            }
             let file = fs::open_locked(&path)?;
             // Who held the lock before may have finished and moved the file away.
-            if is_at(&file, &path)? {
-                let mut partial = Self {
-                    file,
-                    path,
-                    target: cache.object_path(content),
-                    content: *content,
-                    hasher: Hasher::new(),
-                };
-                partial.take_up()?;
-                return Ok(Claim::Mine(partial));
+            if !is_at(&file, &path)? {
+                continue;
             }
+            // Asked again under the lock: another process may have finished since the first time,
+            // and then this is a new, empty file that nobody needs.
+            if let Some(found) = cache.find(content)? {
+                fs::remove_tree(&path)?;
+                return Ok(Claim::Present(found));
+            }
+            let mut partial = Self {
+                file,
+                path,
+                target: cache.object_path(content),
+                content: *content,
+                hasher: Hasher::new(),
+            };
+            partial.take_up()?;
+            return Ok(Claim::Mine(partial));
         }
     }
 

@@ -114,7 +114,8 @@ impl Cache {
     }
 
     /// The file with these bytes, if it is here; it was hashed just now. A file with other bytes
-    /// under that name is removed and not given.
+    /// under that name is not given; it stays until the right one is renamed over it, because
+    /// removing it could hit the right one, put there by another process since.
     ///
     /// # Errors
     /// The cache cannot be read.
@@ -124,7 +125,6 @@ impl Cache {
             usage::touch(&own);
             return Ok(Some(own));
         }
-        fs::remove_tree(&own)?;
         let lower = self.lower.as_ref().map(|root| object_path(root, content));
         match lower {
             // What cannot be read there is as good as absent.

@@ -47,7 +47,7 @@ fn other_bytes_are_not_stored() {
 }
 
 #[test]
-fn tampered_object_is_dropped() {
+fn tampered_object_is_not_given_and_is_replaced() {
     let scratch = Scratch::new("cache");
     let cache = Cache::open(&scratch.join("c")).unwrap();
     let content = Content::of(b"bytes");
@@ -55,7 +55,10 @@ fn tampered_object_is_dropped() {
         let path = cache.add(&content, &b"bytes"[..]).unwrap();
         std::fs::write(&path, other).unwrap();
         assert_eq!(cache.find(&content).unwrap(), None);
-        assert!(!path.exists());
+        let mut partial = mine(&cache, &content);
+        partial.append(b"bytes").unwrap();
+        assert_eq!(partial.finish().unwrap(), path);
+        assert_eq!(std::fs::read(&path).unwrap(), b"bytes");
     }
 }
 
@@ -103,37 +106,44 @@ fn leftover_that_is_too_long_is_forgotten() {
     assert_eq!(mine(&cache, &content).length(), 0);
 }
 
+/// Many times over, since what could go wrong is a matter of who comes first.
 #[test]
 fn two_processes_fetch_one_file_once() {
     let scratch = Scratch::new("cache");
-    let content = Content::of(b"a whole file");
-    // Each thread opens the cache for itself: locks are held by open files, not by processes.
-    let fetched: usize = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..8)
-            .map(|_| {
-                scope.spawn(|| {
-                    let cache = Cache::open(&scratch.join("c")).unwrap();
-                    match cache.claim(&content).unwrap() {
-                        Claim::Present(path) => {
-                            assert_eq!(std::fs::read(path).unwrap(), b"a whole file");
-                            0
-                        }
-                        Claim::Mine(mut partial) => {
-                            assert_eq!(partial.length(), 0);
-                            partial.append(b"a whole file").unwrap();
-                            partial.finish().unwrap();
-                            1
-                        }
-                    }
-                })
-            })
-            .collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .sum()
-    });
-    assert_eq!(fetched, 1);
+    for round in 0..100u32 {
+        let bytes = format!("a whole file, {round}").into_bytes();
+        let content = Content::of(&bytes);
+        // Each thread opens the cache for itself: locks are held by open files, not by processes.
+        let fetched: usize = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| fetch(&scratch.join("c"), &content, &bytes)))
+                .collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap())
+                .sum()
+        });
+        assert_eq!(fetched, 1, "round {round}");
+    }
+    let left = std::fs::read_dir(scratch.join("c/partial")).unwrap();
+    assert_eq!(left.count(), 0, "nothing is left of the downloads");
+}
+
+/// Claims `content` and downloads it if need be; how many downloads that were.
+fn fetch(root: &Path, content: &Content, bytes: &[u8]) -> usize {
+    let cache = Cache::open(root).unwrap();
+    match cache.claim(content).unwrap() {
+        Claim::Present(path) => {
+            assert_eq!(std::fs::read(path).unwrap(), bytes);
+            0
+        }
+        Claim::Mine(mut partial) => {
+            assert_eq!(partial.length(), 0);
+            partial.append(bytes).unwrap();
+            partial.finish().unwrap();
+            1
+        }
+    }
 }
 
 #[test]
