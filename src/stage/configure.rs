@@ -39,14 +39,38 @@ const GUARDS: [(&str, &str, u32); 3] = [
     ),
 ];
 
-/// `pg_createcluster(1)`, `createcluster.conf`: whose directory says that it matters, drop-in
-/// directory, file, content.
-const NO_CLUSTER: (&str, &str, &str, &str) = (
-    "/usr/share/postgresql-common",
-    "/etc/postgresql-common/createcluster.d",
-    "/etc/postgresql-common/createcluster.d/karat.conf",
-    "create_main_cluster = false\n",
-);
+/// A file that keeps a package's scripts from making what belongs to an instance, not to an image:
+/// [`normalise`](super::normalise) would remove it again, and making it takes time.
+struct Placeholder {
+    /// What a package brings that would make it.
+    wanted_by: &'static str,
+    path: &'static str,
+    text: &'static str,
+    mode: u32,
+}
+
+const fn host_key(path: &'static str) -> Placeholder {
+    Placeholder {
+        wanted_by: "/usr/sbin/sshd",
+        path,
+        text: "made on each instance\n",
+        mode: 0o600,
+    }
+}
+
+const PLACEHOLDERS: [Placeholder; 4] = [
+    // openssh-server's postinst makes the keys that are not there.
+    host_key("/etc/ssh/ssh_host_ecdsa_key"),
+    host_key("/etc/ssh/ssh_host_ed25519_key"),
+    host_key("/etc/ssh/ssh_host_rsa_key"),
+    // pg_createcluster(1), createcluster.conf: a cluster holds random ids and the time.
+    Placeholder {
+        wanted_by: "/usr/share/postgresql-common",
+        path: "/etc/postgresql-common/createcluster.d/karat.conf",
+        text: "create_main_cluster = false\n",
+        mode: 0o644,
+    },
+];
 
 /// Directories that guards and mounts need; packages bring them in any real image.
 const DIRECTORIES: [&str; 7] = ["/dev", "/etc", "/proc", "/sys", "/usr", "/usr/sbin", "/tmp"];
@@ -107,20 +131,36 @@ impl<'a> Configurer<'a> {
         Ok(())
     }
 
-    /// Keeps packages that make a database when they are configured from making one: it would hold
-    /// random ids and the time, and be the same on all instances.
-    pub(super) fn guard_databases(&mut self) -> Result<(), StageError> {
-        let (package, directory, file, text) = NO_CLUSTER;
-        let (directory, file) = (path(directory)?, path(file)?);
-        if self.root.is_directory(&path(package)?) && self.root.find(&file)?.is_none() {
-            for missing in directory.parent().iter().chain([&directory]) {
-                if self.root.find(missing)?.is_none() {
-                    self.root.make_directory(missing, 0o755)?;
-                    self.guard_directories.push(missing.clone());
-                }
+    /// Puts placeholders where packages that were placed since would make things of an instance's
+    /// own. What packages brought already stays.
+    pub(super) fn guard_instances(&mut self) -> Result<(), StageError> {
+        for placeholder in PLACEHOLDERS {
+            let file = path(placeholder.path)?;
+            let is_wanted = self.root.find(&path(placeholder.wanted_by)?)?.is_some();
+            if !is_wanted || self.root.find(&file)?.is_some() {
+                continue;
             }
-            self.root.write(&file, text.as_bytes(), 0o644)?;
+            self.make_parents(&file)?;
+            let text = placeholder.text;
+            self.root.write(&file, text.as_bytes(), placeholder.mode)?;
             self.guards.push((file, text));
+        }
+        Ok(())
+    }
+
+    /// Makes the directories above `file` that are missing, and remembers them.
+    fn make_parents(&mut self, file: &ImagePath) -> Result<(), StageError> {
+        let mut missing = Vec::new();
+        let mut at = file.parent();
+        while let Some(directory) = at
+            && self.root.find(&directory)?.is_none()
+        {
+            at = directory.parent();
+            missing.push(directory);
+        }
+        while let Some(directory) = missing.pop() {
+            self.root.make_directory(&directory, 0o755)?;
+            self.guard_directories.push(directory);
         }
         Ok(())
     }

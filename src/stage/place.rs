@@ -17,6 +17,7 @@ use super::extract::{Deb, Extracted, metadata};
 use super::order;
 use crate::deb::archive::{Entry, EntryKind};
 use crate::path::ImagePath;
+use crate::sys::fs::IoError;
 use crate::sys::root::{Root, find_at};
 
 /// A name in a directory, whatever path leads to the directory.
@@ -52,6 +53,14 @@ pub(super) struct Placer<'a> {
 struct Identity {
     name: String,
     replaces: BTreeSet<String>,
+}
+
+/// The directory that entries are put into.
+#[derive(Debug)]
+struct Within {
+    path: ImagePath,
+    directory: OwnedFd,
+    inode: u64,
 }
 
 /// What came of placing a package.
@@ -133,6 +142,7 @@ impl<'a> Placer<'a> {
         };
         // Where each file of this package went: for its hard links.
         let mut went: BTreeMap<ImagePath, (ImagePath, Owner)> = BTreeMap::new();
+        let mut last: Option<Within> = None;
         for (number, entry) in extracted.entries.iter().enumerate() {
             let fail = |message: String| StageError::Place {
                 package: deb.name.clone(),
@@ -144,16 +154,16 @@ impl<'a> Placer<'a> {
                 continue;
             }
             let path = self.diverted(&entry.path, &deb.name).map_err(fail)?;
-            let (directory, name) = self
-                .root
-                .parent(&path)
-                .map_err(|error| fail(error.to_string()))?;
-            let inode = find_at(&directory, OsStr::new("."))
-                .ok()
-                .flatten()
-                .map_or(0, |found| found.inode);
-            let spot = (inode, name.as_bytes().to_vec());
-            let present = find_at(&directory, name).map_err(|errno| fail(errno.to_string()))?;
+            let parent = path.parent().unwrap_or_else(ImagePath::root);
+            // Entries of one directory follow each other: it is looked up once.
+            let within = match last.take() {
+                Some(within) if within.path == parent => last.insert(within),
+                _ => last.insert(self.open(parent).map_err(|error| fail(error.to_string()))?),
+            };
+            let directory = &within.directory;
+            let name = OsStr::from_bytes(path.name().unwrap_or(b"."));
+            let spot = (within.inode, name.as_bytes().to_vec());
+            let present = find_at(directory, name).map_err(|errno| fail(errno.to_string()))?;
             let present = present.map(|found| found.kind);
             if self.is_shared_directory(entry, &path, present) {
                 continue;
@@ -181,8 +191,12 @@ impl<'a> Placer<'a> {
                 _ => None,
             };
             let link_path = link_to.as_ref().map(|(path, _)| path);
-            self.put(number, entry, files, &directory, &target, link_path)
+            self.put(number, entry, files, directory, &target, link_path)
                 .map_err(|errno| fail(errno.to_string()))?;
+            if matches!(entry.kind, EntryKind::Symlink(_)) {
+                // The same path may lead elsewhere now.
+                last = None;
+            }
             let owner = link_to
                 .as_ref()
                 .map_or_else(|| claim(at, entry), |(_, owner)| *owner);
@@ -190,6 +204,16 @@ impl<'a> Placer<'a> {
             went.insert(entry.path.clone(), (target, owner));
         }
         Ok(placed)
+    }
+
+    fn open(&self, path: ImagePath) -> Result<Within, IoError> {
+        let directory = self.root.directory(&path)?;
+        let found = find_at(&directory, OsStr::new(".")).ok().flatten();
+        Ok(Within {
+            inode: found.map_or(0, |found| found.inode),
+            directory,
+            path,
+        })
     }
 
     /// A directory that is there already, directly or behind a link, is used as it is.

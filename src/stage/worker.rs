@@ -187,7 +187,7 @@ fn stage(inputs: &Inputs, entry: &Path, say: &Say) -> Result<(), StageError> {
         placer.reload()?;
         let placed = unpacker.place(&packages, round, &mut placer)?;
         database.unpacked(&placed, &packages.debs)?;
-        configurer.guard_databases()?;
+        configurer.guard_instances()?;
         // The last round is all that is pending, in the order that dpkg itself finds.
         if *round == last {
             break;

@@ -297,6 +297,41 @@ fn scripts_have_no_network_no_terminal_and_a_fixed_view() {
     }
 }
 
+/// Elsewhere `sync /dev/null` fails, for a device has nothing to flush.
+#[test]
+fn flushing_succeeds_and_does_nothing() {
+    let deb = Deb::new("flushing", "1").control(
+        "postinst",
+        "#!/bin/sh\nset -e\nsync /dev/null\nsync -f /etc\nsync\n",
+    );
+    let Some(bench) = Bench::new("flushing", &[deb]) else {
+        return;
+    };
+    bench.tree();
+}
+
+#[test]
+fn what_an_instance_makes_for_itself_is_not_made_in_an_image() {
+    let make = "#!/bin/sh\nset -e\n\
+        for kind in rsa ecdsa ed25519; do\n\
+        [ -f /etc/ssh/ssh_host_${kind}_key ] || echo $kind >> /etc/made\n\
+        done\n\
+        cat /etc/postgresql-common/createcluster.d/*.conf > /etc/cluster\n";
+    let deb = Deb::new("servers", "1")
+        .file("/usr/sbin/sshd", 0o755, b"")
+        .directory("/usr/share/postgresql-common", 0o755)
+        .control("postinst", make);
+    let Some(bench) = Bench::new("servers", &[deb]) else {
+        return;
+    };
+    let made = bench.tree();
+    assert!(made.tree.get(&path("/etc/made")).is_none());
+    assert_eq!(text(&made, "/etc/cluster"), "create_main_cluster = false\n");
+    for gone in ["/etc/ssh", "/etc/postgresql-common"] {
+        assert!(made.tree.get(&path(gone)).is_none(), "{gone}");
+    }
+}
+
 #[test]
 fn the_essential_set_is_configured_before_others_are_unpacked() {
     let deb = Deb::new("later", "1")

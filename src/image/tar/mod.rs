@@ -5,6 +5,7 @@
 //! different programs would unpack differently.
 
 mod acl;
+mod content;
 mod error;
 mod header;
 mod pax;

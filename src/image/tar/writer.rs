@@ -1,15 +1,16 @@
 //! The one canonical form of an archive.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::num::NonZero;
 
+use super::content::{self, BUFFER, ReadAhead, Take};
 use super::header::{
     BLOCK, BLOCK_DEVICE, CHAR_DEVICE, DIRECTORY, FIFO, Fields, HARD_LINK, OCTAL_7_MAX,
     OCTAL_11_MAX, PAX, REGULAR, SYMLINK,
 };
 use super::{TarError, pax};
-use crate::digest::{Digest, Hasher, HashingWriter};
+use crate::digest::{Digest, HashingWriter};
 use crate::image::compress::{Compression, Encoder};
 use crate::limits;
 use crate::path::ImagePath;
@@ -17,7 +18,6 @@ use crate::tree::{Blobs, Content, Device, Inode, InodeId, Kind, Sealed, Tree};
 
 /// The name of every pax header, as Python's tarfile writes it: nobody unpacks it by accident.
 const PAX_NAME: &[u8] = b"././@PaxHeader";
-const BUFFER: usize = 128 << 10;
 
 /// An archive that was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,16 +44,29 @@ pub fn write<W: Write>(
     let mut writer = Writer::new(sink);
     let linked: BTreeSet<InodeId> = tree.hard_links().into_iter().map(|(id, _)| id).collect();
     let mut first: BTreeMap<InodeId, &ImagePath> = BTreeMap::new();
+    // Each inode at its first path: these have contents in the archive, in this order.
+    let mut files = Vec::new();
     for entry in tree.iter() {
-        if linked.contains(&entry.id) {
-            if let Some(target) = first.get(&entry.id) {
-                writer.hard_link(entry.path, entry.inode, target)?;
-                continue;
-            }
+        let is_first = !linked.contains(&entry.id) || !first.contains_key(&entry.id);
+        if is_first {
             first.insert(entry.id, entry.path);
+            if let Kind::Regular(content) = &entry.inode.kind {
+                files.push((entry.path, *content));
+            }
         }
-        writer.entry(entry.path, entry.inode, blobs)?;
     }
+    std::thread::scope(|scope| {
+        let ahead = ReadAhead::start(scope, files, blobs)?;
+        for entry in tree.iter() {
+            match first.get(&entry.id) {
+                Some(target) if *target != entry.path => {
+                    writer.hard_link(entry.path, entry.inode, target)?;
+                }
+                _ => writer.entry_from(entry.path, entry.inode, |_, take| ahead.next(take))?,
+            }
+        }
+        Ok::<_, TarError>(())
+    })?;
     writer.finish()
 }
 
@@ -71,6 +84,11 @@ pub fn write_compressed<W: Write>(
     threads: NonZero<usize>,
     sink: W,
 ) -> Result<(W, Written, Content), TarError> {
+    if compression == Compression::None {
+        let (sink, written) = write(tree, blobs, sink)?;
+        let Written { digest, size } = written;
+        return Ok((sink, written, Content { digest, size }));
+    }
     let encoder = Encoder::new(compression, threads, HashingWriter::new(sink))?;
     let (encoder, written) = write(tree, blobs, encoder)?;
     let (sink, digest, size) = encoder.finish()?.finish();
@@ -94,7 +112,7 @@ impl<W: Write> Writer<W> {
         Self {
             sink: HashingWriter::new(sink),
             head: Vec::new(),
-            buffer: vec![0; BUFFER],
+            buffer: Vec::new(),
         }
     }
 
@@ -107,6 +125,22 @@ impl<W: Write> Writer<W> {
         path: &ImagePath,
         inode: &Inode,
         blobs: &dyn Blobs,
+    ) -> Result<(), TarError> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.resize(BUFFER, 0);
+        let done = self.entry_from(path, inode, |content, take| {
+            content::copy(path, content, blobs, &mut buffer, take)
+        });
+        self.buffer = buffer;
+        done
+    }
+
+    /// Writes an inode; `contents` gives the checked bytes of a regular file.
+    fn entry_from(
+        &mut self,
+        path: &ImagePath,
+        inode: &Inode,
+        contents: impl FnOnce(&Content, Take<'_>) -> Result<(), TarError>,
     ) -> Result<(), TarError> {
         let mut body = Body::default();
         match &inode.kind {
@@ -121,7 +155,10 @@ impl<W: Write> Writer<W> {
         let name = member_name(path, body.kind == DIRECTORY);
         self.header(path, &name, inode, &body)?;
         match &inode.kind {
-            Kind::Regular(content) => self.content(path, content, blobs),
+            Kind::Regular(content) => {
+                contents(content, &mut |bytes| Ok(self.sink.write_all(bytes)?))?;
+                self.pad(content.size)
+            }
             _ => Ok(()),
         }
     }
@@ -242,39 +279,8 @@ impl<W: Write> Writer<W> {
         Ok(())
     }
 
-    fn content(
-        &mut self,
-        path: &ImagePath,
-        content: &Content,
-        blobs: &dyn Blobs,
-    ) -> Result<(), TarError> {
-        let unreadable = |source| TarError::ContentRead {
-            path: path.clone(),
-            source,
-        };
-        let mut reader = blobs
-            .open(content)
-            .map_err(unreadable)?
-            .take(content.size.saturating_add(1));
-        let mut hasher = Hasher::new();
-        loop {
-            let count = match reader.read(&mut self.buffer) {
-                Ok(0) => break,
-                Ok(count) => count,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(unreadable(error)),
-            };
-            let bytes = self.buffer.get(..count).unwrap_or_default();
-            hasher.update(bytes);
-            if hasher.length() > content.size {
-                break;
-            }
-            self.sink.write_all(bytes)?;
-        }
-        if hasher.length() != content.size || hasher.finish() != content.digest {
-            return Err(TarError::Content(path.clone()));
-        }
-        let rest = content.size.next_multiple_of(512) - content.size;
+    fn pad(&mut self, size: u64) -> Result<(), TarError> {
+        let rest = size.next_multiple_of(512) - size;
         let padding = [0; BLOCK];
         let padding = padding.get(..usize::try_from(rest).unwrap_or(0));
         self.sink.write_all(padding.unwrap_or_default())?;

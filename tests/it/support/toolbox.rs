@@ -8,7 +8,7 @@ use std::process::Command;
 use super::deb::{Compression, Deb};
 
 /// Programs that tests' scripts use.
-const PROGRAMS: [&str; 12] = [
+const PROGRAMS: [&str; 13] = [
     "cat",
     "chmod",
     "dpkg",
@@ -21,6 +21,7 @@ const PROGRAMS: [&str; 12] = [
     "setsid",
     "sh",
     "sleep",
+    "sync",
 ];
 /// Programs that dpkg wants to be there and that nothing here runs.
 const NEVER_RUN: [&str; 7] = [
