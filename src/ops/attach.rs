@@ -140,6 +140,8 @@ pub fn attach(request: &Request<'_>) -> Result<Attached, AttachError> {
     };
     let baseline = statement.baseline();
     let place = Place::of(request.target, baseline)?;
+    // No build may write here between the check of the outputs and the last file.
+    let _alone = fs::Lock::directory(&place.directory)?;
 
     let mut attached = Attached {
         written: Vec::new(),

@@ -364,14 +364,14 @@ impl AtomicFile {
     /// It cannot be created there.
     pub fn create(target: impl AsRef<Path>, mode: u32) -> Result<Self, IoError> {
         let target = target.as_ref();
-        let temporary = Temporary::beside(target);
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&temporary.0)
-            .at("create", &temporary.0)?;
+        let (temporary, file) = Temporary::beside(target, |path| {
+            OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(path)
+        })?;
         rustix::fs::fchmod(&file, rustix::fs::Mode::from_raw_mode(mode))
             .at("chmod", &temporary.0)?;
         Ok(Self {
@@ -421,11 +421,9 @@ impl AtomicDir {
     /// It cannot be created there.
     pub fn create(target: impl AsRef<Path>) -> Result<Self, IoError> {
         let target = target.as_ref();
-        let temporary = Temporary::beside(target);
-        std::fs::DirBuilder::new()
-            .mode(0o700)
-            .create(&temporary.0)
-            .at("create", &temporary.0)?;
+        let (temporary, ()) = Temporary::beside(target, |path| {
+            std::fs::DirBuilder::new().mode(0o700).create(path)
+        })?;
         let mode = rustix::fs::Mode::from_raw_mode(0o755);
         rustix::fs::chmod(&temporary.0, mode).at("chmod", &temporary.0)?;
         Ok(Self {
@@ -465,20 +463,56 @@ impl AtomicDir {
 struct Temporary(PathBuf);
 
 impl Temporary {
-    fn beside(target: &Path) -> Self {
+    /// Has `create` make something under a name that nothing has yet. Process ids come again, in a
+    /// container at once: names that a killed process left are passed over.
+    fn beside<T>(
+        target: &Path,
+        create: impl Fn(&Path) -> io::Result<T>,
+    ) -> Result<(Self, T), IoError> {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
-        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let mut name = b".".to_vec();
-        name.extend_from_slice(
-            target
-                .file_name()
-                .unwrap_or_else(|| OsStr::new("karat"))
-                .as_bytes(),
-        );
-        name.truncate(180);
-        name.extend_from_slice(format!(".{}-{number}.tmp", std::process::id()).as_bytes());
-        Self(target.with_file_name(OsString::from_vec(name)))
+        let name = target.file_name().unwrap_or_else(|| OsStr::new("karat"));
+        let name = name.as_bytes();
+        let name = name.get(..180).unwrap_or(name);
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+            let mut temporary = b".".to_vec();
+            temporary.extend_from_slice(name);
+            temporary.extend_from_slice(format!(".{}-{number}", std::process::id()).as_bytes());
+            temporary.extend_from_slice(TEMPORARY.as_bytes());
+            let path = target.with_file_name(OsString::from_vec(temporary));
+            match create(&path) {
+                Ok(made) => return Ok((Self(path), made)),
+                Err(error)
+                    if error.kind() == io::ErrorKind::AlreadyExists && attempt < ATTEMPTS => {}
+                Err(error) => return Err(IoError::new("create", &path, error)),
+            }
+        }
     }
+}
+
+/// How every temporary name ends; none is ever taken for something whole.
+const TEMPORARY: &str = ".tmp";
+
+/// More names than these that are all taken are no accident.
+const ATTEMPTS: u32 = 10_000;
+
+/// Removes the temporary files and directories that killed processes left in `directory` on their
+/// way to names that start with `prefix`. Only for who alone writes such names.
+///
+/// # Errors
+/// The directory cannot be read, or something in it cannot be removed.
+pub fn remove_temporaries(directory: impl AsRef<Path>, prefix: &str) -> Result<(), IoError> {
+    let directory = directory.as_ref();
+    let start = format!(".{prefix}");
+    for name in list(directory)? {
+        let bytes = name.as_encoded_bytes();
+        if bytes.starts_with(start.as_bytes()) && bytes.ends_with(TEMPORARY.as_bytes()) {
+            remove_tree(directory.join(&name))?;
+        }
+    }
+    Ok(())
 }
 
 impl Drop for Temporary {
@@ -541,6 +575,22 @@ impl Lock {
             Ok(lock) => Ok(Some(lock)),
             Err(error) if error.source.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(error),
+        }
+    }
+
+    /// Waits for the exclusive lock on a directory itself, which leaves no file in it; `None` where
+    /// the file system (NFS) locks no directories.
+    ///
+    /// # Errors
+    /// It cannot be opened, or not be locked for another reason.
+    pub fn directory(path: impl AsRef<Path>) -> Result<Option<Self>, IoError> {
+        use rustix::io::Errno;
+        let path = path.as_ref();
+        let file = File::open(path).at("open", path)?;
+        match rustix::fs::flock(&file, FlockOperation::LockExclusive) {
+            Ok(()) => Ok(Some(Self { _file: file })),
+            Err(Errno::BADF | Errno::NOLCK | Errno::NOTSUP | Errno::NOSYS) => Ok(None),
+            Err(errno) => Err(errno).at("lock", path),
         }
     }
 

@@ -5,32 +5,55 @@ use std::path::{Path, PathBuf};
 
 use super::{BuildError, layers};
 use crate::archive::Cache;
+use crate::baseline::{Draft, Statement};
 use crate::digest::Digest;
+use crate::envelope::Envelope;
 use crate::image::compress::Compression;
 use crate::image::oci;
+use crate::limits;
 use crate::ops::outputs::{self, OciInput};
-use crate::sys::fs;
+use crate::sys::fs::{self, Lock};
+use crate::sys::material::{ENVELOPE_SUFFIX, RECEIPT_SUFFIX};
 use crate::tree::{Blobs, Content, Sealed, Tree};
+
+/// The right to write outputs into a directory: one process at a time has it, so that all files of
+/// one name are of one build.
+#[derive(Debug)]
+pub(super) struct Alone {
+    directory: PathBuf,
+    _lock: Option<Lock>,
+}
+
+impl Alone {
+    /// Waits until nobody else writes into `directory`, which is made if it is missing.
+    pub(super) fn in_directory(directory: &Path) -> Result<Self, BuildError> {
+        fs::make_dirs(directory, 0o777)?;
+        Ok(Self {
+            directory: directory.to_owned(),
+            _lock: Lock::directory(directory)?,
+        })
+    }
+}
 
 /// What was written so far.
 #[derive(Debug)]
-pub(super) struct Files {
-    directory: PathBuf,
+pub(super) struct Files<'a> {
+    directory: &'a Path,
     stem: String,
     written: Vec<(String, Content)>,
 }
 
-impl Files {
-    /// Starts the files `STEM.*` in `directory`, which is made if it is missing. A list of digests
-    /// that is there already vouches for other files: it goes first.
-    pub(super) fn start(directory: &Path, stem: &str) -> Result<Self, BuildError> {
-        fs::make_dirs(directory, 0o777)?;
+impl<'a> Files<'a> {
+    /// Starts the files `STEM.*`. A list of digests that is there already vouches for other files: it
+    /// goes first, and with it what a killed build left half-written.
+    pub(super) fn start(alone: &'a Alone, stem: &str) -> Result<Self, BuildError> {
         let files = Self {
-            directory: directory.to_owned(),
+            directory: &alone.directory,
             stem: stem.to_owned(),
             written: Vec::new(),
         };
         fs::remove_tree(files.place(".SHA256SUMS").1)?;
+        fs::remove_temporaries(files.directory, &format!("{stem}."))?;
         Ok(files)
     }
 
@@ -97,6 +120,24 @@ impl Files {
         self.written
             .extend(files.map(|(file, content)| (format!("{name}/{file}"), content)));
         Ok(output.manifest)
+    }
+
+    /// Removes an Envelope and a Receipt of another draft: what they speak of was just replaced.
+    pub(super) fn forget_other(&self, draft: &Draft) -> Result<(), BuildError> {
+        let (_, envelope) = self.place(ENVELOPE_SUFFIX);
+        let bytes = match fs::read(&envelope, limits::ENVELOPE_MAX) {
+            Ok(bytes) => bytes,
+            Err(error) if error.is_not_found() => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        let signed = Envelope::parse(&bytes)
+            .ok()
+            .and_then(|envelope| Statement::parse(&envelope.signed().payload).ok());
+        if signed.is_none_or(|statement| statement.draft() != *draft) {
+            fs::remove_tree(envelope)?;
+            fs::remove_tree(self.place(RECEIPT_SUFFIX).1)?;
+        }
+        Ok(())
     }
 
     /// Writes the list of digests; gives all names and sizes.

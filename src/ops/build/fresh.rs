@@ -2,7 +2,8 @@
 
 use std::io;
 
-use super::{Built, Plan, Request};
+use super::files::Alone;
+use super::{BuildError, Built, Plan, Request};
 use crate::baseline::{Draft, Subject};
 use crate::image::compress::Compression;
 use crate::image::sums::Sums;
@@ -12,8 +13,23 @@ use crate::sys::fs;
 use crate::template::Format;
 
 /// The draft of outputs that are there already, made from the very inputs of `plan` and whole to
-/// the last byte. `None` where anything is missing, other, or damaged: then it is built again.
-pub(super) fn find(request: &Request<'_>, plan: &Plan) -> Option<Draft> {
+/// the last byte, and the right to add to them. `None` where anything is missing, other, or damaged:
+/// then it is built again.
+///
+/// # Errors
+/// The directory is there and cannot be opened.
+pub(super) fn find(
+    request: &Request<'_>,
+    plan: &Plan,
+) -> Result<Option<(Draft, Alone)>, BuildError> {
+    if !fs::exists(&request.out)? {
+        return Ok(None);
+    }
+    let alone = Alone::in_directory(&request.out)?;
+    Ok(whole(request, plan).map(|draft| (draft, alone)))
+}
+
+fn whole(request: &Request<'_>, plan: &Plan) -> Option<Draft> {
     let file = |suffix: &str| request.out.join(format!("{}{suffix}", plan.stem));
     let statement = fs::read(file(".statement.json"), limits::ENVELOPE_MAX).ok()?;
     let list = fs::read_text(file(".SHA256SUMS"), limits::LOCKFILE_MAX).ok()?;

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 pub use error::BuildError;
 
 use self::agent::Agent;
-use self::files::{Files, Image};
+use self::files::{Alone, Files, Image};
 use super::lock::{self, Sources};
 use super::workspace::Workspace;
 use crate::archive::Cache;
@@ -150,8 +150,9 @@ pub fn build(request: &Request<'_>, progress: &dyn Progress) -> Result<Built, Bu
         },
         stem: format!("{}_{}", template.image.name, template.image.version),
     };
-    let mut built = match fresh::find(request, &plan) {
-        Some(built) => fresh::built(built, request, &plan, lock),
+    // Held until the last file is signed: all files of one name are of one build.
+    let (mut built, _alone) = match fresh::find(request, &plan)? {
+        Some((draft, alone)) => (fresh::built(draft, request, &plan, lock), alone),
         None => make(
             request,
             &plan,
@@ -204,7 +205,7 @@ fn make(
     agent: Option<&Agent>,
     trust: Option<&Trust>,
     progress: &dyn Progress,
-) -> Result<Built, BuildError> {
+) -> Result<(Built, Alone), BuildError> {
     let configured = configure(request, template, &lock, progress)?;
     let base = &configured.tree;
     let mut added = MemoryBlobs::new();
@@ -220,7 +221,8 @@ fn make(
     let tree = tree.seal()?;
     let manifest = Manifest::of(&tree);
     let expectations = Expectations::new(template.expectations())?;
-    let mut files = Files::start(&request.out, &plan.stem)?;
+    let alone = Alone::in_directory(&request.out)?;
+    let mut files = Files::start(&alone, &plan.stem)?;
     let (manifest_bytes, expectation_bytes) = (manifest.to_bytes(), expectations.to_bytes());
     files.file(Subject::Manifest.suffix(), &manifest_bytes)?;
     files.file(Subject::Expectations.suffix(), &expectation_bytes)?;
@@ -254,8 +256,9 @@ fn make(
     // Not a subject itself: the statement names its digest. It tells `karat diff` the versions.
     files.file(".lock", lock.encode().as_bytes())?;
     files.file(".statement.json", &draft.to_bytes()?)?;
+    files.forget_other(&draft)?;
     let files = files.finish()?;
-    Ok(Built {
+    let built = Built {
         stem: plan.stem.clone(),
         out: request.out.clone(),
         draft,
@@ -267,7 +270,8 @@ fn make(
         configured_before: configured.reused,
         signed: None,
         seconds: 0.0,
-    })
+    };
+    Ok((built, alone))
 }
 
 fn configure(
@@ -301,7 +305,7 @@ fn write(
     configured: &Configured,
     tree: &Tree<Sealed>,
     blobs: &dyn Blobs,
-    files: &mut Files,
+    files: &mut Files<'_>,
     subjects: &mut Subjects,
     progress: &dyn Progress,
 ) -> Result<(), BuildError> {

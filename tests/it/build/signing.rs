@@ -104,6 +104,13 @@ fn a_changed_draft_gets_the_next_serial_and_keeps_the_base_layer() {
     ]);
     assert_eq!(code, 1, "{text}");
     assert!(text.contains("serial 2"), "{text}");
+
+    // An Envelope does not stay beside outputs of which it does not speak.
+    shop.build("out", &[OCI, &["--no-sign"]].concat());
+    assert!(!shop.path("out/small_1.dsse.json").exists());
+    let text = shop.build("changed", &[OCI, &["--no-sign", "--no-cache"]].concat());
+    assert!(text.contains("up to date"), "{text}");
+    assert!(shop.path("changed/small_1.dsse.json").exists());
 }
 
 #[test]

@@ -82,6 +82,7 @@ impl Workshop {
             "KARAT_MIRROR",
             "KARAT_SECURITY_MIRROR",
             "http_proxy",
+            "https_proxy",
             "no_proxy",
         ] {
             if let Some(value) = std::env::var_os(name) {
