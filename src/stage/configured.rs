@@ -101,7 +101,10 @@ fn make(inputs: &Inputs, draft: &Draft, progress: &dyn Progress) -> Result<(), S
                 progress.finished(step(phase), summary, seconds);
             }
             Ok(Message::Failed(error)) => return Err(error),
-            Ok(Message::Done) => return Ok(()),
+            Ok(Message::Done) => {
+                worker.leave();
+                return Ok(());
+            }
             Err(error) => return Err(StageError::System(format!("the worker said: {error}"))),
         }
     }

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use super::error::StageError;
 use super::inputs::Package;
@@ -23,7 +24,8 @@ pub(super) struct Deb {
     pub(super) control: Control,
     /// Bytes of `data.tar` as stored: how much work it is.
     pub(super) work: u64,
-    archive: Archive<File>,
+    /// Read by one thread at a time: whoever extracts it.
+    archive: Mutex<Archive<File>>,
 }
 
 /// The entries of a package, files extracted.
@@ -65,7 +67,7 @@ impl Deb {
                 name: package.name.clone(),
                 work: archive.data_size(),
                 control,
-                archive,
+                archive: Mutex::new(archive),
             })
         };
         open().map_err(|error| StageError::Deb {
@@ -82,7 +84,7 @@ impl Deb {
 
     /// Extracts all files into `directory`, named by the place of their entry.
     pub(super) fn extract(
-        &mut self,
+        &self,
         directory: &OwnedFd,
         shown: &Path,
     ) -> Result<Extracted, StageError> {
@@ -90,7 +92,8 @@ impl Deb {
             package: self.name.clone(),
             error,
         };
-        let mut entries = self.archive.data().map_err(deb)?;
+        let mut archive = self.archive.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = archive.data().map_err(deb)?;
         let mut extracted = Extracted::default();
         let mut seen: BTreeMap<ImagePath, bool> = BTreeMap::new();
         let mut buffer = vec![0; 128 << 10];

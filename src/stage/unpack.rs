@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::{Builder, Scope};
 
 use rayon::prelude::*;
 
@@ -18,9 +20,10 @@ use crate::sys::fs;
 #[derive(Debug)]
 pub(super) struct Packages {
     pub(super) debs: Vec<Deb>,
-    /// What was extracted so far, by number.
-    extracted: BTreeMap<usize, Extracted>,
 }
+
+/// What was extracted of some packages, by number.
+pub(super) type Batch = BTreeMap<usize, Extracted>;
 
 impl Packages {
     /// Opens and checks all packages.
@@ -41,10 +44,7 @@ impl Packages {
             .par_iter()
             .map(|package| Deb::open(package))
             .collect();
-        Ok(Self {
-            debs: debs?,
-            extracted: BTreeMap::new(),
-        })
+        Ok(Self { debs: debs? })
     }
 
     /// In which order they are dealt with.
@@ -100,18 +100,15 @@ impl<P: Fn(u64, &str) + Sync> Unpacker<P> {
     /// Extracts some packages, by all processors; the largest first.
     pub(super) fn extract(
         &self,
-        packages: &mut Packages,
+        packages: &Packages,
         numbers: &[usize],
-    ) -> Result<(), StageError> {
-        let mut work: Vec<(usize, &mut Deb)> = packages
-            .debs
-            .iter_mut()
-            .enumerate()
-            .filter(|(at, _)| numbers.contains(at))
+    ) -> Result<Batch, StageError> {
+        let mut work: Vec<(usize, &Deb)> = numbers
+            .iter()
+            .filter_map(|at| Some((*at, packages.debs.get(*at)?)))
             .collect();
         work.sort_by_key(|(_, deb)| std::cmp::Reverse(deb.work));
-        let extracted: Result<Vec<(usize, Extracted)>, StageError> = work
-            .into_iter()
+        work.into_iter()
             .par_bridge()
             .map(|(at, deb)| {
                 let path = self.directory.join(at.to_string());
@@ -122,9 +119,39 @@ impl<P: Fn(u64, &str) + Sync> Unpacker<P> {
                 (self.progress)(done.saturating_add(deb.work), &deb.name);
                 Ok((at, extracted))
             })
-            .collect();
-        packages.extracted.extend(extracted?);
-        Ok(())
+            .collect()
+    }
+
+    /// Extracts one round after the other beside the scripts that run meanwhile, which keep a
+    /// processor for themselves; calls `finished` after the last one.
+    pub(super) fn ahead<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        packages: &'scope Packages,
+        rounds: &'scope [Vec<usize>],
+        finished: impl FnOnce() + Send + 'scope,
+    ) -> Result<Ahead, StageError> {
+        let system = |error: &dyn std::fmt::Display| StageError::System(error.to_string());
+        let threads = crate::sys::cpu::count().get();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads.saturating_sub(1).max(1))
+            .build()
+            .map_err(|error| system(&error))?;
+        let (sender, batches) = channel();
+        Builder::new()
+            .name("unpack".to_owned())
+            .spawn_scoped(scope, move || {
+                for round in rounds {
+                    let batch = pool.install(|| self.extract(packages, round));
+                    let failed = batch.is_err();
+                    if sender.send(batch).is_err() || failed {
+                        return;
+                    }
+                }
+                finished();
+            })
+            .map_err(|error| system(&error))?;
+        Ok(Ahead(batches))
     }
 
     /// Places extracted packages, in their order.
@@ -132,12 +159,12 @@ impl<P: Fn(u64, &str) + Sync> Unpacker<P> {
         &self,
         packages: &Packages,
         numbers: &[usize],
+        batch: &Batch,
         placer: &mut Placer<'_>,
     ) -> Result<Vec<(usize, Placed)>, StageError> {
         let mut placed = Vec::new();
         for at in numbers {
-            let (Some(deb), Some(extracted)) = (packages.debs.get(*at), packages.extracted.get(at))
-            else {
+            let (Some(deb), Some(extracted)) = (packages.debs.get(*at), batch.get(at)) else {
                 continue;
             };
             let path = self.directory.join(at.to_string());
@@ -146,5 +173,17 @@ impl<P: Fn(u64, &str) + Sync> Unpacker<P> {
             fs::remove_tree(&path)?;
         }
         Ok(placed)
+    }
+}
+
+/// Rounds that are being extracted.
+pub(super) struct Ahead(Receiver<Result<Batch, StageError>>);
+
+impl Ahead {
+    /// The next round, once all of it is extracted.
+    pub(super) fn next(&self) -> Result<Batch, StageError> {
+        self.0
+            .recv()
+            .map_err(|_ended| StageError::System("unpacking ended early".to_owned()))?
     }
 }

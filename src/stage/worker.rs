@@ -118,7 +118,7 @@ fn stage(inputs: &Inputs, entry: &Path, say: &Say) -> Result<(), StageError> {
     crate::sys::process::raise_file_limit();
 
     let clock = Stopwatch::start();
-    let mut packages = Packages::open(inputs)?;
+    let packages = Packages::open(inputs)?;
     let order = packages.order();
     let stage = Stage::create(&inputs.staging, packages.installed_size())?;
     let root = Root::open(&stage.root())?;
@@ -145,9 +145,9 @@ fn stage(inputs: &Inputs, entry: &Path, say: &Say) -> Result<(), StageError> {
     let mut placer = Placer::new(&root, &packages.debs);
 
     // Essential packages first: no script runs without them, so even their preinst comes after.
-    unpacker.extract(&mut packages, &order.base)?;
+    let batch = unpacker.extract(&packages, &order.base)?;
     make_usr_links(&root, &packages.debs, &inputs.architecture)?;
-    let placed = unpacker.place(&packages, &order.base, &mut placer)?;
+    let placed = unpacker.place(&packages, &order.base, &batch, &mut placer)?;
     database.unpacked(&placed, &packages.debs)?;
     if inputs.initrd == Initrd::Karat {
         database.installed(&karat_initrd()?)?;
@@ -162,38 +162,30 @@ fn stage(inputs: &Inputs, entry: &Path, say: &Say) -> Result<(), StageError> {
     if !order.base.is_empty() {
         configurer.configure(&names_of(&order.base, &names));
     }
-    // The others are decompressed meanwhile, out of the scripts' sight.
-    let (configured, extracted) = std::thread::scope(|scope| {
-        let extracting = scope.spawn(|| unpacker.extract(&mut packages, &order.rest));
-        let configured = configurer.run();
-        (configured, extracting.join())
-    });
-    configured?;
-    extracted.map_err(|_error| StageError::System("unpacking panicked".to_owned()))??;
-    say.finished(Phase::Unpack, format!("{total} packages"), clock);
-
     // Then those that another's preinst depends on, then all that is left; each preinst before its
-    // package is unpacked, since it may divert what the package brings.
-    let last = order.last();
-    for round in [&order.first, &last] {
-        if round.is_empty() {
-            continue;
+    // package is placed, since it may divert what the package brings. They are decompressed
+    // meanwhile, out of the scripts' sight.
+    let rounds = [order.first.clone(), order.last()];
+    std::thread::scope(|scope| {
+        let unpacked = || say.finished(Phase::Unpack, format!("{total} packages"), clock);
+        let ahead = unpacker.ahead(scope, &packages, &rounds, unpacked)?;
+        for (number, round) in rounds.iter().enumerate() {
+            for deb in packages.of(round) {
+                database.prepare_preinst(deb)?;
+                configurer.preinst(deb);
+            }
+            configurer.run()?;
+            placer.reload()?;
+            let placed = unpacker.place(&packages, round, &ahead.next()?, &mut placer)?;
+            database.unpacked(&placed, &packages.debs)?;
+            configurer.guard_instances()?;
+            // The last round is all that is pending, in the order that dpkg itself finds.
+            if number + 1 < rounds.len() && !round.is_empty() {
+                configurer.configure(&names_of(round, &names));
+            }
         }
-        for deb in packages.of(round) {
-            database.prepare_preinst(deb)?;
-            configurer.preinst(deb);
-        }
-        configurer.run()?;
-        placer.reload()?;
-        let placed = unpacker.place(&packages, round, &mut placer)?;
-        database.unpacked(&placed, &packages.debs)?;
-        configurer.guard_instances()?;
-        // The last round is all that is pending, in the order that dpkg itself finds.
-        if *round == last {
-            break;
-        }
-        configurer.configure(&names_of(round, &names));
-    }
+        Ok::<_, StageError>(())
+    })?;
     configurer.configure(&[]);
     configurer.run()?;
     configurer.unguard()?;
