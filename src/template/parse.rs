@@ -6,8 +6,8 @@ use crate::tree::{Epoch, Mode};
 use super::diagnostic::Code;
 use super::model::{Owner, PackageSpec, Pin, PinTarget};
 use super::names::{
-    AccountName, ComponentName, Date, ImageName, ImageVersion, PackageName, SegmentName, Snapshot,
-    SshKey, SuiteName, SysctlKey, UnitName, Uri, VersionText, Word,
+    AccountName, ComponentName, Date, ImageName, ImageVersion, PackageName, RepositoryName,
+    SegmentName, Snapshot, SshKey, SuiteName, SysctlKey, UnitName, Uri, VersionText, Word,
 };
 use super::raw::{
     Raw, RawAgent, RawFile, RawGroup, RawImage, RawKernel, RawKind, RawMutable, RawOutputs,
@@ -167,7 +167,7 @@ fn priority(table: &Reader<'_>) -> Option<At<i32>> {
 }
 
 fn repository(table: Reader<'_>) -> Option<RawRepository> {
-    let name = table.parsed("name", Word::RULE, Word::new);
+    let name = table.parsed("name", RepositoryName::RULE, RepositoryName::new);
     if !table.has("name") {
         table.missing("name", None);
     }
