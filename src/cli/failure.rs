@@ -304,6 +304,10 @@ fn repository(failure: Failure, error: &crate::archive::RepositoryError) -> Fail
     use crate::archive::RepositoryError as Error;
     use crate::deb::release::ReleaseError;
     match error {
+        Error::NoRelease { name, .. } if name.suite().ends_with('/') => failure.hint(
+            "check uri and suite of this [[source.extra]]: InRelease must be in that directory; \
+             Release and Release.gpg apart do not do",
+        ),
         Error::NoRelease { .. } => failure.hint(
             "check suite, pockets and mirror: not every mirror carries every suite; \
              [source] pockets = [] does without the others",

@@ -13,10 +13,34 @@ use crate::digest::Digest;
 use crate::limits;
 use crate::tree::{Content, Epoch};
 
+/// Where an archive keeps its Release file and its indexes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// A suite below `dists/`, with an index for each component and architecture.
+    Suite,
+    /// A flat repository: one directory, with one index of everything beside the Release. That
+    /// says what apt needs of it and no more: neither a name, nor components, nor architectures;
+    /// where it does not say when it was made, the signature does.
+    Flat,
+}
+
+impl Layout {
+    /// That of the suite which a template or a lock calls so: a flat repository's ends in `/`.
+    pub fn of(suite: &str) -> Self {
+        if suite.ends_with('/') {
+            Self::Flat
+        } else {
+            Self::Suite
+        }
+    }
+}
+
 /// A Release file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a field of the file")]
 pub struct Release {
+    /// Where its archive keeps it.
+    pub layout: Layout,
     /// Who makes it (`Origin`); empty where it does not say.
     pub origin: String,
     /// What it is (`Label`); empty where it does not say.
@@ -27,13 +51,13 @@ pub struct Release {
     pub codename: String,
     /// `Version`, for example `13.1`; empty where it does not say.
     pub version: String,
-    /// When it was made.
+    /// When it was made; for a flat repository that does not say so, when it was signed.
     pub date: Epoch,
     /// Until when it may be used, where it says so.
     pub valid_until: Option<Epoch>,
-    /// What it has packages for.
+    /// What it has packages for; empty for a flat repository, as nobody reads it there.
     pub architectures: Vec<Architecture>,
-    /// Its components.
+    /// Its components; empty for a flat repository.
     pub components: Vec<String>,
     /// Whether indexes can be fetched by their digest.
     pub by_hash: bool,
@@ -50,11 +74,11 @@ pub struct Release {
 /// What a Release file is asked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {
-    /// The suite or code name.
+    /// The suite or code name; of no account for a flat repository.
     pub suite: &'a str,
-    /// The components.
+    /// The components; a flat repository has none.
     pub components: &'a [String],
-    /// The architecture.
+    /// The architecture; a flat repository does not say for which it has packages.
     pub architecture: &'a Architecture,
     /// The time at which it must be in force, in seconds since 1970.
     pub now: u64,
@@ -65,7 +89,9 @@ pub struct Wanted<'a> {
 /// A `Packages` index as a Release lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Index {
-    /// Its component.
+    /// The path of the uncompressed file, below the Release.
+    pub path: String,
+    /// Its component; empty in a flat repository.
     pub component: String,
     /// The uncompressed file: its digest names it in the cache.
     pub plain: Content,
@@ -167,6 +193,11 @@ pub enum ReleaseError {
         /// The architecture.
         architecture: Architecture,
     },
+    /// A flat repository's Release does not list the index.
+    #[error(
+        "the Release file of this flat repository lists no uncompressed Packages, which apt and karat need; compressed ones may be there besides"
+    )]
+    NoFlatIndex,
     /// An index is larger than any.
     #[error(
         "the index {path} is said to have {size} bytes, more than {}",
@@ -185,11 +216,11 @@ impl Release {
     ///
     /// # Errors
     /// The rule that the text breaks.
-    pub fn parse(signed: &Signed) -> Result<Self, ReleaseError> {
-        Self::from_text(signed.text())
+    pub fn parse(signed: &Signed, layout: Layout) -> Result<Self, ReleaseError> {
+        Self::from_text(signed.text(), layout, signed.date())
     }
 
-    fn from_text(text: &str) -> Result<Self, ReleaseError> {
+    fn from_text(text: &str, layout: Layout, signed_at: Epoch) -> Result<Self, ReleaseError> {
         let all: Vec<_> = stanzas(text).collect();
         let [stanza] = all.as_slice() else {
             return Err(ReleaseError::Stanzas(all.len()));
@@ -213,32 +244,40 @@ impl Release {
         let date = |name: &'static str, value: &str| {
             parse_date(value).ok_or_else(|| ReleaseError::Date(name, excerpt(value)))
         };
-        let architectures = needed("Architectures")?.split_ascii_whitespace();
+        // apt does not read these two in a flat repository, where they can hold anything.
+        let words = |name: &'static str| match layout {
+            Layout::Suite => Ok(needed(name)?.split_ascii_whitespace()),
+            Layout::Flat => Ok::<_, ReleaseError>("".split_ascii_whitespace()),
+        };
+        let date_of = |name: &'static str| {
+            let value = fields.get(name.to_ascii_lowercase().as_str());
+            value.map(|value| date(name, value)).transpose()
+        };
         let release = Self {
+            layout,
             origin: text("origin"),
             label: text("label"),
             suite: text("suite"),
             codename: text("codename"),
             version: text("version"),
-            date: date("Date", needed("Date")?)?,
-            valid_until: match fields.get("valid-until") {
-                Some(value) => Some(date("Valid-Until", value)?),
-                None => None,
+            date: match (date_of("Date")?, layout) {
+                (Some(date), _) => date,
+                (None, Layout::Flat) => signed_at,
+                (None, Layout::Suite) => return Err(ReleaseError::Missing("Date")),
             },
-            architectures: architectures
+            valid_until: date_of("Valid-Until")?,
+            architectures: words("Architectures")?
                 .map(Architecture::from_str)
                 .collect::<Result<_, _>>()?,
-            components: needed("Components")?
-                .split_ascii_whitespace()
-                .map(str::to_owned)
-                .collect(),
+            components: words("Components")?.map(str::to_owned).collect(),
             by_hash: yes("acquire-by-hash"),
             not_automatic: yes("notautomatic"),
             but_automatic_upgrades: yes("butautomaticupgrades"),
             all_is_everywhere: fields.get("no-support-for-architecture-all") == Some(&"Packages"),
             files: parse_files(needed("SHA256")?)?,
         };
-        if release.suite.is_empty() && release.codename.is_empty() {
+        let named = !release.suite.is_empty() || !release.codename.is_empty();
+        if !named && layout == Layout::Suite {
             return Err(ReleaseError::Missing("Codename"));
         }
         Ok(release)
@@ -249,12 +288,9 @@ impl Release {
     /// # Errors
     /// The first rule that it breaks.
     pub fn check(&self, wanted: &Wanted<'_>) -> Result<(), ReleaseError> {
-        if ![self.suite.as_str(), &self.codename].contains(&wanted.suite) {
-            return Err(ReleaseError::Suite {
-                wanted: wanted.suite.to_owned(),
-                suite: self.suite.clone(),
-                codename: self.codename.clone(),
-            });
+        match self.layout {
+            Layout::Suite => self.check_contents(wanted)?,
+            Layout::Flat => {}
         }
         if self.date.seconds() > wanted.now.saturating_add(limits::CLOCK_SKEW) {
             return Err(ReleaseError::FromTheFuture(self.date));
@@ -273,6 +309,18 @@ impl Release {
             return Err(ReleaseError::RolledBack {
                 date: self.date,
                 before,
+            });
+        }
+        Ok(())
+    }
+
+    /// Whether it is of the suite, and has the components and the architecture.
+    fn check_contents(&self, wanted: &Wanted<'_>) -> Result<(), ReleaseError> {
+        if ![self.suite.as_str(), &self.codename].contains(&wanted.suite) {
+            return Err(ReleaseError::Suite {
+                wanted: wanted.suite.to_owned(),
+                suite: self.suite.clone(),
+                codename: self.codename.clone(),
             });
         }
         // Debian's security archive says `updates/main` and lists its files under `main`.
@@ -314,8 +362,21 @@ impl Release {
         Ok(indexes)
     }
 
+    /// The one index of a flat repository.
+    ///
+    /// # Errors
+    /// It is not listed, or too large.
+    pub fn flat_index(&self) -> Result<Index, ReleaseError> {
+        self.index_at("Packages".to_owned(), "")?
+            .ok_or(ReleaseError::NoFlatIndex)
+    }
+
     fn index(&self, component: &str, architecture: &str) -> Result<Option<Index>, ReleaseError> {
         let path = format!("{component}/binary-{architecture}/Packages");
+        self.index_at(path, component)
+    }
+
+    fn index_at(&self, path: String, component: &str) -> Result<Option<Index>, ReleaseError> {
         let Some(plain) = self.files.get(&path).copied() else {
             return Ok(None);
         };
@@ -331,6 +392,7 @@ impl Release {
             }
         }
         Ok(Some(Index {
+            path,
             component: component.to_owned(),
             plain,
             forms,
@@ -439,8 +501,16 @@ SHA256:
 ";
     const DATE: u64 = 1_763_200_800;
 
+    fn parse(text: &str) -> Result<Release, ReleaseError> {
+        Release::from_text(text, Layout::Suite, Epoch::saturating(DATE + 9))
+    }
+
+    fn parse_flat(text: &str) -> Result<Release, ReleaseError> {
+        Release::from_text(text, Layout::Flat, Epoch::saturating(DATE + 9))
+    }
+
     fn release() -> Release {
-        Release::from_text(TEXT).unwrap()
+        parse(TEXT).unwrap()
     }
 
     fn check(change: impl FnOnce(&mut Wanted<'_>)) -> Result<(), ReleaseError> {
@@ -557,7 +627,7 @@ SHA256:
                 ReleaseError::Twice("main/binary-amd64/Packages".to_owned()),
             ),
         ] {
-            assert_eq!(Release::from_text(&text).unwrap_err(), error);
+            assert_eq!(parse(&text).unwrap_err(), error);
         }
         for path in [
             "/etc/passwd",
@@ -568,15 +638,90 @@ SHA256:
             "a%2e",
             "a b",
         ] {
-            let result = Release::from_text(&file(path));
+            let result = parse(&file(path));
             assert!(matches!(result, Err(ReleaseError::File(_))), "{path}");
         }
     }
 
     #[test]
+    fn a_flat_repository_says_no_more_than_apt_needs() {
+        let sums = "SHA256:\n 0000000000000000000000000000000000000000000000000000000000000001 10 Packages\n \
+                    0000000000000000000000000000000000000000000000000000000000000002 5 Packages.gz\n";
+        assert_eq!(parse(sums), Err(ReleaseError::Missing("Date")));
+        let flat = parse_flat(sums).unwrap();
+        assert_eq!(flat.date.seconds(), DATE + 9, "when it was signed");
+        let index = flat.flat_index().unwrap();
+        assert_eq!((index.path.as_str(), index.forms.len()), ("Packages", 2));
+        let architecture = "amd64".parse().unwrap();
+        let mut wanted = Wanted {
+            suite: "./",
+            components: &[],
+            architecture: &architecture,
+            now: DATE + 10,
+            not_before: None,
+        };
+        assert_eq!(flat.check(&wanted), Ok(()));
+        wanted.not_before = Some(Epoch::saturating(DATE + 10));
+        let result = flat.check(&wanted);
+        assert!(
+            matches!(result, Err(ReleaseError::RolledBack { .. })),
+            "{result:?}"
+        );
+
+        let odd = parse_flat(&format!(
+            "Suite: x\nArchitectures: x86_64\nComponents: /\nDate: Sat, 15 Nov 2025 10:00:00 UTC\n{sums}"
+        ));
+        let odd = odd.unwrap();
+        wanted.not_before = None;
+        assert_eq!((odd.date.seconds(), odd.check(&wanted)), (DATE, Ok(())));
+    }
+
+    #[test]
+    fn what_a_flat_repository_says_must_hold() {
+        let sum = " 0000000000000000000000000000000000000000000000000000000000000001 10";
+        for (text, error) in [
+            (
+                format!("Date: yesterday\nSHA256:\n{sum} Packages\n"),
+                ReleaseError::Date("Date", "yesterday".to_owned()),
+            ),
+            (
+                format!("Valid-Until: never\nSHA256:\n{sum} Packages\n"),
+                ReleaseError::Date("Valid-Until", "never".to_owned()),
+            ),
+            (
+                format!("MD5Sum:\n{sum} Packages\n"),
+                ReleaseError::Missing("SHA256"),
+            ),
+            (
+                format!("SHA256:\n{sum} ../Packages\n"),
+                ReleaseError::File(format!("{} ../Packages", sum.trim())),
+            ),
+        ] {
+            assert_eq!(parse_flat(&text).unwrap_err(), error);
+        }
+        let compressed = parse_flat(&format!("SHA256:\n{sum} Packages.gz\n")).unwrap();
+        assert_eq!(compressed.flat_index(), Err(ReleaseError::NoFlatIndex));
+        let expired = parse_flat(&format!(
+            "Valid-Until: Sat, 15 Nov 2025 10:00:00 UTC\nSHA256:\n{sum} Packages\n"
+        ));
+        let architecture = "amd64".parse().unwrap();
+        let wanted = Wanted {
+            suite: "./",
+            components: &[],
+            architecture: &architecture,
+            now: DATE + 60,
+            not_before: None,
+        };
+        assert!(matches!(
+            expired.unwrap().check(&wanted),
+            Err(ReleaseError::Expired { .. })
+        ));
+    }
+
+    #[test]
     fn oversized_index() {
         let text = TEXT.replace(" 10 main", " 99999999999 main");
-        let result = Release::from_text(&text)
+        let result = parse(&text)
             .unwrap()
             .indexes("main", &"amd64".parse().unwrap());
         assert_eq!(
