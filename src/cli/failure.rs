@@ -216,7 +216,7 @@ impl From<crate::stage::StageError> for Failure {
                 error: DebError::Digest { .. } | DebError::Identity { .. },
                 ..
             } => failure.hint("remove it with 'karat cache gc --all' and fetch it again"),
-            StageError::Deb { .. } => {
+            StageError::Deb { .. } | StageError::Relation { .. } => {
                 failure.hint("the package itself is at fault: lock another version of it")
             }
             StageError::Conflict { .. } => {
