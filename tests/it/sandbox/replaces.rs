@@ -56,13 +56,13 @@ fn packages(number: usize, first: &str, second: &str) -> [Deb; 2] {
             text.replace(name, &format!("{name}{number}"))
         })
     };
-    let package = |name, version, replaces| {
+    let package = |name: &str, version: &str, replaces: &str| {
         let deb = Deb::new(&numbered(name), version)
             .field("Provides", &numbered("thing (= 5)"))
             .directory("/usr", 0o755)
             .directory("/usr/share", 0o755)
-            .file(&place(number), 0o644, str::as_bytes(name));
-        if replaces == "" {
+            .file(&place(number), 0o644, name.as_bytes());
+        if replaces.is_empty() {
             deb
         } else {
             deb.field("Replaces", &numbered(replaces))
