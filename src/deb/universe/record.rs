@@ -8,7 +8,7 @@ use crate::deb::RelationError;
 use crate::deb::relation::{self, Relation};
 use crate::digest::Digest;
 
-/// The number of a stanza in a [`Universe`].
+/// The number of a stanza in a [`Universe`](super::Universe).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordId(pub(super) u32);
 
@@ -43,17 +43,17 @@ impl<'a> Record<'a> {
         self.entry.source
     }
 
-    /// The name of the package; a valid [`PackageName`].
+    /// The name of the package; a valid [`PackageName`](crate::deb::PackageName).
     pub fn name(self) -> &'a str {
         self.entry.name.of(self.text)
     }
 
-    /// Its version; a valid [`Version`].
+    /// Its version; a valid [`Version`](crate::deb::Version).
     pub fn version(self) -> &'a str {
         self.entry.version.of(self.text)
     }
 
-    /// Its architecture; a valid [`Architecture`].
+    /// Its architecture; a valid [`Architecture`](crate::deb::Architecture).
     pub fn architecture(self) -> &'a str {
         self.entry.architecture.of(self.text)
     }
