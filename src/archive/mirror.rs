@@ -9,12 +9,7 @@ use super::{Location, LocationError};
 use crate::deb::openpgp::{Keyring, OpenPgpError};
 use crate::lock::{SourceName, SourceNameError};
 use crate::sys::fs::{self, IoError};
-use crate::template::{self, Pocket};
-
-/// The name of Debian's archive in a lock.
-pub const DEBIAN: &str = "debian";
-/// The name of Debian's security archive in a lock.
-pub const DEBIAN_SECURITY: &str = "debian-security";
+use crate::template::{self, DEBIAN, DEBIAN_SECURITY, Pocket};
 
 /// Mirrors that somebody named.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,11 +62,6 @@ pub enum MirrorError {
         /// Why.
         source: OpenPgpError,
     },
-    /// A flat repository, which has no components.
-    #[error(
-        "the repository {0} is flat (its suite ends in /): karat takes packages from repositories with components only"
-    )]
-    Flat(String),
     /// A name cannot stand in a lock.
     #[error("{name}: {source}")]
     Name {
@@ -142,7 +132,7 @@ impl Mirrors {
     /// The suites that a template takes packages from, in the order in which apt would name them.
     ///
     /// # Errors
-    /// A mirror or a key is missing, or a repository of a kind that karat does not know.
+    /// A mirror or a key is missing.
     pub fn repositories(&self, source: &template::Source) -> Result<Vec<Repository>, MirrorError> {
         let suite = source.suite.as_str();
         let components = words(&source.components);
@@ -158,9 +148,6 @@ impl Mirrors {
         }
         for extra in &source.extra {
             let name = extra.name.as_str();
-            if extra.suite.as_str().ends_with('/') || extra.components.is_empty() {
-                return Err(MirrorError::Flat(name.to_owned()));
-            }
             repositories.push(Repository {
                 name: source_name(name, extra.suite.as_str())?,
                 location: extra.uri.as_str().parse()?,

@@ -6,21 +6,21 @@ use std::path::Path;
 use super::cache::CacheError;
 use super::{Cache, FetchError, Location, Network};
 use crate::deb::openpgp::{self, Keyring, OpenPgpError};
-use crate::deb::release::{Form, Index, Release, ReleaseError, Wanted};
+use crate::deb::release::{Form, Index, Layout, Release, ReleaseError, Wanted};
 use crate::deb::{Architecture, IndexError, Source, Universe};
 use crate::limits;
 use crate::lock::{LockedRelease, SourceName};
 use crate::sys::fs;
 use crate::tree::Epoch;
 
-/// A suite to take packages from.
+/// A suite to take packages from, or a flat repository: then its suite ends in `/`.
 #[derive(Clone, Debug)]
 pub struct Repository {
     /// What a lock calls it.
     pub name: SourceName,
     /// The base of its archive.
     pub location: Location,
-    /// The components.
+    /// The components; a flat repository has none.
     pub components: Vec<String>,
     /// The keys that may sign it.
     pub keyring: Keyring,
@@ -71,26 +71,26 @@ pub enum RepositoryError {
         source: Box<ReleaseError>,
     },
     /// An index was not there in any form.
-    #[error("{name} from {location} lacks its index of {component}: {source}")]
+    #[error("{name} from {location} lacks its index {index}: {source}")]
     NoIndex {
         /// Which suite.
         name: SourceName,
         /// Where it came from.
         location: Location,
-        /// The component.
-        component: String,
+        /// Its path.
+        index: String,
         /// Why the last form could not be had.
         source: Box<FetchError>,
     },
     /// A compressed index does not decompress to the bytes that the Release names.
-    #[error("{name} from {location}: the index of {component} is damaged: {source}")]
+    #[error("{name} from {location}: the index {index} is damaged: {source}")]
     DamagedIndex {
         /// Which suite.
         name: SourceName,
         /// Where it came from.
         location: Location,
-        /// The component.
-        component: String,
+        /// Its path.
+        index: String,
         /// What is wrong.
         source: Box<CacheError>,
     },
@@ -103,12 +103,12 @@ pub enum RepositoryError {
         source: Box<IndexError>,
     },
     /// An index is not UTF-8.
-    #[error("{name}: the index of {component} is not UTF-8")]
+    #[error("{name}: the index {index} is not UTF-8")]
     NotText {
         /// Which suite.
         name: SourceName,
-        /// The component.
-        component: String,
+        /// Its path.
+        index: String,
     },
     /// It could not be fetched.
     #[error(transparent)]
@@ -136,18 +136,37 @@ impl Repository {
         universe: &mut Universe,
     ) -> Result<LockedRelease, RepositoryError> {
         let (release, locked) = self.release(conditions, network, cache)?;
-        for component in &self.components {
-            let indexes = release.indexes(component, conditions.architecture);
-            for index in indexes.map_err(|source| self.refused(source))? {
-                let text = self.index(&release, &index, network, cache)?;
-                let added = universe.add(self.source(&release, component), text);
-                added.map_err(|source| RepositoryError::Index {
-                    name: self.name.clone(),
-                    source: Box::new(source),
-                })?;
-            }
+        let indexes = self.indexes(&release, conditions.architecture);
+        for index in indexes.map_err(|source| self.refused(source))? {
+            let text = self.index(&release, &index, network, cache)?;
+            let added = universe.add(self.source(&release, &index.component), text);
+            added.map_err(|source| RepositoryError::Index {
+                name: self.name.clone(),
+                source: Box::new(source),
+            })?;
         }
         Ok(locked)
+    }
+
+    fn layout(&self) -> Layout {
+        Layout::of(self.name.suite())
+    }
+
+    fn indexes(
+        &self,
+        release: &Release,
+        architecture: &Architecture,
+    ) -> Result<Vec<Index>, ReleaseError> {
+        match self.layout() {
+            Layout::Flat => Ok(vec![release.flat_index()?]),
+            Layout::Suite => {
+                let mut all = Vec::new();
+                for component in &self.components {
+                    all.extend(release.indexes(component, architecture)?);
+                }
+                Ok(all)
+            }
+        }
     }
 
     fn release(
@@ -181,7 +200,8 @@ impl Repository {
                 source,
             }
         })?;
-        let release = Release::parse(&signed).map_err(|source| self.refused(source))?;
+        let release =
+            Release::parse(&signed, self.layout()).map_err(|source| self.refused(source))?;
         let wanted = Wanted {
             suite: self.name.suite(),
             components: &self.components,
@@ -221,7 +241,7 @@ impl Repository {
             if error.source.kind() == std::io::ErrorKind::InvalidData {
                 RepositoryError::NotText {
                     name: self.name.clone(),
-                    component: index.component.clone(),
+                    index: index.path.clone(),
                 }
             } else {
                 error.into()
@@ -239,15 +259,13 @@ impl Repository {
         let mut last = FetchError::NotFound(self.location.clone());
         for (path, form, content) in &index.forms {
             let plain = self.location.join(&self.dist(path));
-            let by_hash = path.rsplit_once('/').map(|(directory, _)| {
-                let name = format!("{directory}/by-hash/SHA256/{}", content.digest);
+            let by_hash = release.by_hash.then(|| {
+                let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
+                let slash = if directory.is_empty() { "" } else { "/" };
+                let name = format!("{directory}{slash}by-hash/SHA256/{}", content.digest);
                 self.location.join(&self.dist(&name))
             });
-            let places = by_hash
-                .filter(|_| release.by_hash)
-                .into_iter()
-                .chain([plain]);
-            for place in places {
+            for place in by_hash.into_iter().chain([plain]) {
                 let fetched = match network.fetch(&place, content, cache, &|_| ()) {
                     Ok(fetched) => fetched,
                     // Another form or name may still be there.
@@ -264,7 +282,7 @@ impl Repository {
                         unpacked.map_err(|source| RepositoryError::DamagedIndex {
                             name: self.name.clone(),
                             location: self.location.clone(),
-                            component: index.component.clone(),
+                            index: index.path.clone(),
                             source: Box::new(source),
                         })
                     }
@@ -274,13 +292,18 @@ impl Repository {
         Err(RepositoryError::NoIndex {
             name: self.name.clone(),
             location: self.location.clone(),
-            component: index.component.clone(),
+            index: index.path.clone(),
             source: Box::new(last),
         })
     }
 
+    /// A path below the Release, as one below the base.
     fn dist(&self, path: &str) -> String {
-        format!("dists/{}/{path}", self.name.suite())
+        match (self.layout(), self.name.suite()) {
+            (Layout::Suite, suite) => format!("dists/{suite}/{path}"),
+            (Layout::Flat, "/" | "./") => path.to_owned(),
+            (Layout::Flat, directory) => format!("{directory}{path}"),
+        }
     }
 
     fn source(&self, release: &Release, component: &str) -> Source {

@@ -216,7 +216,7 @@ impl From<crate::stage::StageError> for Failure {
                 error: DebError::Digest { .. } | DebError::Identity { .. },
                 ..
             } => failure.hint("remove it with 'karat cache gc --all' and fetch it again"),
-            StageError::Deb { .. } => {
+            StageError::Deb { .. } | StageError::Relation { .. } => {
                 failure.hint("the package itself is at fault: lock another version of it")
             }
             StageError::Conflict { .. } => {
@@ -304,6 +304,10 @@ fn repository(failure: Failure, error: &crate::archive::RepositoryError) -> Fail
     use crate::archive::RepositoryError as Error;
     use crate::deb::release::ReleaseError;
     match error {
+        Error::NoRelease { name, .. } if name.suite().ends_with('/') => failure.hint(
+            "check uri and suite of this [[source.extra]]: InRelease must be in that directory; \
+             Release and Release.gpg apart do not do",
+        ),
         Error::NoRelease { .. } => failure.hint(
             "check suite, pockets and mirror: not every mirror carries every suite; \
              [source] pockets = [] does without the others",

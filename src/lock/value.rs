@@ -148,7 +148,8 @@ impl SourceName {
                 && text.len() <= limits::NAME_MAX
                 && text.bytes().all(|byte| plain(byte) || byte == more)
         };
-        if valid(archive, b'-') && valid(suite, b'/') {
+        // The archive is a directory of a vendored copy.
+        if valid(archive, b'-') && ![".", ".."].contains(&archive) && valid(suite, b'/') {
             Ok(Self {
                 archive: archive.into(),
                 suite: suite.into(),

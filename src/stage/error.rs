@@ -48,6 +48,18 @@ pub enum StageError {
         /// Why not.
         message: String,
     },
+    /// A field of relations, needed to judge a conflict, cannot be read.
+    #[error(
+        "package '{package}': its {field} field is malformed: {message}; dpkg would not unpack it either"
+    )]
+    Relation {
+        /// Which package.
+        package: String,
+        /// Which field.
+        field: String,
+        /// Why.
+        message: String,
+    },
     /// The sandbox cannot be made here.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),

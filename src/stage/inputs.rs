@@ -9,7 +9,7 @@ use crate::digest::{Digest, Hasher};
 use crate::tree::Epoch;
 
 /// Raised whenever the same inputs would give another tree: it is part of every key.
-const SANDBOX_VERSION: u32 = 2;
+const SANDBOX_VERSION: u32 = 3;
 
 /// All that a configured tree is made from, and how to make it.
 #[derive(Clone, Debug, Serialize, Deserialize)]

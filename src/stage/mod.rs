@@ -10,7 +10,7 @@
 //! | `configured` `worker` | the door, and the process behind it |
 //! | `staging` | where the root lies while it is made |
 //! | `order` | which package before which |
-//! | `unpack` `extract` `place` | packages into the root |
+//! | `unpack` `extract` `place` `replaces` | packages into the root |
 //! | `dpkgdb` `configure` | dpkg's database; scripts |
 //! | `normalise` `capture` | what stays; the tree as a value |
 //! | `store` | configured trees on disk |
@@ -27,6 +27,7 @@ mod normalise;
 mod order;
 pub mod overlay;
 mod place;
+mod replaces;
 mod staging;
 mod store;
 mod unpack;

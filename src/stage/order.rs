@@ -59,7 +59,7 @@ pub(super) fn order(controls: &[&Control]) -> Order {
 }
 
 /// The names that a relation field mentions, group by group: `a (>= 1) | b, c:any`.
-pub(super) fn names(relation: &str) -> impl Iterator<Item = impl Iterator<Item = &str>> {
+fn names(relation: &str) -> impl Iterator<Item = impl Iterator<Item = &str>> {
     relation.split(',').map(|group| {
         group.split('|').filter_map(|alternative| {
             let alternative = alternative.trim_start();

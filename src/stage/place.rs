@@ -14,7 +14,7 @@ use rustix::io::Errno;
 
 use super::error::StageError;
 use super::extract::{Deb, Extracted, metadata};
-use super::order;
+use super::replaces::Identity;
 use crate::deb::archive::{Entry, EntryKind};
 use crate::path::ImagePath;
 use crate::sys::fs::IoError;
@@ -41,18 +41,13 @@ pub(super) struct Owner {
 pub(super) struct Placer<'a> {
     root: &'a Root,
     debs: Vec<Identity>,
+    /// The image's architecture.
+    native: &'a str,
     owners: BTreeMap<Spot, Owner>,
     /// `dpkg-divert`: path, where it goes instead, the package that still gets the path itself.
     diversions: Vec<(String, String, String)>,
     /// `dpkg-statoverride`: owner, group, mode by path.
     overrides: BTreeMap<String, (u32, u32, u32)>,
-}
-
-/// What is needed of a package to judge conflicts.
-#[derive(Debug)]
-struct Identity {
-    name: String,
-    replaces: BTreeSet<String>,
 }
 
 /// The directory that entries are put into.
@@ -75,18 +70,12 @@ pub(super) struct Placed {
 }
 
 impl<'a> Placer<'a> {
-    /// A placer for these packages.
-    pub(super) fn new(root: &'a Root, debs: &[Deb]) -> Self {
-        let identity = |deb: &Deb| Identity {
-            name: deb.name.clone(),
-            replaces: order::names(deb.control.field("replaces"))
-                .flatten()
-                .map(str::to_owned)
-                .collect(),
-        };
+    /// A placer for these packages, each of the architecture `native` or of `all`.
+    pub(super) fn new(root: &'a Root, debs: &[Deb], native: &'a str) -> Self {
         Self {
             root,
-            debs: debs.iter().map(identity).collect(),
+            debs: debs.iter().map(Identity::of).collect(),
+            native,
             owners: BTreeMap::new(),
             diversions: Vec::new(),
             overrides: BTreeMap::new(),
@@ -245,11 +234,11 @@ impl<'a> Placer<'a> {
         let (Some(first), Some(second)) = (self.debs.get(owner.package), self.debs.get(at)) else {
             return Ok(true);
         };
-        if second.replaces.contains(&first.name) {
+        if second.replaces(first, self.native)? {
             placed.taken.push((owner.package, entry.path.clone()));
             return Ok(true);
         }
-        if first.replaces.contains(&second.name) {
+        if first.replaces(second, self.native)? {
             return Ok(false);
         }
         Err(StageError::Conflict {

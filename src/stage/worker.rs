@@ -142,7 +142,7 @@ fn stage(inputs: &Inputs, entry: &Path, say: &Say) -> Result<(), StageError> {
     };
     let mut configurer = Configurer::new(&root, &stage.root(), inputs, &mut progress);
     let mut database = Database::create(&root, &inputs.architecture)?;
-    let mut placer = Placer::new(&root, &packages.debs);
+    let mut placer = Placer::new(&root, &packages.debs, &inputs.architecture);
 
     // Essential packages first: no script runs without them, so even their preinst comes after.
     let batch = unpacker.extract(&packages, &order.base)?;

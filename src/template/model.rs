@@ -9,8 +9,8 @@ use crate::path::{Glob, ImagePath};
 use crate::tree::{Content, Epoch, Mode, Origin};
 
 use super::names::{
-    AccountName, ComponentName, Date, ImageName, ImageVersion, PackageName, SegmentName, Snapshot,
-    SshKey, SuiteName, SysctlKey, UnitName, Uri, VersionText, Word,
+    AccountName, ComponentName, Date, ImageName, ImageVersion, PackageName, RepositoryName,
+    SegmentName, Snapshot, SshKey, SuiteName, SysctlKey, UnitName, Uri, VersionText, Word,
 };
 
 /// What to build: the template and all that it extends, merged and checked.
@@ -152,7 +152,7 @@ pub enum PinTarget {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repository {
     /// What the template calls it.
-    pub name: Word,
+    pub name: RepositoryName,
     /// Its base.
     pub uri: Uri,
     /// Its suite; one that ends in `/` is a flat repository's directory.

@@ -5,6 +5,11 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+/// The name of Debian's archive in a lock.
+pub const DEBIAN: &str = "debian";
+/// The name of Debian's security archive in a lock.
+pub const DEBIAN_SECURITY: &str = "debian-security";
+
 /// A text type that only a rule lets through.
 macro_rules! names {
     ($($(#[$doc:meta])* $type:ident: $check:expr, $rule:literal;)*) => {
@@ -61,6 +66,9 @@ names! {
     /// A binary package's name (Debian Policy 5.6.1).
     PackageName: |text| text.len() >= 2 && is_word(text, 128, is_lower_or_digit, |byte| is_lower_or_digit(byte) || b"+.-".contains(&byte)),
         "a package name is two or more of a-z 0-9 + . - and starts with a letter or digit (Debian Policy 5.6.1)";
+    /// What a template calls a further repository: an archive's name in the lock.
+    RepositoryName: |text| ![DEBIAN, DEBIAN_SECURITY].contains(&text) && Word::new(text).is_some(),
+        "a repository's name is up to 64 of A-Z a-z 0-9 _ . -, starts with a letter or digit, and is neither debian nor debian-security, as locks call Debian's own archives";
     /// The name of a segment.
     SegmentName: |text| is_word(text, 64, is_lower_or_digit, |byte| is_lower_or_digit(byte) || b".-".contains(&byte)),
         "a segment name is up to 64 of a-z 0-9 . - and starts with a letter or digit";
@@ -85,7 +93,7 @@ names! {
     /// A package's version (Debian Policy 5.6.12).
     VersionText: |text| is_word(text, 256, |first| first.is_ascii_digit(), |byte| byte.is_ascii_alphanumeric() || b".+-~:".contains(&byte)),
         "a version starts with a digit and holds A-Z a-z 0-9 . + - ~ : (Debian Policy 5.6.12)";
-    /// A plain name: an architecture, a module, a repository.
+    /// A plain name: an architecture, a module.
     Word: |text| is_word(text, 64, |first| first.is_ascii_alphanumeric(), |byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte)),
         "a name is up to 64 of A-Z a-z 0-9 _ . - and starts with a letter or digit";
 }
@@ -266,6 +274,12 @@ mod tests {
                 |text| PackageName::new(text).is_some(),
                 &["libstdc++6", "0ad", "a2"],
                 &["a", "Nginx", "-a", "a_b", "a:amd64", "a=1", "../a"],
+            ),
+            (
+                "repository",
+                |text| RepositoryName::new(text).is_some(),
+                &["tools", "debian-tools", "0_a.b"],
+                &["", "..", "a/b", "debian", "debian-security"],
             ),
             (
                 "suite",

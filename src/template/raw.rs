@@ -8,8 +8,8 @@ use super::model::{
     Category, Compression, Distribution, Format, Initrd, Lifecycle, Owner, PackageSpec, Pin, Pocket,
 };
 use super::names::{
-    AccountName, ComponentName, Date, ImageName, ImageVersion, SegmentName, Snapshot, SshKey,
-    SuiteName, SysctlKey, UnitName, Uri, Word,
+    AccountName, ComponentName, Date, ImageName, ImageVersion, RepositoryName, SegmentName,
+    Snapshot, SshKey, SuiteName, SysctlKey, UnitName, Uri, Word,
 };
 use super::reader::{At, Item, Span};
 
@@ -61,7 +61,7 @@ pub(super) struct RawSource {
 
 #[derive(Debug)]
 pub(super) struct RawRepository {
-    pub(super) name: At<Word>,
+    pub(super) name: At<RepositoryName>,
     pub(super) uri: Option<At<Uri>>,
     pub(super) suite: Option<At<SuiteName>>,
     pub(super) components: Items<ComponentName>,

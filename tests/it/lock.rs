@@ -134,6 +134,7 @@ fn hostile_locks() {
         ("name = \"zsh\"", "name = \"Z\""),
         ("version = \"5.9-1\"", "version = \"\""),
         ("\"debian/trixie\"", "\"trixie\""),
+        ("\"debian/trixie\"", "\"../trixie\""),
         ("date = 1760000000", "date = 999999999999999"),
         ("epoch = 1760000000", "epoch = 999999999999999"),
     ] {

@@ -5,6 +5,7 @@ use pgp::composed::CleartextSignedMessage;
 use super::{Fingerprint, Keyring, OpenPgpError, Rejection};
 use crate::digest::Digest;
 use crate::limits;
+use crate::tree::Epoch;
 
 /// Text that trusted keys signed. There is no other way to one than [`verify`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +13,7 @@ pub struct Signed {
     text: String,
     digest: Digest,
     signers: Vec<Fingerprint>,
+    date: Epoch,
 }
 
 impl Signed {
@@ -30,6 +32,11 @@ impl Signed {
     pub fn signers(&self) -> &[Fingerprint] {
         &self.signers
     }
+
+    /// When the newest of the signatures that count was made.
+    pub fn date(&self) -> Epoch {
+        self.date
+    }
 }
 
 /// Verifies that a key of `keyring` signed `bytes`, as judged at `now` (seconds since 1970).
@@ -43,6 +50,7 @@ pub fn verify(bytes: &[u8], keyring: &Keyring, now: u64) -> Result<Signed, OpenP
     let message = parse(bytes)?;
     let covered = message.signed_text();
     let (mut signers, mut rejected, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
+    let mut date = Epoch::saturating(0);
     for signature in message.signatures() {
         let fingerprints = signature.issuer_fingerprint();
         let ids = signature.issuer_key_id();
@@ -58,7 +66,10 @@ pub fn verify(bytes: &[u8], keyring: &Keyring, now: u64) -> Result<Signed, OpenP
         for candidate in candidates {
             candidate.fits(signature, &covered)?;
             match candidate.judge(signature, now) {
-                Ok(()) => signers.push(candidate.fingerprint()),
+                Ok(time) => {
+                    signers.push(candidate.fingerprint());
+                    date = date.max(Epoch::saturating(time));
+                }
                 Err(rule) => rejected.push(Rejection {
                     key: candidate.fingerprint(),
                     rule,
@@ -81,6 +92,7 @@ pub fn verify(bytes: &[u8], keyring: &Keyring, now: u64) -> Result<Signed, OpenP
         text: covered.replace("\r\n", "\n"),
         digest: Digest::of(bytes),
         signers,
+        date,
     })
 }
 

@@ -52,8 +52,8 @@ impl<'a> Candidate<'a> {
         }
     }
 
-    /// Whether `signature`, which fits, counts at `now`.
-    pub(super) fn judge(&self, signature: &Signature, now: u64) -> Result<(), Rule> {
+    /// Whether `signature`, which fits, counts at `now`; then when it was made.
+    pub(super) fn judge(&self, signature: &Signature, now: u64) -> Result<u64, Rule> {
         let primary = &self.certificate.primary_key;
         check_key(primary)?;
         if !self.certificate.details.revocation_signatures.is_empty() {
@@ -79,10 +79,11 @@ impl<'a> Candidate<'a> {
             _ => return Err(Rule::Kind),
         }
         check_signature(signature, now)?;
-        if signature_time(signature)? < made {
+        let time = signature_time(signature)?;
+        if time < made {
             return Err(Rule::OlderThanKey);
         }
-        Ok(())
+        Ok(time)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Mirrors, Release files, the cache: over `file:` repositories made by the test.
 
 mod cache;
+mod flat;
 mod network;
 mod openpgp;
 mod oracle;

@@ -3,7 +3,7 @@
 use karat::archive::keys::{self, DebianArchive};
 use karat::archive::{Location, Network, Patience, Proxies, apt};
 use karat::deb::openpgp::verify;
-use karat::deb::release::{Release, Wanted};
+use karat::deb::release::{Layout, Release, Wanted};
 use karat::sys::{clock, env};
 
 use crate::support::skip;
@@ -40,7 +40,7 @@ fn debian_is_trusted_by_the_shipped_keys() {
             let signed = verify(&bytes, &keyring, now).unwrap_or_else(|error| {
                 panic!("{suite}: {error}");
             });
-            let parsed = Release::parse(&signed).unwrap();
+            let parsed = Release::parse(&signed, Layout::Suite).unwrap();
             let wanted = Wanted {
                 suite: &suite,
                 components: &components,

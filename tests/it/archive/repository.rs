@@ -21,14 +21,14 @@ use crate::support::pgp::{Key, KeySpec};
 use crate::support::repository::{DATE, Repository, uri};
 
 /// A directory with an archive, a template that asks for `hello`, and a cache.
-struct Bench {
-    scratch: Scratch,
-    key: Key,
-    template: String,
+pub(super) struct Bench {
+    pub(super) scratch: Scratch,
+    pub(super) key: Key,
+    pub(super) template: String,
 }
 
 impl Bench {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             scratch: Scratch::new("repository"),
             key: Key::new(1),
@@ -39,11 +39,11 @@ impl Bench {
         }
     }
 
-    fn archive(&self) -> std::path::PathBuf {
+    pub(super) fn archive(&self) -> std::path::PathBuf {
         self.scratch.join("archive")
     }
 
-    fn sources(&self) -> Sources {
+    pub(super) fn sources(&self) -> Sources {
         Sources {
             flags: Named {
                 main: Some(uri(&self.archive())),
@@ -60,18 +60,22 @@ impl Bench {
         }
     }
 
-    fn template(&self) -> Template {
+    pub(super) fn template(&self) -> Template {
         std::fs::write(self.scratch.join("key.gpg"), self.key.keyring()).unwrap();
         let path = self.scratch.join("t.toml");
         std::fs::write(&path, &self.template).unwrap();
         template::load(&path).unwrap()
     }
 
-    fn cache(&self) -> Cache {
+    pub(super) fn cache(&self) -> Cache {
         Cache::open(&self.scratch.join("cache")).unwrap()
     }
 
-    fn lock(&self, existing: Option<&Lockfile>, update: &Update) -> Result<Locked, LockFailure> {
+    pub(super) fn lock(
+        &self,
+        existing: Option<&Lockfile>,
+        update: &Update,
+    ) -> Result<Locked, LockFailure> {
         let template = self.template();
         let wanted = Wanted {
             template: &template,
@@ -87,25 +91,25 @@ impl Bench {
         )
     }
 
-    fn fresh(&self) -> Result<Locked, LockFailure> {
+    pub(super) fn fresh(&self) -> Result<Locked, LockFailure> {
         self.lock(None, &Update::AsNeeded)
     }
 
-    fn refused(&self) -> RepositoryError {
+    pub(super) fn refused(&self) -> RepositoryError {
         match self.fresh() {
             Err(LockFailure::Repository(error)) => *error,
             other => panic!("{other:?}"),
         }
     }
 
-    fn untrusted(&self) -> OpenPgpError {
+    pub(super) fn untrusted(&self) -> OpenPgpError {
         match self.refused() {
             RepositoryError::Untrusted { source, .. } => source,
             other => panic!("{other}"),
         }
     }
 
-    fn origins(&self) -> Origins {
+    pub(super) fn origins(&self) -> Origins {
         let archive = karat::archive::Location::File(self.archive());
         Origins {
             archives: [("debian".to_owned(), archive)].into(),
@@ -113,13 +117,13 @@ impl Bench {
         }
     }
 
-    fn obtain(&self, lock: &Lockfile, origins: &Origins) -> Result<usize, ObtainError> {
+    pub(super) fn obtain(&self, lock: &Lockfile, origins: &Origins) -> Result<usize, ObtainError> {
         let network = karat::archive::Network::new(Proxies::default(), Patience::default());
         obtain(lock, origins, &network, &self.cache(), &Silent).map(|packages| packages.len())
     }
 }
 
-fn archive(version: &str) -> Repository {
+pub(super) fn archive(version: &str) -> Repository {
     Repository::new("trixie")
         .package(
             Deb::new("hello", version)
@@ -130,7 +134,7 @@ fn archive(version: &str) -> Repository {
         .package(Deb::new("unrelated", "1"))
 }
 
-fn versions(lock: &Lockfile) -> Vec<String> {
+pub(super) fn versions(lock: &Lockfile) -> Vec<String> {
     let packages = lock.packages.iter();
     packages
         .map(|one| format!("{} {}", one.name, one.version))

@@ -5,6 +5,7 @@
     reason = "each helper is used by some of the modules only"
 )]
 
+pub mod apt;
 pub mod deb;
 pub mod pgp;
 pub mod repository;

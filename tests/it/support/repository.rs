@@ -111,6 +111,76 @@ impl Repository {
     }
 }
 
+/// A flat repository in the making: packages, index and Release in one directory.
+#[derive(Clone, Debug)]
+pub struct Flat {
+    /// Where below the base: empty, or a path with `/` at its end.
+    pub directory: String,
+    /// The fields of the Release before its checksums.
+    pub fields: String,
+    /// What the index says before the names of files below the base.
+    pub prefix: String,
+    /// Which forms of the index there are, by suffix.
+    pub forms: Vec<&'static str>,
+    /// When it is signed.
+    pub signed_at: u64,
+    packages: Vec<Deb>,
+}
+
+impl Flat {
+    /// An empty one, whose Release says no more than it must.
+    pub fn new() -> Self {
+        Self {
+            directory: String::new(),
+            fields: String::new(),
+            prefix: "./".to_owned(),
+            forms: vec!["", ".gz", ".xz"],
+            signed_at: DATE,
+            packages: Vec::new(),
+        }
+    }
+
+    /// With a package.
+    pub fn package(mut self, deb: Deb) -> Self {
+        self.packages.push(deb);
+        self
+    }
+
+    /// Writes everything below `base`, signed by `key`.
+    pub fn write(&self, base: &Path, key: &Key) {
+        let place = base.join(&self.directory);
+        let mut text = String::new();
+        for deb in &self.packages {
+            let bytes = deb.build();
+            let name = deb.file_name();
+            put(&place.join(&name), &bytes);
+            text += &format!(
+                "{}Filename: {}{}{name}\nSize: {}\nSHA256: {}\n\n",
+                deb.stanza(),
+                self.prefix,
+                self.directory,
+                bytes.len(),
+                Digest::of(&bytes)
+            );
+        }
+        let mut release = format!("{}SHA256:\n", self.fields);
+        for suffix in &self.forms {
+            let compression = match *suffix {
+                ".gz" => Compression::Gzip,
+                ".xz" => Compression::Xz,
+                _ => Compression::None,
+            };
+            let bytes = compress(text.as_bytes(), compression);
+            let digest = Digest::of(&bytes);
+            put(&place.join(format!("Packages{suffix}")), &bytes);
+            put(&place.join(format!("by-hash/SHA256/{digest}")), &bytes);
+            release += &format!(" {digest} {} Packages{suffix}\n", bytes.len());
+        }
+        let signed = key.sign(&release, self.signed_at);
+        put(&place.join("InRelease"), signed.as_bytes());
+    }
+}
+
 /// The `file:` URI of a directory.
 pub fn uri(root: &Path) -> String {
     format!("file:{}", root.display())

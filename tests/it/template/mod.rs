@@ -89,6 +89,22 @@ fn every_broken_rule_is_reported_with_its_place() {
             &[(Code::T005, 1, 1)],
         ),
         (
+            "[[source.extra]]\nname = \"debian\"\nuri = \"https://x/\"\nsuite = \"./\"\n",
+            &[(Code::T006, 2, 8)],
+        ),
+        (
+            "[[source.extra]]\nname = \"x\"\nuri = \"https://x/\"\nsuite = \"../\"\nkey = \"key\"\n",
+            &[(Code::T006, 4, 9), (Code::T014, 5, 7)],
+        ),
+        (
+            "[[source.extra]]\nname = \"x\"\nuri = \"https://x/\"\nsuite = \"s\"\nkey = \"key\"\n",
+            &[(Code::T012, 1, 1), (Code::T014, 5, 7)],
+        ),
+        (
+            "[[source.extra]]\nname = \"x\"\nuri = \"https://x/\"\nsuite = \"./\"\ncomponents = [\"c\"]\nkey = \"key\"\n",
+            &[(Code::T012, 1, 1), (Code::T014, 6, 7)],
+        ),
+        (
             "[[verify.mutable]]\npath = \"/a/**\"\n",
             &[(Code::T005, 1, 1)],
         ),

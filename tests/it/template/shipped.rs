@@ -194,11 +194,19 @@ fn examples() -> Vec<String> {
 #[test]
 fn the_examples_of_the_description_are_templates() {
     let examples = examples();
-    let [first, parent, child] = &*examples else {
+    let [first, flat, parent, child] = &*examples else {
         panic!("{} examples", examples.len())
     };
     let base = "packages = [\"nano\"]\n[source]\nsuite = \"trixie\"\n";
     resolve(&[("x.toml", first), ("base.toml", base)]).unwrap();
+    let flat = format!("extends = \"base\"\n[image]\nname = \"x\"\nversion = \"1\"\n{flat}");
+    let files = [
+        ("x.toml", &*flat),
+        ("base.toml", base),
+        ("files/tools.gpg", ""),
+    ];
+    let extra = resolve(&files).unwrap().source.extra;
+    assert_eq!((extra.len(), extra[0].suite.as_str()), (1, "./"));
     let template = resolve(&[("child.toml", child), ("parent.toml", parent)]).unwrap();
     let names: Vec<String> = template
         .packages

@@ -1,6 +1,8 @@
 //! Configuring packages in a sandbox: what scripts may do, what they may not, and what is left
 //! when something goes wrong.
 
+mod replaces;
+
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,80 @@
+//! The packages of a lock as files.
+
+use std::collections::BTreeMap;
+
+use super::{LockFailure, Sources};
+use crate::archive::mirror::Mirrors;
+use crate::archive::{self, Cache, Location, Network, Obtained, Origins};
+use crate::lock::Lockfile;
+use crate::progress::Progress;
+use crate::stage;
+use crate::template::Template;
+
+/// Brings the packages of a lock here, each checked by size and SHA-256.
+///
+/// # Errors
+/// One of them cannot be had.
+pub fn obtain(
+    lock: &Lockfile,
+    template: &Template,
+    sources: &Sources,
+    cache: &Cache,
+    progress: &dyn Progress,
+) -> Result<Vec<Obtained>, LockFailure> {
+    let origins = Origins {
+        archives: archives(template, sources),
+        vendor: sources.vendor.clone(),
+    };
+    Ok(archive::obtain(
+        lock,
+        &origins,
+        &network(sources),
+        cache,
+        progress,
+    )?)
+}
+
+/// As [`obtain`], in the words of the stage that unpacks them.
+///
+/// # Errors
+/// As [`obtain`].
+pub fn packages(
+    lock: &Lockfile,
+    template: &Template,
+    sources: &Sources,
+    cache: &Cache,
+    progress: &dyn Progress,
+) -> Result<Vec<stage::Package>, LockFailure> {
+    let obtained = obtain(lock, template, sources, cache, progress)?;
+    Ok(obtained
+        .into_iter()
+        .map(|Obtained { package, path }| stage::Package {
+            path,
+            name: package.name.to_string(),
+            version: package.version.to_string(),
+            architecture: package.architecture.to_string(),
+            sha256: package.content.digest,
+        })
+        .collect())
+}
+
+pub(super) fn network(sources: &Sources) -> Network {
+    let network = Network::new(sources.proxies.clone(), sources.patience);
+    if sources.offline {
+        network.offline()
+    } else {
+        network
+    }
+}
+
+/// The bases of the archives, as far as they are known: what is in the cache needs none.
+fn archives(template: &Template, sources: &Sources) -> BTreeMap<String, Location> {
+    let source = &template.source;
+    let mirrors = Mirrors::choose(source, &sources.flags, &sources.environment, &sources.apt);
+    let repositories = mirrors.and_then(|mirrors| mirrors.repositories(source));
+    let repositories = repositories.unwrap_or_default();
+    repositories
+        .into_iter()
+        .map(|one| (one.name.archive().to_owned(), one.location))
+        .collect()
+}
