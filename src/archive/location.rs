@@ -21,12 +21,13 @@ pub enum Location {
 pub struct LocationError(String);
 
 impl Location {
-    /// The place `path` below this one. `path` has only characters that mean nothing in a URI.
+    /// The place `path` below this one. `path` has only characters that mean nothing in a URI, and
+    /// `%`, which is escaped in one (RFC 3986, 2.4).
     #[must_use]
     pub fn join(&self, path: &str) -> Self {
         match self {
             Self::File(base) => Self::File(base.join(path)),
-            Self::Http(base) => Self::Http(format!("{base}/{path}")),
+            Self::Http(base) => Self::Http(format!("{base}/{}", path.replace('%', "%25"))),
         }
     }
 
@@ -139,6 +140,16 @@ mod tests {
         ] {
             assert!(text.parse::<Location>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_percent_sign_stands_for_itself() {
+        let join = |text: &str| text.parse::<Location>().unwrap().join("a%3a.deb");
+        assert_eq!(
+            join("http://host/x").to_string(),
+            "http://host/x/a%253a.deb"
+        );
+        assert_eq!(join("file:/x").to_string(), "file:/x/a%3a.deb");
     }
 
     #[test]

@@ -119,9 +119,11 @@ fn parse_files(section: &str) -> Result<BTreeMap<String, Content>, ReleaseError>
     Ok(files)
 }
 
-/// Whether `path` is relative, without `.` and `..`, and of characters that mean nothing in a URI.
+/// Whether `path` is relative, without `.` and `..`, and of characters that mean nothing in a URI, but
+/// for `%`, which stands for itself: dpkg-scanpackages(1) lists `tool_1%3a2_amd64.deb`, as the file is
+/// named.
 pub fn is_below(path: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+-._~/:@".contains(&byte);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"%+-._~/:@".contains(&byte);
     let part = |part: &str| !part.is_empty() && part != "." && part != "..";
     path.len() <= limits::PATH_MAX && path.bytes().all(plain) && path.split('/').all(part)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{LockFailure, Sources};
-use crate::archive::mirror::Mirrors;
+use crate::archive::mirror::{MirrorError, Mirrors};
 use crate::archive::{self, Cache, Location, Network, Obtained, Origins};
 use crate::lock::Lockfile;
 use crate::progress::Progress;
@@ -22,7 +22,7 @@ pub fn obtain(
     progress: &dyn Progress,
 ) -> Result<Vec<Obtained>, LockFailure> {
     let origins = Origins {
-        archives: archives(template, sources),
+        archives: archives(template, sources)?,
         vendor: sources.vendor.clone(),
     };
     Ok(archive::obtain(
@@ -68,13 +68,18 @@ pub(super) fn network(sources: &Sources) -> Network {
 }
 
 /// The bases of the archives, as far as they are known: what is in the cache needs none.
-fn archives(template: &Template, sources: &Sources) -> BTreeMap<String, Location> {
+fn archives(
+    template: &Template,
+    sources: &Sources,
+) -> Result<BTreeMap<String, Location>, MirrorError> {
     let source = &template.source;
     let mirrors = Mirrors::choose(source, &sources.flags, &sources.environment, &sources.apt);
-    let repositories = mirrors.and_then(|mirrors| mirrors.repositories(source));
-    let repositories = repositories.unwrap_or_default();
-    repositories
+    let repositories = match mirrors.and_then(|mirrors| mirrors.repositories(source)) {
+        Err(MirrorError::NoMirror { .. } | MirrorError::NoSecurityMirror { .. }) => Vec::new(),
+        repositories => repositories?,
+    };
+    Ok(repositories
         .into_iter()
         .map(|one| (one.name.archive().to_owned(), one.location))
-        .collect()
+        .collect())
 }

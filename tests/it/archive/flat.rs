@@ -25,7 +25,7 @@ fn tools() -> Flat {
                 .field("Depends", "libtool0"),
         )
         .package(Deb::new("tool", "3").field("Architecture", "arm64"))
-        .package(Deb::new("libtool0", "1.5"))
+        .package(Deb::new("libtool0", "1:1.5"))
 }
 
 /// A bench whose template asks for `tool` from a flat repository at `uri`.
@@ -84,7 +84,7 @@ fn apt_agrees() {
             assert_eq!(
                 locked(&lock),
                 [
-                    format!("libtool0 1.5 {directory}libtool0_1.5_amd64.deb"),
+                    format!("libtool0 1:1.5 {directory}libtool0_1%3a1.5_amd64.deb"),
                     format!("tool 2 {directory}tool_2_all.deb")
                 ],
                 "{suite} {fields:?}"
@@ -239,7 +239,7 @@ fn by_hash_where_it_is_offered() {
     }
     assert_eq!(
         versions(&bench.fresh().unwrap().lock),
-        ["libtool0 1.5", "tool 2"]
+        ["libtool0 1:1.5", "tool 2"]
     );
 }
 
@@ -268,12 +268,9 @@ fn vendored_and_offline() {
         server.requests()[..2],
         ["/deb/InRelease", "/deb/Packages.xz"]
     );
-    assert!(
-        server
-            .requests()
-            .iter()
-            .any(|one| one == "/deb/tool_2_all.deb")
-    );
+    for file in ["/deb/tool_2_all.deb", "/deb/libtool0_1%253a1.5_amd64.deb"] {
+        assert!(server.requests().iter().any(|one| one == file), "{file}");
+    }
     let vendored = bench.scratch.join("vendor");
     assert_eq!(vendor(&packages, &vendored).unwrap(), 2);
     assert!(vendored.join("tools/tool_2_all.deb").is_file());

@@ -152,7 +152,12 @@ impl Flat {
         let mut text = String::new();
         for deb in &self.packages {
             let bytes = deb.build();
-            let name = deb.file_name();
+            // As dpkg-name(1) writes a version with an epoch, and dpkg-scanpackages(1) lists it.
+            let version = deb.value("Version");
+            let name = match version.split_once(':') {
+                Some((epoch, rest)) => deb.file_name().replace(rest, &format!("{epoch}%3a{rest}")),
+                None => deb.file_name(),
+            };
             put(&place.join(&name), &bytes);
             text += &format!(
                 "{}Filename: {}{}{name}\nSize: {}\nSHA256: {}\n\n",

@@ -113,6 +113,8 @@ fn answer(
         Some((_, rest)) => rest.split_once('/').map_or("", |(_, path)| path),
         None => target.trim_start_matches('/'),
     };
+    // The only escape that a client here has reason to use.
+    let path = path.replace("%25", "%");
     let Ok(bytes) = std::fs::read(root.join(path)) else {
         let head = "HTTP/1.1 404 Not here\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
         return stream.write_all(head.as_bytes());
