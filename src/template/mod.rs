@@ -30,7 +30,7 @@ pub use model::{
     Repository, Segment, Services, Source, SourceFile, Template, User, Verify,
 };
 pub use names::{
-    AccountName, ComponentName, Date, ImageName, ImageVersion, PackageName, SegmentName, Snapshot,
-    SshKey, SuiteName, SysctlKey, UnitName, Uri, VersionText, Word,
+    AccountName, ComponentName, Date, PackageName, SegmentName, Snapshot, SshKey, SuiteName,
+    SysctlKey, UnitName, Uri, VersionText, Word,
 };
 pub use schema::schema;

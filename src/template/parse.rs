@@ -1,13 +1,14 @@
 //! Reads one template file: each key with its rule.
 
+use crate::baseline::{ImageName, ImageVersion};
 use crate::path::{Glob, ImagePath};
 use crate::tree::{Epoch, Mode};
 
 use super::diagnostic::Code;
 use super::model::{Owner, PackageSpec, Pin, PinTarget};
 use super::names::{
-    AccountName, ComponentName, Date, ImageName, ImageVersion, PackageName, SegmentName, Snapshot,
-    SshKey, SuiteName, SysctlKey, UnitName, Uri, VersionText, Word,
+    AccountName, ComponentName, Date, PackageName, SegmentName, Snapshot, SshKey, SuiteName,
+    SysctlKey, UnitName, Uri, VersionText, Word,
 };
 use super::raw::{
     Raw, RawAgent, RawFile, RawGroup, RawImage, RawKernel, RawKind, RawMutable, RawOutputs,
@@ -74,8 +75,10 @@ impl Raw {
 fn image(table: Reader<'_>) -> RawImage {
     let raw = RawImage {
         span: table.span().clone(),
-        name: table.parsed("name", ImageName::RULE, ImageName::new),
-        version: table.parsed("version", ImageVersion::RULE, ImageVersion::new),
+        name: table.parsed("name", ImageName::RULE, |text| ImageName::parse(text).ok()),
+        version: table.parsed("version", ImageVersion::RULE, |text| {
+            ImageVersion::parse(text).ok()
+        }),
         description: table.parsed("description", LINE_RULE, line),
         epoch: table
             .integer("epoch", 0, i64::try_from(Epoch::MAX).unwrap_or(i64::MAX))
