@@ -95,6 +95,8 @@ pub const DIFF_TEXTS_MAX: u64 = 64 << 20;
 /// Most lines of two versions of a file between what both begin and end with: comparing takes more
 /// than linear time.
 pub const DIFF_LINES_MAX: usize = 20_000;
+/// Most such lines of all files of one comparison: some seconds' work at worst.
+pub const DIFF_ALL_LINES_MAX: usize = 1_000_000;
 /// Most bytes of all differences of lines that one comparison gives.
 pub const DIFF_OUTPUT_MAX: usize = 4 << 20;
 /// Largest file of a directory tree that is read to be compared: a sparse one costs nothing to make.

@@ -53,7 +53,10 @@ pub(super) fn explain(
         return Ok(());
     }
     let (from, to) = (old_image.contents(&from)?, new_image.contents(&to)?);
-    let mut room = limits::DIFF_OUTPUT_MAX;
+    let mut room = Room {
+        output: limits::DIFF_OUTPUT_MAX,
+        lines: limits::DIFF_ALL_LINES_MAX,
+    };
     for (before, after, change) in changed {
         change.lines = Some(lines((&from, before), (&to, after), &mut room));
     }
@@ -80,45 +83,60 @@ fn take(left: &mut [u64; 2], sizes: [u64; 2]) -> bool {
     }
 }
 
-fn lines(old: (&MemoryBlobs, Content), new: (&MemoryBlobs, Content), room: &mut usize) -> Lines {
+/// What is left for further files.
+#[derive(Debug)]
+struct Room {
+    /// Bytes of differences to give.
+    output: usize,
+    /// Lines to compare.
+    lines: usize,
+}
+
+fn lines(old: (&MemoryBlobs, Content), new: (&MemoryBlobs, Content), room: &mut Room) -> Lines {
     let (Ok(old), Ok(new)) = (old.0.read(&old.1), new.0.read(&new.1)) else {
         return Lines::Stale;
     };
     if old.contains(&0) || new.contains(&0) {
         return Lines::Binary;
     }
-    let Some(unified) = unified(&old, &new) else {
+    let (old, new) = (split(&old), split(&new));
+    let count = between(&old, &new);
+    if count > limits::DIFF_LINES_MAX {
         return Lines::TooLarge;
+    }
+    let Some(lines_left) = room.lines.checked_sub(count) else {
+        return Lines::TooMany;
     };
+    room.lines = lines_left;
+    let unified = unified(&old, &new);
     let size: usize = unified.unified.iter().map(String::len).sum();
-    match room.checked_sub(size) {
+    match room.output.checked_sub(size) {
         Some(rest) => {
-            *room = rest;
+            room.output = rest;
             Lines::Unified(unified)
         }
         None => Lines::TooMany,
     }
 }
 
-/// The difference; `None` where more than [`limits::DIFF_LINES_MAX`] lines would be compared.
-fn unified(old: &[u8], new: &[u8]) -> Option<Unified> {
-    let (old, new) = (split(old), split(new));
-    let same = |(a, b): (&&[u8], &&[u8])| a == b;
-    let begin = old.iter().zip(&new).take_while(|pair| same(*pair)).count();
-    let (old_rest, new_rest) = (old.get(begin..)?, new.get(begin..)?);
-    let end = old_rest
-        .iter()
-        .rev()
-        .zip(new_rest.iter().rev())
-        .take_while(|pair| same(*pair))
-        .count();
-    let middle = old_rest.len().saturating_add(new_rest.len()) - 2 * end;
-    if middle > limits::DIFF_LINES_MAX {
-        return None;
-    }
+/// How many lines both have between what they begin and end with alike.
+fn between(old: &[&[u8]], new: &[&[u8]]) -> usize {
+    let same = |(a, b): &(&&[u8], &&[u8])| a == b;
+    let begin = old.iter().zip(new).take_while(same).count();
+    let (old, new) = (
+        old.get(begin..).unwrap_or_default(),
+        new.get(begin..).unwrap_or_default(),
+    );
+    let ends = old.iter().rev().zip(new.iter().rev());
+    let end = ends.take_while(same).count();
+    old.len().saturating_add(new.len()) - 2 * end
+}
+
+/// The difference.
+fn unified(old: &[&[u8]], new: &[&[u8]]) -> Unified {
     // Numbers for lines: comparing them costs the same however long and alike the lines are.
     let mut numbers: BTreeMap<&[u8], usize> = BTreeMap::new();
-    for line in old.iter().chain(&new) {
+    for line in old.iter().chain(new) {
         let next = numbers.len();
         numbers.entry(line).or_insert(next);
     }
@@ -126,16 +144,16 @@ fn unified(old: &[u8], new: &[u8]) -> Option<Unified> {
         let number = |line: &&[u8]| numbers.get(line).copied().unwrap_or_default();
         lines.iter().map(number).collect()
     };
-    let operations = capture_diff_slices(Algorithm::Myers, &numbered(&old), &numbered(&new));
+    let operations = capture_diff_slices(Algorithm::Myers, &numbered(old), &numbered(new));
     let mut unified = Unified {
         added: 0,
         removed: 0,
         unified: Vec::new(),
     };
     for hunk in group_diff_ops(operations, CONTEXT) {
-        unified.hunk(&hunk, &old, &new);
+        unified.hunk(&hunk, old, new);
     }
-    Some(unified)
+    unified
 }
 
 impl Unified {
@@ -197,10 +215,8 @@ mod tests {
     use super::*;
 
     fn text(old: &str, new: &str) -> String {
-        unified(old.as_bytes(), new.as_bytes())
-            .unwrap()
-            .unified
-            .join("\n")
+        let (old, new) = (split(old.as_bytes()), split(new.as_bytes()));
+        unified(&old, &new).unified.join("\n")
     }
 
     #[test]
@@ -228,15 +244,30 @@ mod tests {
 
     #[test]
     fn too_many_lines_are_not_compared() {
-        let many = |word: &str| -> Vec<u8> {
-            let lines = (0..=limits::DIFF_LINES_MAX / 2).map(|n| format!("{word}{n}"));
-            (lines.collect::<Vec<_>>().join("\n") + "\n").into_bytes()
+        let mut room = Room {
+            output: 100,
+            lines: limits::DIFF_LINES_MAX + 10,
         };
-        assert_eq!(unified(&many("a"), &many("b")), None);
+        let mut compare = |old: &str, new: &str| {
+            let (mut from, mut to) = (MemoryBlobs::new(), MemoryBlobs::new());
+            let (old, new) = (from.add(old.into()), to.add(new.into()));
+            lines((&from, old), (&to, new), &mut room)
+        };
+        let many = |word: &str, count: usize| -> String {
+            let lines = (0..count).map(|n| format!("{word}{n}"));
+            lines.collect::<Vec<_>>().join("\n") + "\n"
+        };
+        let half = limits::DIFF_LINES_MAX / 2;
+        let answer = compare(&many("a", half + 1), &many("b", half));
+        assert_eq!(answer, Lines::TooLarge);
         // What both begin and end with does not count.
-        let (mut one, mut other) = (many("a"), many("a"));
-        one.extend_from_slice(b"x\n");
-        other.extend_from_slice(b"y\n");
-        assert_eq!(unified(&one, &other).map(|lines| lines.added), Some(1));
+        let large = many("a", half + 1);
+        let answer = compare(&format!("{large}x\n{large}"), &format!("{large}y\n{large}"));
+        assert!(matches!(answer, Lines::Unified(lines) if lines.added == 1));
+        // The output has no room for these, and then no line is left to be compared.
+        let answer = compare(&many("a", half), &many("b", half));
+        assert_eq!(answer, Lines::TooMany);
+        assert_eq!(compare(&many("a", 5), &many("b", 5)), Lines::TooMany);
+        assert!(matches!(compare("a\n", "b\n"), Lines::Unified(_)));
     }
 }
