@@ -22,14 +22,17 @@ pub struct ImageVersion(String);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// Not an [`ImageName`].
-    #[error("\"{}\" is no image name: 1 to {} of a-z 0-9 . -, a letter or digit first", Escaped(.0.as_bytes()), limits::IMAGE_NAME_MAX)]
+    #[error("\"{}\": {}", Escaped(.0.as_bytes()), ImageName::RULE)]
     Name(String),
     /// Not an [`ImageVersion`].
-    #[error("\"{}\" is no image version: 1 to {} of A-Z a-z 0-9 . ~ ^ -, a letter or digit first", Escaped(.0.as_bytes()), limits::IMAGE_NAME_MAX)]
+    #[error("\"{}\": {}", Escaped(.0.as_bytes()), ImageVersion::RULE)]
     Version(String),
 }
 
 impl ImageName {
+    /// The rule, for people.
+    pub const RULE: &str = "an image name is up to 64 of a-z 0-9 . - and starts with a letter or digit (no _: it separates name and version)";
+
     /// Takes a name.
     ///
     /// # Errors
@@ -50,6 +53,10 @@ impl ImageName {
 }
 
 impl ImageVersion {
+    /// The rule, for people.
+    pub const RULE: &str =
+        "an image version is up to 64 of A-Z a-z 0-9 . - ~ ^ and starts with a letter or digit";
+
     /// Takes a version.
     ///
     /// # Errors
@@ -105,17 +112,34 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_rules_say_the_cap() {
+        for rule in [ImageName::RULE, ImageVersion::RULE] {
+            assert!(rule.contains(&format!("up to {} of", limits::IMAGE_NAME_MAX)));
+        }
+    }
+
+    #[test]
     fn alphabets() {
         for name in ["base", "web-frontend", "0.x", &"a".repeat(64)] {
             assert!(ImageName::parse(name).is_ok(), "{name}");
         }
-        for name in ["", "-a", ".a", "A", "a_b", "a/b", "ä", &"a".repeat(65)] {
+        for name in [
+            "",
+            "-a",
+            ".a",
+            "A",
+            "a_b",
+            "a/b",
+            "a b",
+            "ä",
+            &"a".repeat(65),
+        ] {
             assert!(ImageName::parse(name).is_err(), "{name}");
         }
         for version in ["1", "2026.11.24", "1.0~rc1", "1^git"] {
             assert!(ImageVersion::parse(version).is_ok(), "{version}");
         }
-        for version in ["", ".1", "~1", "1_2", "1 2", "1\n"] {
+        for version in ["", ".1", "~1", "1_2", "1/2", "1 2", "1\n"] {
             assert!(ImageVersion::parse(version).is_err(), "{version}");
         }
     }

@@ -1,12 +1,15 @@
 //! The terminal: results on standard output, everything else on standard error.
 
 use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use super::failure::Failure;
+use crate::path::Escaped;
 
 /// Where a command's words go.
 #[derive(Debug)]
@@ -51,7 +54,8 @@ impl Console {
         }
     }
 
-    /// Prints the result as JSON, if JSON was asked for.
+    /// Prints the result as JSON, if JSON was asked for. Documents hold text alone (paths as
+    /// [`shown`]), so that there is none that cannot be written.
     pub fn json(&self, document: &impl Serialize) {
         if self.json
             && let Ok(text) = serde_json::to_string_pretty(document)
@@ -89,12 +93,24 @@ impl Console {
         drop(writeln!(err, "{BAD}error{BAD:#} {diagnostic}\n"));
     }
 
-    /// Shows how a command failed.
+    /// Shows how a command failed; if JSON was asked for, as a document too.
     pub fn failure(&self, failure: &Failure) {
+        self.json(&serde_json::json!({
+            "error": {
+                "exit_code": failure.exit.code(),
+                "message": failure.message,
+                "next": failure.hint,
+            }
+        }));
         let mut err = anstream::stderr().lock();
         drop(writeln!(err, "{BAD}error:{BAD:#} {}", failure.message));
         if let Some(hint) = &failure.hint {
             drop(writeln!(err, "{BOLD}next:{BOLD:#}  {hint}"));
         }
     }
+}
+
+/// A path as text, for JSON documents: what is not printable or not UTF-8 is escaped.
+pub fn shown(path: impl AsRef<Path>) -> String {
+    Escaped(path.as_ref().as_os_str().as_bytes()).to_string()
 }

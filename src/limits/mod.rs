@@ -85,3 +85,19 @@ pub const OCI_JSON_MAX: u64 = 4 << 20;
 pub const OCI_LAYERS_MAX: usize = 128;
 /// Largest tar of an image, or of one layer, after decompression: a bomb ends here.
 pub const IMAGE_TAR_MAX: u64 = 256 << 30;
+/// Most bytes of an image's own manifest, expectations and package database that a comparison
+/// holds; those of a desktop with 250,000 paths have some 100 MB.
+pub const DIFF_DATABASE_MAX: u64 = 256 << 20;
+/// Largest text file whose lines a comparison looks at; files of configuration are far smaller.
+pub const DIFF_TEXT_MAX: u64 = 256 << 10;
+/// Most bytes of text files that a comparison holds of each side.
+pub const DIFF_TEXTS_MAX: u64 = 64 << 20;
+/// Most lines of two versions of a file between what both begin and end with: comparing takes more
+/// than linear time.
+pub const DIFF_LINES_MAX: usize = 20_000;
+/// Most such lines of all files of one comparison: some seconds' work at worst.
+pub const DIFF_ALL_LINES_MAX: usize = 1_000_000;
+/// Most bytes of all differences of lines that one comparison gives.
+pub const DIFF_OUTPUT_MAX: usize = 4 << 20;
+/// Largest file of a directory tree that is read to be compared: a sparse one costs nothing to make.
+pub const DIFF_FILE_MAX: u64 = 64 << 30;

@@ -83,7 +83,6 @@ pub struct Diagnostic {
     /// Where.
     pub location: Location,
     /// What to do.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
 }
 

@@ -30,8 +30,7 @@ pub use model::{
     Repository, Segment, Services, Source, SourceFile, Template, User, Verify,
 };
 pub use names::{
-    AccountName, ComponentName, DEBIAN, DEBIAN_SECURITY, Date, ImageName, ImageVersion,
-    PackageName, RepositoryName, SegmentName, Snapshot, SshKey, SuiteName, SysctlKey, UnitName,
-    Uri, VersionText, Word,
+    AccountName, ComponentName, DEBIAN, DEBIAN_SECURITY, Date, PackageName, RepositoryName,
+    SegmentName, Snapshot, SshKey, SuiteName, SysctlKey, UnitName, Uri, VersionText, Word,
 };
 pub use schema::schema;

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::baseline::{ImageName, ImageVersion};
 use crate::expect::{self, Class};
 use crate::path::{Glob, ImagePath};
 use crate::tree::{Content, Epoch, Mode, Origin};
 
 use super::names::{
-    AccountName, ComponentName, Date, ImageName, ImageVersion, PackageName, RepositoryName,
-    SegmentName, Snapshot, SshKey, SuiteName, SysctlKey, UnitName, Uri, VersionText, Word,
+    AccountName, ComponentName, Date, PackageName, RepositoryName, SegmentName, Snapshot, SshKey,
+    SuiteName, SysctlKey, UnitName, Uri, VersionText, Word,
 };
 
 /// What to build: the template and all that it extends, merged and checked.

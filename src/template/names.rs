@@ -57,12 +57,6 @@ names! {
     /// A day.
     Date: is_date,
         "a day is written as in 2030-06-30";
-    /// An image's name.
-    ImageName: |text| is_word(text, 64, is_lower_or_digit, |byte| is_lower_or_digit(byte) || b".-".contains(&byte)),
-        "an image name is up to 64 of a-z 0-9 . - and starts with a letter or digit (no _: it separates name and version)";
-    /// An image's version, in the alphabet of UAPI.10 (version format).
-    ImageVersion: |text| is_word(text, 64, |first| first.is_ascii_alphanumeric(), |byte| byte.is_ascii_alphanumeric() || b".~^-".contains(&byte)),
-        "an image version is up to 64 of A-Z a-z 0-9 . - ~ ^ and starts with a letter or digit";
     /// A binary package's name (Debian Policy 5.6.1).
     PackageName: |text| text.len() >= 2 && is_word(text, 128, is_lower_or_digit, |byte| is_lower_or_digit(byte) || b"+.-".contains(&byte)),
         "a package name is two or more of a-z 0-9 + . - and starts with a letter or digit (Debian Policy 5.6.1)";
@@ -257,18 +251,6 @@ mod tests {
             &'static [&'static str],
         );
         let table: &[Case] = &[
-            (
-                "image name",
-                |text| ImageName::new(text).is_some(),
-                &["base", "web-frontend", "a.b-1", "0"],
-                &["", "a_b", "A", "-a", ".a", "a/b", "a b", "ä"],
-            ),
-            (
-                "image version",
-                |text| ImageVersion::new(text).is_some(),
-                &["1", "2026.1~rc1", "1^20260101"],
-                &["", "~1", "1_2", "1/2", "1 2", "1\n"],
-            ),
             (
                 "package",
                 |text| PackageName::new(text).is_some(),

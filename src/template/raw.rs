@@ -1,5 +1,6 @@
 //! One template file as written: values parsed, nothing merged yet.
 
+use crate::baseline::{ImageName, ImageVersion};
 use crate::expect::Class;
 use crate::path::{Glob, ImagePath};
 use crate::tree::{Epoch, Mode};
@@ -8,8 +9,8 @@ use super::model::{
     Category, Compression, Distribution, Format, Initrd, Lifecycle, Owner, PackageSpec, Pin, Pocket,
 };
 use super::names::{
-    AccountName, ComponentName, Date, ImageName, ImageVersion, RepositoryName, SegmentName,
-    Snapshot, SshKey, SuiteName, SysctlKey, UnitName, Uri, Word,
+    AccountName, ComponentName, Date, RepositoryName, SegmentName, Snapshot, SshKey, SuiteName,
+    SysctlKey, UnitName, Uri, Word,
 };
 use super::reader::{At, Item, Span};
 

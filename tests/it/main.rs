@@ -29,6 +29,7 @@ mod lock;
 mod oracle_apt;
 mod oracle_mmdebstrap;
 mod sandbox;
+mod schemas;
 mod support;
 mod template;
 mod verify;

@@ -1,10 +1,12 @@
 //! How large the cache is, and how it is kept small.
 
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::store::CacheError;
+use crate::path::Escaped;
 use crate::sys::fs::{self, Lock};
 use crate::sys::usage::{self, Usage};
 
@@ -54,7 +56,8 @@ pub struct Total {
 /// What the cache holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Inventory {
-    /// Where it is.
+    /// Where it is; as text where it is written out, what is not printable escaped.
+    #[serde(serialize_with = "shown")]
     pub root: PathBuf,
     /// Each kind, also those of which there is nothing.
     pub totals: Vec<Total>,
@@ -82,6 +85,10 @@ pub struct Collected {
     pub in_use: u64,
     /// How many bytes are left.
     pub left_bytes: u64,
+}
+
+fn shown<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&Escaped(path.as_os_str().as_bytes()))
 }
 
 /// Counts what the cache at `root` holds; a missing cache holds nothing.

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::baseline::Subject;
 use crate::cli::Exit;
-use crate::cli::console::Console;
+use crate::cli::console::{Console, shown};
 use crate::cli::failure::Failure;
 use crate::ops::attach::{self, Request};
 use crate::ops::trust;
@@ -40,11 +40,11 @@ pub struct Args {
 }
 
 #[derive(Serialize)]
-struct Report<'a> {
+struct Report {
     absent: Vec<&'static str>,
     matched: Vec<&'static str>,
     unchecked: Vec<&'static str>,
-    written: &'a [PathBuf],
+    written: Vec<String>,
 }
 
 /// Runs `karat attach`.
@@ -85,7 +85,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         absent: suffixes(&done.absent),
         matched: suffixes(&done.matched),
         unchecked: suffixes(&done.unchecked),
-        written: &done.written,
+        written: done.written.iter().map(shown).collect(),
     });
     Ok(Exit::Ok)
 }

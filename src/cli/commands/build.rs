@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::archive::Cache;
 use crate::baseline::{Serial, Subject};
 use crate::cli::Exit;
-use crate::cli::console::{BOLD, Console, DIM, GOOD};
+use crate::cli::console::{BOLD, Console, DIM, GOOD, shown};
 use crate::cli::failure::Failure;
 use crate::cli::passphrase;
 use crate::cli::progress::ProgressArgs;
@@ -260,7 +260,7 @@ fn next(built: &Built) -> String {
 struct Report<'a> {
     name: &'a str,
     version: &'a str,
-    out: &'a std::path::Path,
+    out: String,
     fresh: bool,
     configured_from_cache: bool,
     epoch: u64,
@@ -291,7 +291,7 @@ impl<'a> Report<'a> {
         Self {
             name: baseline.name.as_str(),
             version: baseline.version.as_str(),
-            out: &built.out,
+            out: shown(&built.out),
             fresh: built.fresh,
             configured_from_cache: built.configured_before,
             epoch: baseline.epoch.seconds(),

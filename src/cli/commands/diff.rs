@@ -6,39 +6,52 @@ use std::path::PathBuf;
 use crate::cli::Exit;
 use crate::cli::console::{BAD, BOLD, Console, DIM, GOOD, WARN};
 use crate::cli::failure::Failure;
-use crate::ops::diff::{DiffError, Difference, PackageEvent, PathChange, Side, diff};
+use crate::ops::diff::{
+    DiffError, Difference, Lines, NotCompared, PackageChange, PackageEvent, PathChange, Side, diff,
+};
 
 /// Arguments of `karat diff`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-A and B are X.mtree, X.dsse.json or X.statement.json; X.mtree and X.expect.json are found beside
-them. Signatures are not checked here: 'karat verify' does that.")]
+A and B are each one of:
+  X.mtree, X.dsse.json, X.statement.json   a baseline; its neighbours are found beside it
+  X.tar, X.tar.gz, X.tar.zst               an image as a tar archive
+  DIR                                      an image as an OCI layout, or unpacked
+Of two images, the lines that differ in text files are shown too. Nothing is trusted and no
+signature is checked here: 'karat verify' does that.")]
 pub struct Args {
-    /// The older baseline.
+    /// The older baseline or image.
     #[arg(value_name = "A")]
     from: PathBuf,
 
-    /// The newer baseline.
+    /// The newer baseline or image.
     #[arg(value_name = "B")]
     to: PathBuf,
 
-    /// Exit with 10 where something differs.
+    /// Exit with 10 where something differs, with 13 where something could not be compared.
     #[arg(long)]
     exit_code: bool,
 }
 
 /// Paths shown of one owner; the JSON document has all.
 const PATHS_SHOWN: usize = 20;
+/// Lines shown of one file's difference, and of all of them.
+const LINES_SHOWN: usize = 40;
+const ALL_LINES_SHOWN: usize = 400;
+/// Characters shown of one line.
+const WIDTH: usize = 200;
+/// Places shown that could not be compared.
+const UNSEEN_SHOWN: usize = 20;
 
 /// Runs `karat diff`.
 pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
-    let difference = diff(&args.from, &args.to)?;
+    let difference = diff(&args.from, &args.to, crate::sys::cpu::count())?;
     show(&difference, console);
     console.json(&difference);
-    Ok(if args.exit_code && !difference.is_empty() {
-        Exit::Drift
-    } else {
-        Exit::Ok
+    Ok(match args.exit_code {
+        true if !difference.is_empty() => Exit::Drift,
+        true if !difference.not_compared.is_empty() => Exit::Incomplete,
+        _ => Exit::Ok,
     })
 }
 
@@ -53,26 +66,22 @@ fn show(difference: &Difference, console: &Console) {
         "  paths  {} -> {}    bytes  {} -> {}",
         from.paths, to.paths, from.bytes, to.bytes
     ));
+    for side in [from, to] {
+        for note in &side.notes {
+            console.line(format_args!("  {WARN}note{WARN:#} {}: {note}", side.file));
+        }
+    }
+    show_not_compared(&difference.not_compared, console);
     if difference.is_empty() {
-        console.line(format_args!("{GOOD}nothing differs{GOOD:#}"));
+        console.line(if difference.not_compared.is_empty() {
+            format!("{GOOD}nothing differs{GOOD:#}")
+        } else {
+            "nothing differs among what was compared".to_owned()
+        });
         return;
     }
     for package in &difference.packages {
-        let (sign, style) = match package.change {
-            PackageEvent::Added => ('+', GOOD),
-            PackageEvent::Changed => ('~', WARN),
-            PackageEvent::Removed => ('-', BAD),
-        };
-        let versions = match (&package.from, &package.to) {
-            (Some(from), Some(to)) if from == to => format!(" {to}"),
-            (Some(from), Some(to)) => format!(" {from} -> {to}"),
-            (Some(version), None) | (None, Some(version)) => format!(" {version}"),
-            (None, None) => String::new(),
-        };
-        console.line(format_args!(
-            "{style}{sign} {}{style:#}{versions}  {DIM}{} changes, {:+} bytes{DIM:#}",
-            package.name, package.paths, package.bytes
-        ));
+        show_package(package, console);
     }
     for (sign, list) in [
         ('+', &difference.mutable_added),
@@ -86,8 +95,10 @@ fn show(difference: &Difference, console: &Console) {
     }
     let mut groups: BTreeMap<&str, Vec<&PathChange>> = BTreeMap::new();
     for path in &difference.paths {
-        groups.entry(&path.origin).or_default().push(path);
+        let origin = path.origin.as_deref().unwrap_or("unknown owner");
+        groups.entry(origin).or_default().push(path);
     }
+    let mut room = ALL_LINES_SHOWN;
     for (origin, paths) in groups {
         console.line(format_args!(
             "\n{BOLD}{origin}{BOLD:#}: {} changes",
@@ -95,12 +106,77 @@ fn show(difference: &Difference, console: &Console) {
         ));
         for path in paths.iter().take(PATHS_SHOWN) {
             show_path(path, console);
+            if let Some(lines) = &path.lines {
+                show_lines(lines, &mut room, console);
+            }
         }
         if paths.len() > PATHS_SHOWN {
             let more = paths.len() - PATHS_SHOWN;
             console.line(format_args!("  and {more} more; --json lists all"));
         }
     }
+}
+
+fn show_not_compared(places: &[NotCompared], console: &Console) {
+    for place in places.iter().take(UNSEEN_SHOWN) {
+        console.line(format_args!(
+            "  {WARN}not compared{WARN:#} {} ({}): {}",
+            place.path, place.side, place.detail
+        ));
+    }
+    if places.len() > UNSEEN_SHOWN {
+        let more = places.len() - UNSEEN_SHOWN;
+        console.line(format_args!("  and {more} more; --json lists all"));
+    }
+}
+
+fn show_package(package: &PackageChange, console: &Console) {
+    let (sign, style) = match package.change {
+        PackageEvent::Added => ('+', GOOD),
+        PackageEvent::Changed => ('~', WARN),
+        PackageEvent::Removed => ('-', BAD),
+    };
+    let versions = match (&package.from, &package.to) {
+        (Some(from), Some(to)) if from == to => format!(" {to}"),
+        (Some(from), Some(to)) => format!(" {from} -> {to}"),
+        (Some(version), None) | (None, Some(version)) => format!(" {version}"),
+        (None, None) => String::new(),
+    };
+    console.line(format_args!(
+        "{style}{sign} {}{style:#}{versions}  {DIM}{} changes, {:+} bytes{DIM:#}",
+        package.name, package.paths, package.bytes
+    ));
+}
+
+fn show_lines(lines: &Lines, room: &mut usize, console: &Console) {
+    let unified = match lines {
+        Lines::Unified(unified) => unified,
+        Lines::Binary => return,
+        Lines::TooLarge => return remark("too large to show its lines", console),
+        Lines::TooMany => return remark("too many lines differ to show them", console),
+        Lines::Stale => return remark("changed while it was compared", console),
+    };
+    let shown = unified.unified.len().min(LINES_SHOWN).min(*room);
+    *room -= shown;
+    for line in unified.unified.iter().take(shown) {
+        let cut: String = line.chars().take(WIDTH).collect();
+        let more = if cut.len() < line.len() { "…" } else { "" };
+        let style = match line.as_bytes().first() {
+            Some(b'+') => GOOD,
+            Some(b'-') => BAD,
+            Some(b'@') => BOLD,
+            _ => DIM,
+        };
+        console.line(format_args!("    {style}{cut}{more}{style:#}"));
+    }
+    if shown < unified.unified.len() {
+        let more = unified.unified.len() - shown;
+        remark(&format!("and {more} more lines; --json has them"), console);
+    }
+}
+
+fn remark(text: &str, console: &Console) {
+    console.line(format_args!("    {DIM}({text}){DIM:#}"));
 }
 
 fn show_path(path: &PathChange, console: &Console) {
@@ -140,6 +216,12 @@ impl From<DiffError> for Failure {
             DiffError::Neighbour(_) => Self::failed(&error)
                 .exit(Exit::Untrusted)
                 .hint("fetch the files of that build again; they belong together"),
+            DiffError::Tar { .. } | DiffError::Oci { .. } | DiffError::Tree { .. } => {
+                Self::failed(&error).hint(
+                    "it is damaged, or means different things to different programs: fetch it \
+                     again from where it was published",
+                )
+            }
             DiffError::Io(_)
             | DiffError::Envelope(_)
             | DiffError::Statement(_)

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::cli::Exit;
-use crate::cli::console::{BOLD, Console};
+use crate::cli::console::{BOLD, Console, shown};
 use crate::cli::failure::Failure;
 use crate::cli::passphrase::{self, Source};
 use crate::key::{KeyId, Role};
@@ -34,8 +34,8 @@ pub struct Args {
 
 #[derive(Serialize)]
 struct Document {
-    created: Vec<PathBuf>,
-    kept: Vec<PathBuf>,
+    created: Vec<String>,
+    kept: Vec<String>,
     keys: std::collections::BTreeMap<Role, KeyId>,
     root_key_encrypted: Option<bool>,
 }
@@ -103,8 +103,8 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
             .iter()
             .map(|(role, key)| (*role, key.id()))
             .collect(),
-        created: done.created,
-        kept: done.kept,
+        created: done.created.iter().map(shown).collect(),
+        kept: done.kept.iter().map(shown).collect(),
     });
     Ok(Exit::Ok)
 }

@@ -6,7 +6,7 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use crate::cli::Exit;
-use crate::cli::console::Console;
+use crate::cli::console::{Console, shown};
 use crate::cli::failure::Failure;
 use crate::cli::passphrase::{self, Source};
 use crate::key::{KeyId, PublicKey, Signer as _};
@@ -61,10 +61,10 @@ enum Action {
 }
 
 #[derive(Serialize)]
-struct Document<'a> {
+struct Document {
     algorithm: &'static str,
     encrypted: Option<bool>,
-    file: &'a Path,
+    file: String,
     id: KeyId,
     kind: &'static str,
     public: String,
@@ -132,7 +132,7 @@ fn print(console: &Console, file: &Path, kind: Kind, public: PublicKey) {
     console.json(&Document {
         algorithm: "ed25519",
         encrypted,
-        file,
+        file: shown(file),
         id: public.id(),
         kind: word,
         public: public.to_pem(),

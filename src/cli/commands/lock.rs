@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::archive::mirror::Named;
 use crate::archive::{self, Cache, Patience, Proxies};
 use crate::cli::Exit;
-use crate::cli::console::{BAD, BOLD, Console, DIM, GOOD, WARN};
+use crate::cli::console::{BAD, BOLD, Console, DIM, GOOD, WARN, shown};
 use crate::cli::failure::Failure;
 use crate::cli::progress::ProgressArgs;
 use crate::deb::PackageName;
@@ -126,15 +126,13 @@ const fn debian_architecture() -> &'static str {
 /// What `--json` prints.
 #[derive(Serialize)]
 struct Report<'a> {
-    lock: &'a Path,
+    lock: String,
     digest: String,
     epoch: u64,
     packages: usize,
     bytes: u64,
     written: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
     changes: Option<&'a Diff>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     vendored: Option<u64>,
 }
 
@@ -233,7 +231,7 @@ fn report(
 ) {
     let path = Lockfile::beside(template);
     console.json(&Report {
-        lock: &path,
+        lock: shown(&path),
         digest: lock.digest().to_string(),
         epoch: lock.epoch.seconds(),
         packages: lock.packages.len(),

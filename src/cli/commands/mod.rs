@@ -42,7 +42,7 @@ pub enum Command {
     Attach(attach::Args),
     /// Prove that an image, a tar or a directory matches its signed baseline.
     Verify(verify::Args),
-    /// Show what differs between two baselines.
+    /// Show what differs between two baselines or images.
     Diff(diff::Args),
     /// Make, show and import keys.
     Key(key::Args),

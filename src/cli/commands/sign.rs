@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::baseline::{ImageName, ImageVersion, OpenError, Serial};
 use crate::cli::Exit;
-use crate::cli::console::Console;
+use crate::cli::console::{Console, shown};
 use crate::cli::failure::Failure;
 use crate::cli::passphrase::Source;
 use crate::key::{KeyId, Role, Signer as _};
@@ -63,7 +63,7 @@ pub struct Args {
 
 #[derive(Serialize)]
 struct Report {
-    envelope: PathBuf,
+    envelope: String,
     expires: Option<u64>,
     missing: Option<String>,
     name: ImageName,
@@ -155,7 +155,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         }
     }
     console.json(&Report {
-        envelope: output,
+        envelope: shown(output),
         expires: signed.statement.expires().map(Epoch::seconds),
         missing: signed.missing.as_ref().map(ToString::to_string),
         name: baseline.name.clone(),

@@ -41,7 +41,6 @@ struct Checked {
     file: String,
     valid: bool,
     /// SHA-256 of the resolved template.
-    #[serde(skip_serializing_if = "Option::is_none")]
     digest: Option<String>,
     diagnostics: Diagnostics,
 }

@@ -1,15 +1,17 @@
 //! The tar of a `.deb`: what dpkg reads, which is ustar and GNU's long names, nothing else.
 //!
-//! The crate's own archive reader buffers long names and PAX headers of any size; here each is
-//! capped, and PAX headers, sparse files and device nodes are refused.
+//! Headers mean what they mean in images' archives; long names are capped, and PAX headers, sparse
+//! files and device nodes are refused.
 
 use std::io::{self, Read};
 
 use super::DebError;
+use crate::image::tar::{BLOCK, Block};
 use crate::limits;
 use crate::path::{Escaped, ImagePath};
 
-const BLOCK: u64 = 512;
+/// The same as [`BLOCK`], as archives count.
+const BLOCK_SIZE: u64 = 512;
 
 /// One entry of a tar.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,12 +91,11 @@ impl<R: Read> Entries<R> {
             if self.count > limits::DEB_ENTRIES_MAX {
                 return Err(DebError::TooManyEntries);
             }
-            let size = header
-                .entry_size()
-                .map_err(|error| self.error(error.to_string()))?;
+            let size = header.size();
+            let size = size.ok_or_else(|| self.error("a header's size is no number"))?;
             self.content = size;
-            self.padding = size.wrapping_neg() % BLOCK;
-            match header.entry_type().as_byte() {
+            self.padding = size.wrapping_neg() % BLOCK_SIZE;
+            match header.kind() {
                 b'L' => long_name = Some(self.long(size)?),
                 b'K' => long_target = Some(self.long(size)?),
                 _ => return self.entry(&header, size, long_name, long_target).map(Some),
@@ -113,25 +114,23 @@ impl<R: Read> Entries<R> {
 
     fn entry(
         &self,
-        header: &::tar::Header,
+        header: &Block,
         size: u64,
         long_name: Option<Vec<u8>>,
         long_target: Option<Vec<u8>>,
     ) -> Result<Entry, DebError> {
         let name = match long_name {
             Some(name) => name,
-            None => header.path_bytes().into_owned(),
+            None => header.name(),
         };
         let shown = Escaped(&name).to_string();
         let path = ImagePath::from_archive(&name).map_err(|rule| DebError::Path {
             path: shown.clone(),
             rule: rule.to_string(),
         })?;
-        let target = long_target
-            .or_else(|| header.link_name_bytes().map(std::borrow::Cow::into_owned))
-            .unwrap_or_default();
-        let kind = match header.entry_type().as_byte() {
-            b'0' | b'\0' | b'7' => EntryKind::Regular(size),
+        let target = long_target.unwrap_or_else(|| header.link().to_vec());
+        let kind = match header.kind() {
+            b'0' | b'7' => EntryKind::Regular(size),
             b'1' => EntryKind::HardLink(ImagePath::from_archive(&target).map_err(|_error| {
                 DebError::HardLink {
                     path: shown.clone(),
@@ -158,31 +157,25 @@ impl<R: Read> Entries<R> {
                 return Err(DebError::Symlink(shown));
             }
         }
-        let number = |value: io::Result<u64>, what: &str| {
+        let number = |value: Option<u64>, what: &str| {
             value
-                .ok()
                 .and_then(|value| u32::try_from(value).ok())
                 .ok_or_else(|| self.error(format!("'{shown}' has no valid {what}")))
         };
         Ok(Entry {
             path,
             kind,
-            mode: number(header.mode().map(u64::from), "mode")? & 0o7777,
+            mode: number(header.mode(), "mode")? & 0o7777,
             uid: number(header.uid(), "owner")?,
             gid: number(header.gid(), "group")?,
-            // Times before 1970 are written as huge numbers: base-256 with a sign.
-            mtime: header
-                .mtime()
-                .ok()
-                .filter(|time| *time < 1 << 40)
-                .unwrap_or(0),
+            // Times before 1970 are no numbers here: base-256 with a sign.
+            mtime: header.mtime().filter(|time| *time < 1 << 40).unwrap_or(0),
         })
     }
 
     /// The next header block; `None` at the end mark or the end of the bytes.
-    fn header(&mut self) -> Result<Option<::tar::Header>, DebError> {
-        let mut header = ::tar::Header::new_old();
-        let block = header.as_mut_bytes();
+    fn header(&mut self) -> Result<Option<Block>, DebError> {
+        let mut block = [0; BLOCK];
         let mut filled = 0;
         while let Some(rest) = block.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             match self.reader.read(rest) {
@@ -196,18 +189,9 @@ impl<R: Read> Entries<R> {
         if block.iter().all(|byte| *byte == 0) {
             return Ok(None);
         }
-        // POSIX.1-2001 ustar: the sum of all bytes, the checksum itself taken as blanks.
-        let sum = block.iter().enumerate().fold(0_u32, |sum, (at, byte)| {
-            let byte = if (148..156).contains(&at) {
-                b' '
-            } else {
-                *byte
-            };
-            sum.saturating_add(u32::from(byte))
-        });
-        match header.cksum() {
-            Ok(found) if found == sum => Ok(Some(header)),
-            _ => Err(self.error("a header has a wrong checksum")),
+        match Block::parse(&block) {
+            Some(header) => Ok(Some(header)),
+            None => Err(self.error("a header has a wrong checksum")),
         }
     }
 
@@ -330,6 +314,25 @@ mod tests {
             first(bytes.as_bytes()),
             Err(DebError::TooLarge { .. })
         ));
+    }
+
+    #[test]
+    fn numbers_that_are_none_are_refused() {
+        // With these the crate `tar` reads 644, and a size without its highest bytes.
+        for (range, field) in [
+            (100..108, b"+000644\0".as_slice()),
+            (124..136, b"\x80\x01\x01\0\0\0\0\0\0\0\0\0"),
+            (
+                124..136,
+                b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+            ),
+        ] {
+            let mut header = header(b'0', b"./a", 0);
+            header.as_mut_bytes()[range].copy_from_slice(field);
+            header.set_cksum();
+            let answer = first(header.as_bytes());
+            assert!(matches!(answer, Err(DebError::Tar { .. })), "{answer:?}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! different programs would unpack differently.
 
 mod acl;
+mod block;
 mod content;
 mod error;
 mod header;
@@ -13,6 +14,7 @@ mod reader;
 mod tree;
 mod writer;
 
+pub(crate) use block::{BLOCK, Block};
 pub use error::TarError;
 pub use reader::{Member, MemberKind, Reader};
 pub(super) use tree::{Assembly, Keep};

@@ -3,9 +3,10 @@
 use std::io::{self, Read, Write};
 
 use super::TarError;
+use super::block::{BLOCK, Block, Format};
 use super::header::{
-    BLOCK, BLOCK_DEVICE, Block, CHAR_DEVICE, DIRECTORY, FIFO, GNU_LINK, GNU_NAME, GNU_SPARSE,
-    HARD_LINK, PAX, PAX_GLOBAL, REGULAR, SYMLINK,
+    BLOCK_DEVICE, CHAR_DEVICE, DIRECTORY, FIFO, GNU_LINK, GNU_NAME, GNU_SPARSE, HARD_LINK, PAX,
+    PAX_GLOBAL, REGULAR, SYMLINK,
 };
 use super::pax::Extension;
 use crate::digest::Hasher;
@@ -95,7 +96,10 @@ impl<R: Read> Reader<R> {
                 self.end()?;
                 return Ok(None);
             }
-            let block = Block::parse(&bytes, at)?;
+            let block = Block::parse(&bytes).ok_or(TarError::Checksum(at))?;
+            if block.format() == Format::Old {
+                return Err(TarError::Magic(at));
+            }
             let refused = || TarError::Type {
                 at,
                 kind: block.kind(),
@@ -150,7 +154,7 @@ impl<R: Read> Reader<R> {
         };
         let size = match extension.size {
             Some(size) => size,
-            None => block.size()?,
+            None => in_field(block.size(), at, "size")?,
         };
         let link = extension
             .link
@@ -179,17 +183,13 @@ impl<R: Read> Reader<R> {
         }
         let mode = match kind {
             MemberKind::Symlink(_) => Mode::SYMLINK,
-            _ => Mode::of_st_mode(narrow(block.mode()?, at, "mode")?),
-        };
-        let number = |given: Option<u64>, header: Result<u64, TarError>| match given {
-            Some(value) => Ok(value),
-            None => header,
+            _ => Mode::of_st_mode(narrow(block.mode(), at, "mode")?),
         };
         let stat = Stat {
             mode,
-            uid: narrow(number(extension.uid, block.uid())?, at, "uid")?,
-            gid: narrow(number(extension.gid, block.gid())?, at, "gid")?,
-            mtime: number(extension.mtime, block.mtime())?,
+            uid: narrow(extension.uid.or_else(|| block.uid()), at, "uid")?,
+            gid: narrow(extension.gid.or_else(|| block.gid()), at, "gid")?,
+            mtime: in_field(extension.mtime.or_else(|| block.mtime()), at, "mtime")?,
         };
         let xattrs = extension.finish(&path)?;
         Ok(Member {
@@ -202,7 +202,7 @@ impl<R: Read> Reader<R> {
 
     /// The body of an extension header; all those of one entry share the cap.
     fn extension(&mut self, block: &Block, start: u64) -> Result<Vec<u8>, TarError> {
-        let size = block.size()?;
+        let size = in_field(block.size(), start, "size")?;
         let used = self.at.saturating_sub(start);
         if used.saturating_add(size) > limits::TAR_EXTENSION_MAX.saturating_add(4 * BLOCK_SIZE) {
             return Err(TarError::ExtensionSize(start));
@@ -299,13 +299,17 @@ fn image_path(name: &[u8], at: u64) -> Result<ImagePath, TarError> {
 }
 
 fn device(block: &Block, at: u64) -> Result<Device, TarError> {
-    let (major, minor) = block.device()?;
     Ok(Device {
-        major: narrow(major, at, "devmajor")?,
-        minor: narrow(minor, at, "devminor")?,
+        major: narrow(block.major(), at, "devmajor")?,
+        minor: narrow(block.minor(), at, "devminor")?,
     })
 }
 
-fn narrow(value: u64, at: u64, field: &'static str) -> Result<u32, TarError> {
+fn in_field(value: Option<u64>, at: u64, field: &'static str) -> Result<u64, TarError> {
+    value.ok_or(TarError::Number { at, field })
+}
+
+fn narrow(value: Option<u64>, at: u64, field: &'static str) -> Result<u32, TarError> {
+    let value = in_field(value, at, field)?;
     u32::try_from(value).map_err(|_range| TarError::Number { at, field })
 }

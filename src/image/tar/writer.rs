@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::num::NonZero;
 
+use super::block::BLOCK;
 use super::content::{self, BUFFER, ReadAhead, Take};
 use super::header::{
-    BLOCK, BLOCK_DEVICE, CHAR_DEVICE, DIRECTORY, FIFO, Fields, HARD_LINK, OCTAL_7_MAX,
-    OCTAL_11_MAX, PAX, REGULAR, SYMLINK,
+    BLOCK_DEVICE, CHAR_DEVICE, DIRECTORY, FIFO, Fields, HARD_LINK, OCTAL_7_MAX, OCTAL_11_MAX, PAX,
+    REGULAR, SYMLINK,
 };
 use super::{TarError, pax};
 use crate::digest::{Digest, HashingWriter};

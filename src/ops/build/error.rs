@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::archive::CacheError;
-use crate::baseline::{NameError, StatementError};
+use crate::baseline::StatementError;
 use crate::expect::ExpectationsError;
 use crate::lock::LockError;
 use crate::ops::outputs::OutputError;
@@ -37,9 +37,6 @@ pub enum BuildError {
     /// The lock file itself breaks a rule.
     #[error(transparent)]
     LockFile(#[from] LockError),
-    /// The image's name or version cannot stand in a statement.
-    #[error(transparent)]
-    Name(#[from] NameError),
     /// The template wants an agent in the image, and there is none to install.
     #[error("the template installs karat-agent, and there is none at {}", .0.display())]
     NoAgent(PathBuf),

@@ -21,9 +21,7 @@ use self::files::{Alone, Files, Image};
 use super::lock::{self, Sources};
 use super::workspace::Workspace;
 use crate::archive::Cache;
-use crate::baseline::{
-    Baseline, Draft, ImageName, ImageVersion, Inputs, Placement, Serial, Subject, Subjects,
-};
+use crate::baseline::{Baseline, Draft, Inputs, Placement, Serial, Subject, Subjects};
 use crate::digest::Digest;
 use crate::expect::Expectations;
 use crate::image::compress::Compression;
@@ -245,8 +243,8 @@ fn make(
         progress,
     )?;
     let draft = Draft::new(Baseline {
-        name: ImageName::parse(template.image.name.as_str())?,
-        version: ImageVersion::parse(template.image.version.as_str())?,
+        name: template.image.name.clone(),
+        version: template.image.version.clone(),
         epoch: lock.epoch,
         builder: format!("karat {}", env!("CARGO_PKG_VERSION")),
         inputs: plan.inputs,

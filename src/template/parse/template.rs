@@ -5,12 +5,11 @@ use super::files::file;
 use super::rules::{LINE_RULE, line, mode, source_path};
 use super::source::source;
 use super::system::{kernel, services};
+use crate::baseline::{ImageName, ImageVersion};
 use crate::path::Glob;
 use crate::template::diagnostic::Code;
 use crate::template::model::PackageSpec;
-use crate::template::names::{
-    Date, ImageName, ImageVersion, PackageName, SegmentName, VersionText, Word,
-};
+use crate::template::names::{Date, PackageName, SegmentName, VersionText, Word};
 use crate::template::raw::{
     Raw, RawAgent, RawImage, RawMutable, RawOutputs, RawSegment, RawVerify,
 };
@@ -73,8 +72,10 @@ impl Raw {
 fn image(table: Reader<'_>) -> RawImage {
     let raw = RawImage {
         span: table.span().clone(),
-        name: table.parsed("name", ImageName::RULE, ImageName::new),
-        version: table.parsed("version", ImageVersion::RULE, ImageVersion::new),
+        name: table.parsed("name", ImageName::RULE, |text| ImageName::parse(text).ok()),
+        version: table.parsed("version", ImageVersion::RULE, |text| {
+            ImageVersion::parse(text).ok()
+        }),
         description: table.parsed("description", LINE_RULE, line),
         epoch: table
             .integer("epoch", 0, i64::try_from(Epoch::MAX).unwrap_or(i64::MAX))

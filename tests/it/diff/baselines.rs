@@ -1,13 +1,13 @@
-//! `karat diff`: packages, paths, expectations.
+//! Baselines: packages, paths, expectations.
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
 
 use karat::expect::{Class, Expectations, Mutable};
-use karat::ops::diff::{DiffError, PackageEvent, diff};
+use karat::ops::diff::{DiffError, PackageEvent};
 use karat::path::Glob;
 
+use super::{changes, diff, run};
 use crate::support::root::{Sample, image};
 use crate::support::signed::{Release, signer};
 
@@ -35,7 +35,7 @@ fn envelope(release: &Release) -> PathBuf {
 fn packages_paths_and_expectations() {
     let (old, new) = (Release::new("diff-old"), newer("diff-new"));
     new.sign(&[&signer()], 6, None);
-    let difference = diff(&envelope(&old), &envelope(&new)).unwrap();
+    let difference = diff(envelope(&old), envelope(&new)).unwrap();
     let packages: Vec<_> = difference
         .packages
         .iter()
@@ -50,11 +50,7 @@ fn packages_paths_and_expectations() {
             ("util-linux", PackageEvent::Changed, 0),
         ]
     );
-    let paths: Vec<_> = difference
-        .paths
-        .iter()
-        .map(|path| format!("{} {} {}", path.path, path.change, path.origin))
-        .collect();
+    let paths = changes(&difference);
     assert_eq!(
         paths,
         [
@@ -70,7 +66,7 @@ fn packages_paths_and_expectations() {
         (difference.from.serial, difference.to.serial),
         (Some(5), Some(6))
     );
-    assert!(diff(&envelope(&old), &envelope(&old)).unwrap().is_empty());
+    assert!(diff(envelope(&old), envelope(&old)).unwrap().is_empty());
 }
 
 #[test]
@@ -80,7 +76,7 @@ fn hard_link_groups_with_other_numbers_are_the_same() {
     sample.file("/etc/aa", 0o644, b"x", "package:x");
     sample.link("/etc/ab", "/etc/aa");
     let new = Release::of("groups-new", sample, Expectations::default());
-    let difference = diff(&old.out("demo_1.mtree"), &new.out("demo_1.mtree")).unwrap();
+    let difference = diff(old.out("demo_1.mtree"), new.out("demo_1.mtree")).unwrap();
     let paths: Vec<_> = difference.paths.iter().map(|path| &path.path).collect();
     assert_eq!(paths, ["/etc/aa", "/etc/ab"]);
 }
@@ -89,7 +85,7 @@ fn hard_link_groups_with_other_numbers_are_the_same() {
 fn a_neighbour_that_the_statement_does_not_name() {
     let (old, new) = (Release::new("swap-old"), newer("swap-new"));
     fs::copy(new.out("demo_1.mtree"), old.out("demo_1.mtree")).unwrap();
-    let error = diff(&envelope(&old), &envelope(&new)).unwrap_err();
+    let error = diff(envelope(&old), envelope(&new)).unwrap_err();
     assert!(matches!(error, DiffError::Neighbour(_)), "{error}");
     // Manifests alone are compared as they are.
     let (one, other) = (old.out("demo_1.mtree"), new.out("demo_1.mtree"));
@@ -99,18 +95,6 @@ fn a_neighbour_that_the_statement_does_not_name() {
 #[test]
 fn the_command_and_its_exit_codes() {
     let (old, new) = (Release::new("cmd-old"), newer("cmd-new"));
-    let run = |from: PathBuf, to: PathBuf, options: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_karat"))
-            .arg("diff")
-            .args([from, to])
-            .args(options)
-            .output()
-            .unwrap();
-        (
-            output.status.code().unwrap(),
-            String::from_utf8(output.stdout).unwrap(),
-        )
-    };
     let (code, text) = run(envelope(&old), envelope(&new), &[]);
     assert_eq!(code, 0);
     for part in [
@@ -127,6 +111,6 @@ fn the_command_and_its_exit_codes() {
     let (_, json) = run(envelope(&old), envelope(&new), &["--json"]);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["packages"][1]["change"], "added");
-    assert_eq!(run(old.out("demo_1.tar.zst"), envelope(&new), &[]).0, 2);
+    assert_eq!(run(old.out("demo_1.zip"), envelope(&new), &[]).0, 2);
     assert_eq!(run(old.out("absent.mtree"), envelope(&new), &[]).0, 1);
 }

@@ -1,0 +1,187 @@
+//! What `karat diff` finds, as a value.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// What differs between two baselines or images.
+#[derive(Clone, Debug, Serialize)]
+pub struct Difference {
+    /// What is compared with.
+    pub from: Side,
+    /// What is compared.
+    pub to: Side,
+    /// Packages, by name; none where one side knows too little about its own.
+    pub packages: Vec<PackageChange>,
+    /// Paths, in bytewise order; one that changed in several ways stands there for each.
+    pub paths: Vec<PathChange>,
+    /// Patterns of mutable paths that only the newer one has, and how far they let paths differ;
+    /// none where one side does not say.
+    pub mutable_added: BTreeMap<String, &'static str>,
+    /// Patterns of mutable paths that only the older one has.
+    pub mutable_removed: BTreeMap<String, &'static str>,
+    /// What could not be looked at on one side: neither it nor, where it is a directory, what lies
+    /// below is compared.
+    pub not_compared: Vec<NotCompared>,
+}
+
+/// One of the two.
+#[derive(Clone, Debug, Serialize)]
+pub struct Side {
+    /// What was named.
+    pub file: String,
+    /// What that is.
+    pub kind: SideKind,
+    /// The image's name, where a statement says it.
+    pub name: Option<String>,
+    /// The image's version, where a statement says it.
+    pub version: Option<String>,
+    /// The release's serial, where an envelope says it.
+    pub serial: Option<u64>,
+    /// How many paths there are.
+    pub paths: usize,
+    /// Bytes of all regular files, hard links counted once.
+    pub bytes: u64,
+    /// Who says which package, script or section of the template put a path there.
+    pub origins_from: Option<OriginsFrom>,
+    /// Who says which versions packages have.
+    pub versions_from: Option<VersionsFrom>,
+    /// What a reader should know about this side, in whole sentences.
+    pub notes: Vec<String>,
+}
+
+/// What is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SideKind {
+    /// A manifest, alone or with the statement that names it.
+    Baseline,
+    /// A directory tree, such as an unpacked image.
+    Directory,
+    /// An OCI image layout.
+    Oci,
+    /// A tar archive.
+    Tar,
+}
+
+/// Where the owners of paths are known from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OriginsFrom {
+    /// The lists of the image's own dpkg database.
+    Dpkg,
+    /// The manifest; of an image, the one that it holds itself.
+    Manifest,
+}
+
+/// Where the versions of packages are known from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VersionsFrom {
+    /// The status file of the image's own dpkg database.
+    Dpkg,
+    /// The lock beside it.
+    Lock,
+}
+
+/// A package that differs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PackageChange {
+    /// Its name.
+    pub name: String,
+    /// What happened to it.
+    pub change: PackageEvent,
+    /// The version in the older one, where it is known.
+    pub from: Option<String>,
+    /// The version in the newer one, where it is known.
+    pub to: Option<String>,
+    /// How many of its paths differ.
+    pub paths: u64,
+    /// Bytes of its regular files in the newer one less those in the older one.
+    pub bytes: i64,
+}
+
+/// What happened to a package.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PackageEvent {
+    /// It is new.
+    Added,
+    /// Some of its paths differ, or its version does.
+    Changed,
+    /// It is gone.
+    Removed,
+}
+
+/// One way in which a path differs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PathChange {
+    /// The path; what is not printable is escaped.
+    pub path: String,
+    /// `added`, `content`, `links`, `mode`, `owner`, `removed`, `target`, `type` or `xattr`.
+    pub change: &'static str,
+    /// In the older one.
+    pub from: Option<String>,
+    /// In the newer one.
+    pub to: Option<String>,
+    /// Who put it there, by the newer one if that knows; `None` where neither does.
+    pub origin: Option<String>,
+    /// How much to look at it.
+    pub severity: &'static str,
+    /// What the change makes possible.
+    pub effects: Vec<&'static str>,
+    /// Of a changed content that is at hand on both sides: which lines differ.
+    pub lines: Option<Lines>,
+}
+
+/// Which lines of a file differ.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "shown", rename_all = "kebab-case")]
+pub enum Lines {
+    /// All of them.
+    Unified(Unified),
+    /// It is no text.
+    Binary,
+    /// One of its versions has more than [`limits::DIFF_TEXT_MAX`](crate::limits::DIFF_TEXT_MAX)
+    /// bytes, or both have too many lines that differ.
+    TooLarge,
+    /// All texts, or all differences before this one, reached their cap.
+    TooMany,
+    /// Its bytes are no longer those that were compared.
+    Stale,
+}
+
+/// A unified difference.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Unified {
+    /// How many lines are new.
+    pub added: usize,
+    /// How many lines are gone.
+    pub removed: usize,
+    /// Hunks as `diff -u` writes them, without the two lines that name files. Backslashes and what
+    /// is not printable are escaped, but for tabs.
+    pub unified: Vec<String>,
+}
+
+/// Something that could not be looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NotCompared {
+    /// On which side.
+    pub side: &'static str,
+    /// Where.
+    pub path: String,
+    /// Why, as one word: those of verification reports.
+    pub reason: &'static str,
+    /// Why, as text.
+    pub detail: String,
+}
+
+impl Difference {
+    /// Whether there is none among what was compared.
+    pub fn is_empty(&self) -> bool {
+        self.packages.is_empty()
+            && self.paths.is_empty()
+            && self.mutable_added.is_empty()
+            && self.mutable_removed.is_empty()
+    }
+}
