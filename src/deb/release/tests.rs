@@ -148,15 +148,7 @@ fn malformed_texts() {
     ] {
         assert_eq!(parse(&text).unwrap_err(), error);
     }
-    for path in [
-        "/etc/passwd",
-        "../x",
-        "main/../../x",
-        "a//b",
-        "a?b",
-        "a%2e",
-        "a b",
-    ] {
+    for path in ["/etc/passwd", "../x", "main/../../x", "a//b", "a?b", "a b"] {
         let result = parse(&file(path));
         assert!(matches!(result, Err(ReleaseError::File(_))), "{path}");
     }
