@@ -27,8 +27,17 @@ pub enum TrustFileError {
 /// # Errors
 /// It cannot be read, or is not accepted.
 pub fn read(path: &Path) -> Result<TrustRoot, TrustFileError> {
+    read_with_bytes(path).map(|(root, _)| root)
+}
+
+/// As [`read`], with the bytes of the file.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_with_bytes(path: &Path) -> Result<(TrustRoot, Vec<u8>), TrustFileError> {
     let bytes = fs::read(path, limits::TRUST_ROOT_MAX)?;
-    TrustRoot::parse(&bytes).map_err(at(path))
+    let root = TrustRoot::parse(&bytes).map_err(at(path))?;
+    Ok((root, bytes))
 }
 
 /// Reads the next version after `root`.

@@ -76,6 +76,14 @@ pub fn configured(
     })
 }
 
+/// Removes a stored tree that turned out to be damaged. No [`Configured`] may hold it any more.
+///
+/// # Errors
+/// It cannot be removed.
+pub fn forget(trees: &Path, key: Digest) -> Result<(), StageError> {
+    Ok(store::forget(trees, key)?)
+}
+
 fn make(inputs: &Inputs, draft: &Draft, progress: &dyn Progress) -> Result<(), StageError> {
     let request = Request {
         inputs: inputs.clone(),

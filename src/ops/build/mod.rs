@@ -10,6 +10,7 @@ mod error;
 mod files;
 mod fresh;
 mod layers;
+mod make;
 mod release;
 
 use std::path::PathBuf;
@@ -17,27 +18,18 @@ use std::path::PathBuf;
 pub use error::BuildError;
 
 use self::agent::Agent;
-use self::files::{Alone, Files, Image};
+use self::make::Making;
 use super::lock::{self, Sources};
 use super::workspace::Workspace;
 use crate::archive::Cache;
-use crate::baseline::{Baseline, Draft, Inputs, Placement, Serial, Subject, Subjects};
-use crate::digest::Digest;
-use crate::expect::Expectations;
+use crate::baseline::{Draft, Inputs, Serial};
 use crate::image::compress::Compression;
-use crate::image::oci;
 use crate::key::{SigningKey, TrustRoot};
 use crate::lock::Lockfile;
-use crate::manifest::Manifest;
-use crate::path::ImagePath;
-use crate::progress::{Progress, Unit};
-use crate::stage::{self, Configured, Reuse, overlay};
+use crate::progress::Progress;
 use crate::sys;
 use crate::sys::clock::Stopwatch;
-use crate::template::{self, Choice as _, Format, Template};
-use crate::tree::{
-    Blobs, Inode, Kind, Layered, MemoryBlobs, Mode, Origin, Sealed, Stat, Tree, Xattrs,
-};
+use crate::template::{self, Format};
 
 /// What to build, and how.
 #[derive(Debug)]
@@ -151,15 +143,16 @@ pub fn build(request: &Request<'_>, progress: &dyn Progress) -> Result<Built, Bu
     // Held until the last file is signed: all files of one name are of one build.
     let (mut built, _alone) = match fresh::find(request, &plan)? {
         Some((draft, alone)) => (fresh::built(draft, request, &plan, lock), alone),
-        None => make(
+        None => Making {
             request,
-            &plan,
-            &template,
-            lock,
-            agent.as_ref(),
-            trust.as_ref(),
+            plan: &plan,
+            template: &template,
+            lock: &lock,
+            agent: agent.as_ref(),
+            trust: trust.as_ref(),
             progress,
-        )?,
+        }
+        .make()?,
     };
     if let (Some(signing), Some(workspace)) = (&request.signing, &request.workspace) {
         let trust = trust.as_ref().map(|trust| &trust.root);
@@ -189,204 +182,6 @@ fn trust_root(request: &Request<'_>) -> Result<Option<Trust>, BuildError> {
     let Some(workspace) = &request.workspace else {
         return Ok(None);
     };
-    let path = workspace.trust_root();
-    let file = sys::fs::read(&path, crate::limits::TRUST_ROOT_MAX)?;
-    let root = super::trust::read(&path)?;
+    let (root, file) = super::trust::read_with_bytes(&workspace.trust_root())?;
     Ok(Some(Trust { file, root }))
-}
-
-fn make(
-    request: &Request<'_>,
-    plan: &Plan,
-    template: &Template,
-    lock: Lockfile,
-    agent: Option<&Agent>,
-    trust: Option<&Trust>,
-    progress: &dyn Progress,
-) -> Result<(Built, Alone), BuildError> {
-    let configured = configure(request, template, &lock, progress)?;
-    let base = &configured.tree;
-    let mut added = MemoryBlobs::new();
-    let mut tree = base.clone().reopen();
-    tree = overlay::apply(tree, template, &mut added, &configured.blobs)?;
-    if let Some(agent) = agent {
-        agent.install(
-            &mut tree,
-            trust.map(|trust| trust.file.as_slice()),
-            &mut added,
-        )?;
-    }
-    let tree = tree.seal()?;
-    let manifest = Manifest::of(&tree);
-    let expectations = Expectations::new(template.expectations())?;
-    let alone = Alone::in_directory(&request.out)?;
-    let mut files = Files::start(&alone, &plan.stem)?;
-    let (manifest_bytes, expectation_bytes) = (manifest.to_bytes(), expectations.to_bytes());
-    files.file(Subject::Manifest.suffix(), &manifest_bytes)?;
-    files.file(Subject::Expectations.suffix(), &expectation_bytes)?;
-    let mut subjects = Subjects::from([
-        (Subject::Manifest, Digest::of(&manifest_bytes)),
-        (Subject::Expectations, Digest::of(&expectation_bytes)),
-    ]);
-    let tree = with_baseline(tree, manifest_bytes, expectation_bytes, &mut added)?;
-    let blobs = Layered(&added, &configured.blobs);
-    write(
-        request,
-        plan,
-        template,
-        &lock,
-        &configured,
-        &tree,
-        &blobs,
-        &mut files,
-        &mut subjects,
-        progress,
-    )?;
-    let draft = Draft::new(Baseline {
-        name: template.image.name.clone(),
-        version: template.image.version.clone(),
-        epoch: lock.epoch,
-        builder: format!("karat {}", env!("CARGO_PKG_VERSION")),
-        inputs: plan.inputs,
-        segment: placement(template),
-        subjects,
-    })?;
-    // Not a subject itself: the statement names its digest. It tells `karat diff` the versions.
-    files.file(".lock", lock.encode().as_bytes())?;
-    files.file(".statement.json", &draft.to_bytes()?)?;
-    files.forget_other(&draft)?;
-    let files = files.finish()?;
-    let built = Built {
-        stem: plan.stem.clone(),
-        out: request.out.clone(),
-        draft,
-        lock,
-        paths: tree.len(),
-        bytes: tree.iter().map(|entry| size(entry.inode)).sum(),
-        files,
-        fresh: false,
-        configured_before: configured.reused,
-        signed: None,
-        seconds: 0.0,
-    };
-    Ok((built, alone))
-}
-
-fn configure(
-    request: &Request<'_>,
-    template: &Template,
-    lock: &Lockfile,
-    progress: &dyn Progress,
-) -> Result<Configured, BuildError> {
-    let initrd = match template.kernel.initrd {
-        template::Initrd::Karat => stage::Initrd::Karat,
-        template::Initrd::Distribution => stage::Initrd::Package,
-    };
-    let reuse = if request.reuse { Reuse::Yes } else { Reuse::No };
-    let obtained = lock::packages(lock, template, &request.sources, request.cache, progress)?;
-    let mut inputs = stage::Inputs::new(obtained, lock.architecture.to_string(), lock.epoch);
-    inputs.initrd = initrd;
-    Ok(stage::configured(
-        &inputs,
-        &request.cache.trees(),
-        reuse,
-        progress,
-    )?)
-}
-
-#[expect(clippy::too_many_arguments, reason = "one call, all of it needed")]
-fn write(
-    request: &Request<'_>,
-    plan: &Plan,
-    template: &Template,
-    lock: &Lockfile,
-    configured: &Configured,
-    tree: &Tree<Sealed>,
-    blobs: &dyn Blobs,
-    files: &mut Files<'_>,
-    subjects: &mut Subjects,
-    progress: &dyn Progress,
-) -> Result<(), BuildError> {
-    let watch = Stopwatch::start();
-    let threads = sys::cpu::count();
-    progress.started("outputs", None, Unit::Items);
-    for format in &plan.formats {
-        match format {
-            Format::Tar => {
-                let digest = files.tar(tree, blobs, plan.compression, threads)?;
-                subjects.insert(Subject::Tar, digest);
-            }
-            Format::Oci => {
-                let image = Image {
-                    tree,
-                    base: &configured.tree,
-                    blobs,
-                    base_key: configured.key,
-                    cache: request.reuse.then_some(request.cache),
-                };
-                let description = description(template, lock);
-                subjects.insert(Subject::Oci, files.oci(&image, &description, threads)?);
-            }
-        }
-    }
-    let names: Vec<&str> = plan.formats.iter().map(|format| format.word()).collect();
-    progress.finished("outputs", names.join(", "), watch.seconds());
-    Ok(())
-}
-
-/// The tree with its own manifest and expectations in it: the only files that the manifest leaves
-/// out, because it cannot hold its own digest.
-fn with_baseline(
-    tree: Tree<Sealed>,
-    manifest: Vec<u8>,
-    expectations: Vec<u8>,
-    blobs: &mut MemoryBlobs,
-) -> Result<Tree<Sealed>, BuildError> {
-    let directory = ImagePath::parse(format!("{LIBRARY}/baseline"))?;
-    if tree.get(&directory).is_none() {
-        return Ok(tree);
-    }
-    let mut tree = tree.reopen();
-    for (name, bytes) in [("manifest.mtree", manifest), ("expect.json", expectations)] {
-        let inode = Inode {
-            stat: Stat {
-                mtime: tree.epoch().seconds(),
-                ..Stat::root(Mode::FILE)
-            },
-            kind: Kind::Regular(blobs.add(bytes)),
-            xattrs: Xattrs::new(),
-            origin: Origin::Template("verify".to_owned()),
-        };
-        tree.replace(directory.join(name)?, inode)?;
-    }
-    Ok(tree.seal()?)
-}
-
-fn description(template: &Template, lock: &Lockfile) -> oci::Description {
-    oci::Description {
-        name: template.image.name.to_string(),
-        version: template.image.version.to_string(),
-        description: template.image.description.clone().unwrap_or_default(),
-        architecture: lock.architecture.to_string(),
-        epoch: lock.epoch,
-        command: Vec::new(),
-    }
-}
-
-fn placement(template: &Template) -> Placement {
-    let segment = &template.segment;
-    Placement {
-        category: segment.category.map(|category| category.word().to_owned()),
-        segment: segment.segment.as_ref().map(ToString::to_string),
-        lifecycle: segment
-            .lifecycle
-            .map(|lifecycle| lifecycle.word().to_owned()),
-    }
-}
-
-fn size(inode: &Inode) -> u64 {
-    match inode.kind {
-        Kind::Regular(content) => content.size,
-        _ => 0,
-    }
 }

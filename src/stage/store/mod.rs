@@ -5,8 +5,8 @@
 //! exclusively by who makes or removes it: the cache's own rule (`archive::cache`), so two builds
 //! of one tree wait for each other and the second finds what the first made. Nothing is hashed at
 //! load but the `tree` file, which carries its digest: whoever writes contents into an output
-//! hashes them on the way. Files are not forced to the disk; after a crash of the machine a torn
-//! entry fails one of these checks and is made again.
+//! hashes them on the way. Files are not forced to the disk: after a crash of the machine a torn
+//! entry fails one of these checks, and whoever meets that has it made again ([`forget`]).
 
 mod codec;
 mod pack;
@@ -66,6 +66,15 @@ fn open_whole(trees: &Path, key: Digest) -> Result<Option<(Tree<Sealed>, PackBlo
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Removes the entry `key`, once nobody reads it.
+///
+/// # Errors
+/// It cannot be removed.
+pub(crate) fn forget(trees: &Path, key: Digest) -> Result<(), IoError> {
+    let _lock = Lock::exclusive(lock_file(trees, key))?;
+    fs::remove_tree(trees.join(key.to_string()))
 }
 
 /// Reads an entry that may still have its temporary name.

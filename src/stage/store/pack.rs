@@ -6,7 +6,9 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt as _;
 use std::sync::Mutex;
 
-use crate::digest::Digest;
+use rayon::prelude::*;
+
+use crate::digest::{Digest, HashingReader};
 use crate::sys::fs::Lock;
 use crate::tree::{Blobs, Content};
 
@@ -57,6 +59,23 @@ impl PackBlobs {
             _lock: Some(lock),
             ..self
         }
+    }
+
+    /// Whether each content has the digest that names it, by all processors. What cannot be read is
+    /// not whole.
+    pub fn are_whole(&self) -> bool {
+        self.index.0.par_iter().all(|(digest, slot)| {
+            let content = Content {
+                digest: *digest,
+                size: slot.size,
+            };
+            let hashed = self.open(&content).and_then(|reader| {
+                let mut hashing = HashingReader::new(reader);
+                io::copy(&mut hashing, &mut io::sink())?;
+                Ok(hashing.finish())
+            });
+            hashed.is_ok_and(|found| found == (*digest, slot.size))
+        })
     }
 
     /// Bytes of all distinct contents together.
@@ -186,6 +205,7 @@ mod tests {
         let blobs = PackBlobs::new(file, writer.finish());
         std::fs::remove_file(&directory).unwrap();
         assert_eq!(blobs.size(), 8);
+        assert!(blobs.are_whole());
         for bytes in [b"one".as_slice(), b"three", b""] {
             assert_eq!(blobs.read(&Content::of(bytes)).unwrap(), bytes);
         }
@@ -194,5 +214,7 @@ mod tests {
             blobs.open(&other).err().unwrap().kind(),
             io::ErrorKind::NotFound
         );
+        blobs.file.write_all_at(b"T", 4).unwrap();
+        assert!(!blobs.are_whole());
     }
 }

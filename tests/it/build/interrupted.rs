@@ -3,10 +3,11 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::fs::FileExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 
-use super::workshop::{Workshop, said};
+use super::workshop::{Workshop, said, shared_cache};
 
 const SUMS: &str = "small_1.SHA256SUMS";
 
@@ -136,6 +137,35 @@ fn two_builds_into_one_place_leave_one_of_them_whole() {
         assert_eq!(hidden(&shop, "out"), Vec::<String>::new());
         fs::remove_dir_all(shop.path("out")).unwrap();
     }
+}
+
+/// What a crash of the machine does to files that were not flushed.
+#[test]
+fn a_kept_tree_that_lost_bytes_is_made_anew() {
+    let Some(shop) = Workshop::locked("build-torn") else {
+        return;
+    };
+    let format = ["--format", "tar", "--compression", "none", "--no-sign"];
+    shop.build("out", &format);
+    let trees = shared_cache().join("karat/trees");
+    for entry in fs::read_dir(&trees).unwrap() {
+        let pack = entry.unwrap().path().join("pack");
+        let Ok(file) = fs::File::options().write(true).open(&pack) else {
+            continue;
+        };
+        let length = file.metadata().unwrap().len();
+        for offset in (0..length).step_by(100_000) {
+            file.write_all_at(&[0xee; 4], offset).unwrap();
+        }
+    }
+    let text = shop.build("again", &format);
+    assert!(text.contains("is damaged, and is made anew"), "{text}");
+    assert_eq!(
+        shop.read(format!("again/{SUMS}")),
+        shop.read(format!("out/{SUMS}"))
+    );
+    let text = shop.build("from-the-cache", &format);
+    assert!(!text.contains("configure  "), "{text}");
 }
 
 /// Names in a directory that nobody is meant to see.

@@ -134,7 +134,7 @@ pub(super) fn open(path: &Path) {
 }
 
 /// Packages and configured trees are the same for all tests: fetched and made once.
-fn shared_cache() -> PathBuf {
+pub(super) fn shared_cache() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("shared-cache")
 }
 

@@ -1,0 +1,219 @@
+//! Making what is not there yet: configured tree, overlay, manifest, outputs, statement.
+
+use super::agent::Agent;
+use super::files::{Alone, Files, Image};
+use super::{BuildError, Built, LIBRARY, Plan, Request, Trust};
+use crate::baseline::{Baseline, Draft, Placement, Subject, Subjects};
+use crate::digest::Digest;
+use crate::expect::Expectations;
+use crate::image::oci;
+use crate::lock::Lockfile;
+use crate::manifest::Manifest;
+use crate::ops::lock;
+use crate::path::ImagePath;
+use crate::progress::{Progress, Unit};
+use crate::stage::{self, Configured, Reuse, overlay};
+use crate::sys;
+use crate::sys::clock::Stopwatch;
+use crate::template::{self, Choice as _, Format, Template};
+use crate::tree::{
+    Blobs, Inode, Kind, Layered, MemoryBlobs, Mode, Origin, Sealed, Stat, Tree, Xattrs,
+};
+
+/// All that a build needs to know to make its outputs.
+pub(super) struct Making<'a> {
+    pub(super) request: &'a Request<'a>,
+    pub(super) plan: &'a Plan,
+    pub(super) template: &'a Template,
+    pub(super) lock: &'a Lockfile,
+    pub(super) agent: Option<&'a Agent>,
+    pub(super) trust: Option<&'a Trust>,
+    pub(super) progress: &'a dyn Progress,
+}
+
+impl Making<'_> {
+    /// Makes all outputs; gives the right to add to them as well.
+    pub(super) fn make(&self) -> Result<(Built, Alone), BuildError> {
+        let configured = self.configure()?;
+        match self.assemble(&configured) {
+            // After a crash of the machine a kept tree may lack what was not flushed in time. That
+            // is looked into where something failed, not in every build.
+            Err(_) if configured.reused && !configured.blobs.are_whole() => {
+                self.progress.warning(
+                    "the configured tree in the cache is damaged, and is made anew".to_owned(),
+                );
+                let key = configured.key;
+                drop(configured);
+                stage::forget(&self.request.cache.trees(), key)?;
+                self.assemble(&self.configure()?)
+            }
+            made => made,
+        }
+    }
+
+    fn configure(&self) -> Result<Configured, BuildError> {
+        let (request, lock) = (self.request, self.lock);
+        let (sources, cache) = (&request.sources, request.cache);
+        let obtained = lock::packages(lock, self.template, sources, cache, self.progress)?;
+        let mut inputs = stage::Inputs::new(obtained, lock.architecture.to_string(), lock.epoch);
+        inputs.initrd = match self.template.kernel.initrd {
+            template::Initrd::Karat => stage::Initrd::Karat,
+            template::Initrd::Distribution => stage::Initrd::Package,
+        };
+        let reuse = if request.reuse { Reuse::Yes } else { Reuse::No };
+        Ok(stage::configured(
+            &inputs,
+            &cache.trees(),
+            reuse,
+            self.progress,
+        )?)
+    }
+
+    fn assemble(&self, configured: &Configured) -> Result<(Built, Alone), BuildError> {
+        let (template, lock, plan) = (self.template, self.lock, self.plan);
+        let mut added = MemoryBlobs::new();
+        let mut tree = configured.tree.clone().reopen();
+        tree = overlay::apply(tree, template, &mut added, &configured.blobs)?;
+        if let Some(agent) = self.agent {
+            let trust = self.trust.map(|trust| trust.file.as_slice());
+            agent.install(&mut tree, trust, &mut added)?;
+        }
+        let tree = tree.seal()?;
+        let manifest = Manifest::of(&tree).to_bytes();
+        let expectations = Expectations::new(template.expectations())?.to_bytes();
+
+        let alone = Alone::in_directory(&self.request.out)?;
+        let mut files = Files::start(&alone, &plan.stem)?;
+        files.file(Subject::Manifest.suffix(), &manifest)?;
+        files.file(Subject::Expectations.suffix(), &expectations)?;
+        let mut subjects = Subjects::from([
+            (Subject::Manifest, Digest::of(&manifest)),
+            (Subject::Expectations, Digest::of(&expectations)),
+        ]);
+        let tree = with_baseline(tree, manifest, expectations, &mut added)?;
+        let blobs = Layered(&added, &configured.blobs);
+        self.write(configured, &tree, &blobs, &mut files, &mut subjects)?;
+        let draft = Draft::new(Baseline {
+            name: template.image.name.clone(),
+            version: template.image.version.clone(),
+            epoch: lock.epoch,
+            builder: format!("karat {}", env!("CARGO_PKG_VERSION")),
+            inputs: plan.inputs,
+            segment: placement(template),
+            subjects,
+        })?;
+        // Not a subject itself: the statement names its digest. It tells `karat diff` the versions.
+        files.file(".lock", lock.encode().as_bytes())?;
+        files.file(".statement.json", &draft.to_bytes()?)?;
+        files.forget_other(&draft)?;
+        let built = Built {
+            stem: plan.stem.clone(),
+            out: self.request.out.clone(),
+            draft,
+            lock: lock.clone(),
+            paths: tree.len(),
+            bytes: tree.iter().map(|entry| size(entry.inode)).sum(),
+            files: files.finish()?,
+            fresh: false,
+            configured_before: configured.reused,
+            signed: None,
+            seconds: 0.0,
+        };
+        Ok((built, alone))
+    }
+
+    /// Writes the outputs that the plan names, and their digests into `subjects`.
+    fn write(
+        &self,
+        configured: &Configured,
+        tree: &Tree<Sealed>,
+        blobs: &dyn Blobs,
+        files: &mut Files<'_>,
+        subjects: &mut Subjects,
+    ) -> Result<(), BuildError> {
+        let (plan, request) = (self.plan, self.request);
+        let watch = Stopwatch::start();
+        let threads = sys::cpu::count();
+        self.progress.started("outputs", None, Unit::Items);
+        for format in &plan.formats {
+            match format {
+                Format::Tar => {
+                    let digest = files.tar(tree, blobs, plan.compression, threads)?;
+                    subjects.insert(Subject::Tar, digest);
+                }
+                Format::Oci => {
+                    let image = Image {
+                        tree,
+                        base: &configured.tree,
+                        blobs,
+                        base_key: configured.key,
+                        cache: request.reuse.then_some(request.cache),
+                    };
+                    let description = description(self.template, self.lock);
+                    subjects.insert(Subject::Oci, files.oci(&image, &description, threads)?);
+                }
+            }
+        }
+        let names: Vec<&str> = plan.formats.iter().map(|format| format.word()).collect();
+        self.progress
+            .finished("outputs", names.join(", "), watch.seconds());
+        Ok(())
+    }
+}
+
+/// The tree with its own manifest and expectations in it: the only files that the manifest leaves
+/// out, because it cannot hold its own digest.
+fn with_baseline(
+    tree: Tree<Sealed>,
+    manifest: Vec<u8>,
+    expectations: Vec<u8>,
+    blobs: &mut MemoryBlobs,
+) -> Result<Tree<Sealed>, BuildError> {
+    let directory = ImagePath::parse(format!("{LIBRARY}/baseline"))?;
+    if tree.get(&directory).is_none() {
+        return Ok(tree);
+    }
+    let mut tree = tree.reopen();
+    for (name, bytes) in [("manifest.mtree", manifest), ("expect.json", expectations)] {
+        let inode = Inode {
+            stat: Stat {
+                mtime: tree.epoch().seconds(),
+                ..Stat::root(Mode::FILE)
+            },
+            kind: Kind::Regular(blobs.add(bytes)),
+            xattrs: Xattrs::new(),
+            origin: Origin::Template("verify".to_owned()),
+        };
+        tree.replace(directory.join(name)?, inode)?;
+    }
+    Ok(tree.seal()?)
+}
+
+fn description(template: &Template, lock: &Lockfile) -> oci::Description {
+    oci::Description {
+        name: template.image.name.to_string(),
+        version: template.image.version.to_string(),
+        description: template.image.description.clone().unwrap_or_default(),
+        architecture: lock.architecture.to_string(),
+        epoch: lock.epoch,
+        command: Vec::new(),
+    }
+}
+
+fn placement(template: &Template) -> Placement {
+    let segment = &template.segment;
+    Placement {
+        category: segment.category.map(|category| category.word().to_owned()),
+        segment: segment.segment.as_ref().map(ToString::to_string),
+        lifecycle: segment
+            .lifecycle
+            .map(|lifecycle| lifecycle.word().to_owned()),
+    }
+}
+
+fn size(inode: &Inode) -> u64 {
+    match inode.kind {
+        Kind::Regular(content) => content.size,
+        _ => 0,
+    }
+}
