@@ -29,6 +29,8 @@ mod lock;
 mod oracle_apt;
 mod oracle_mmdebstrap;
 mod sandbox;
+mod sandbox_refusals;
+mod sandbox_staging;
 mod support;
 mod template;
 mod verify;
