@@ -2,5 +2,6 @@
 
 mod image;
 mod reproducible;
+mod shipped;
 mod signing;
 mod workshop;
