@@ -15,10 +15,10 @@ use crate::support::deb::Deb;
 use crate::support::{judge, root, skip};
 
 /// A tmpfs that is gone at the end of the test, however that ends.
-struct Small(PathBuf);
+pub struct Small(PathBuf);
 
 impl Small {
-    fn new(at: PathBuf, flags: MountFlags, options: &CStr) -> Option<Self> {
+    pub fn new(at: PathBuf, flags: MountFlags, options: &CStr) -> Option<Self> {
         if !root::is_root() {
             skip("needs root to mount a tmpfs");
             return None;
@@ -26,6 +26,10 @@ impl Small {
         fs::create_dir(&at).unwrap();
         mount("tmpfs", &at, "tmpfs", flags, Some(options)).unwrap();
         Some(Self(at))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
     }
 }
 

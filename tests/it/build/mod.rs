@@ -3,6 +3,7 @@
 mod image;
 mod initrd;
 mod reproducible;
+mod room;
 mod shipped;
 mod signing;
 mod workshop;
