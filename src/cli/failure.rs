@@ -18,11 +18,11 @@ pub struct Failure {
 
 impl Failure {
     /// The operation failed with `error`; its sources are part of the message.
-    pub fn failed(error: &dyn Error) -> Self {
+    pub fn failed(error: &(dyn Error + 'static)) -> Self {
         Self {
             exit: Exit::Failed,
             message: chain(error),
-            hint: None,
+            hint: file_system(error).map(str::to_owned),
         }
     }
 
@@ -49,6 +49,26 @@ impl Failure {
             ..self
         }
     }
+}
+
+/// What to do where a file system is at fault, whatever was being written.
+fn file_system(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    use std::io::ErrorKind as Kind;
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(error) = error.downcast_ref::<std::io::Error>() {
+            return match error.kind() {
+                Kind::StorageFull => Some("free some room on that file system, or write elsewhere"),
+                Kind::QuotaExceeded => Some("this user's quota there is used up: write elsewhere"),
+                Kind::ReadOnlyFilesystem => {
+                    Some("that file system is mounted read-only: write elsewhere")
+                }
+                _ => None,
+            };
+        }
+        next = error.source();
+    }
+    None
 }
 
 /// An error and its sources as one line, without saying anything twice.
@@ -222,6 +242,13 @@ impl From<crate::stage::StageError> for Failure {
             StageError::Conflict { .. } => {
                 failure.hint("leave one of the two packages out of the template")
             }
+            StageError::Directory { directory, fault } => {
+                failure.hint(staging_directory(directory, fault))
+            }
+            StageError::Full(_) => failure.hint(ROOM),
+            StageError::Script { output, .. } if output.contains("No space left on device") => {
+                failure.hint(ROOM)
+            }
             StageError::Script { .. } | StageError::NotConfigured(_) => failure.hint(
                 "the output above is the script's own; scripts have no network and no services",
             ),
@@ -233,6 +260,21 @@ impl From<crate::stage::StageError> for Failure {
             }
             StageError::Packages(_) | StageError::Place { .. } | StageError::System(_) => failure,
         }
+    }
+}
+
+/// Where karat stages, caches and writes, for whoever has no room there.
+const ROOM: &str = "free some room on that file system, or use others: TMPDIR is where roots are \
+                    staged that do not fit into memory, XDG_CACHE_HOME where packages and trees are \
+                    kept, -o where outputs go";
+
+fn staging_directory(directory: &str, fault: &crate::stage::DirectoryFault) -> String {
+    use crate::stage::DirectoryFault as Fault;
+    let other = "set TMPDIR to a directory that can be written and that programs can be run from";
+    match fault {
+        Fault::Missing => format!("mkdir -p {directory}, or {other}"),
+        Fault::NoExec => format!("{other}; or, as root: mount -o remount,exec {directory}"),
+        Fault::ReadOnly | Fault::NotADirectory | Fault::Refused(_) => other.to_owned(),
     }
 }
 

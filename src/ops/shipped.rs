@@ -22,6 +22,18 @@ pub const SHIPPED: &[(&str, &[u8])] = &[
         include_bytes!("../../templates/files/base/audit.rules"),
     ),
     (
+        "files/base/dhcp-hostname",
+        include_bytes!("../../templates/files/base/dhcp-hostname"),
+    ),
+    (
+        "files/base/dhcp-hostname.path",
+        include_bytes!("../../templates/files/base/dhcp-hostname.path"),
+    ),
+    (
+        "files/base/dhcp-hostname.service",
+        include_bytes!("../../templates/files/base/dhcp-hostname.service"),
+    ),
+    (
         "files/base/journald.conf",
         include_bytes!("../../templates/files/base/journald.conf"),
     ),
@@ -52,6 +64,14 @@ pub const SHIPPED: &[(&str, &[u8])] = &[
     (
         "files/base/sudoers",
         include_bytes!("../../templates/files/base/sudoers"),
+    ),
+    (
+        "files/cloud/karat.cfg",
+        include_bytes!("../../templates/files/cloud/karat.cfg"),
+    ),
+    (
+        "files/data-postgres/after-first-boot.conf",
+        include_bytes!("../../templates/files/data-postgres/after-first-boot.conf"),
     ),
     (
         "files/data-postgres/createcluster.conf",

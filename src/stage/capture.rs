@@ -341,11 +341,11 @@ fn assemble(
 }
 
 fn at(path: &ImagePath, error: impl std::fmt::Display) -> StageError {
-    StageError::System(format!("{path}: {error}"))
+    StageError::system(format!("{path}: {error}"))
 }
 
 fn system(error: impl std::fmt::Display) -> StageError {
-    StageError::System(error.to_string())
+    StageError::system(error)
 }
 
 #[cfg(test)]

@@ -354,7 +354,7 @@ fn within(name: &str) -> Result<ImagePath, StageError> {
 }
 
 fn system(error: impl std::fmt::Display) -> StageError {
-    StageError::System(error.to_string())
+    StageError::system(error)
 }
 
 #[cfg(test)]

@@ -32,6 +32,17 @@ pub enum StageError {
         /// The rule.
         error: DebError,
     },
+    /// The directory for staging cannot hold a root.
+    #[error("{directory} cannot be used for staging: {fault}")]
+    Directory {
+        /// `TMPDIR`, or what was chosen.
+        directory: String,
+        /// What is wrong with it.
+        fault: DirectoryFault,
+    },
+    /// A file system that is written to has no room left.
+    #[error("{0}")]
+    Full(String),
     /// The packages ended up in a state that dpkg does not call configured.
     #[error("after configuring, these packages are not installed: {0}")]
     NotConfigured(String),
@@ -102,8 +113,41 @@ pub enum StageError {
     },
 }
 
+/// What is wrong with a directory for staging.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum DirectoryFault {
+    /// It is not there.
+    #[error("it does not exist")]
+    Missing,
+    /// It is no directory.
+    #[error("it is no directory")]
+    NotADirectory,
+    /// Programs cannot be started from it.
+    #[error("it is mounted noexec, and scripts of packages could not run there")]
+    NoExec,
+    /// Nothing can be written to it.
+    #[error("it is mounted read-only")]
+    ReadOnly,
+    /// Somebody else's.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl StageError {
+    /// An answer of the system, with what was tried and where; a full file system is told apart.
+    pub(super) fn system(error: impl std::fmt::Display) -> Self {
+        let message = error.to_string();
+        // Errors reach this place as text, and from other processes. Nothing sets a locale.
+        if message.contains("No space left on device") {
+            Self::Full(message)
+        } else {
+            Self::System(message)
+        }
+    }
+}
+
 impl From<IoError> for StageError {
     fn from(error: IoError) -> Self {
-        Self::System(error.to_string())
+        Self::system(error)
     }
 }

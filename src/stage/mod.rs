@@ -34,7 +34,7 @@ mod unpack;
 mod worker;
 
 pub use configured::{Configured, Reuse, configured, forget};
-pub use error::StageError;
+pub use error::{DirectoryFault, StageError};
 pub use inputs::{Initrd, Inputs, Package, Staging};
 pub use store::PackBlobs;
 pub use worker::run_as_worker;

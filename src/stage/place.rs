@@ -368,5 +368,5 @@ fn id(text: &str, database: &str) -> Option<u32> {
 }
 
 fn system(error: impl std::fmt::Display) -> StageError {
-    StageError::System(error.to_string())
+    StageError::system(error)
 }

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use rustix::fs::StatVfsMountFlags;
 use rustix::mount::MountFlags;
 
-use super::error::StageError;
+use super::error::{DirectoryFault, StageError};
 use super::inputs::Staging;
 use crate::sys::fs::{self, IoContext as _, Lock};
 use crate::sys::sandbox::SandboxError;
@@ -38,6 +39,7 @@ impl Stage {
         let stage = if *staging == Staging::Automatic && needed <= spare / 4 * 3 {
             Self::in_memory(spare / 4 * 3)?
         } else {
+            examine(&directory)?;
             let disk = fs::spare(&directory)?;
             // A directory that somebody chose is theirs to judge.
             if *staging == Staging::Automatic && disk < needed {
@@ -90,7 +92,13 @@ impl Stage {
 
     fn on_disk(directory: &Path) -> Result<Self, StageError> {
         let path = directory.join(format!("{PREFIX}{}", std::process::id()));
-        fs::make_dirs(&path, 0o700)?;
+        fs::make_dirs(&path, 0o700).map_err(|error| match error.source.kind() {
+            std::io::ErrorKind::PermissionDenied => fault(
+                directory,
+                DirectoryFault::Refused(format!("nothing can be made in it: {}", error.source)),
+            ),
+            _ => error.into(),
+        })?;
         let lock = Lock::exclusive(path.join("lock"))?;
         rustix::fs::chmod(&path, rustix::fs::Mode::from_raw_mode(0o711)).at("chmod", &path)?;
         Ok(Self {
@@ -105,6 +113,39 @@ impl Drop for Stage {
         if self.on_disk.is_some() {
             drop(fs::remove_tree(&self.path));
         }
+    }
+}
+
+/// Whether a directory can hold a root. `nodev` and `nosuid` do no harm: device nodes lie on a file
+/// system of their own, and a set-user-ID bit that does not count is captured all the same.
+fn examine(directory: &Path) -> Result<(), StageError> {
+    match fs::is_dir(directory) {
+        Ok(true) => {}
+        Ok(false) if fs::exists(directory).unwrap_or(false) => {
+            return Err(fault(directory, DirectoryFault::NotADirectory));
+        }
+        Ok(false) => return Err(fault(directory, DirectoryFault::Missing)),
+        Err(error) => {
+            let refused = DirectoryFault::Refused(error.source.to_string());
+            return Err(fault(directory, refused));
+        }
+    }
+    let flags = rustix::fs::statvfs(directory)
+        .at("examine", directory)?
+        .f_flag;
+    if flags.contains(StatVfsMountFlags::RDONLY) {
+        return Err(fault(directory, DirectoryFault::ReadOnly));
+    }
+    if flags.contains(StatVfsMountFlags::NOEXEC) {
+        return Err(fault(directory, DirectoryFault::NoExec));
+    }
+    Ok(())
+}
+
+fn fault(directory: &Path, fault: DirectoryFault) -> StageError {
+    StageError::Directory {
+        directory: directory.display().to_string(),
+        fault,
     }
 }
 

@@ -204,7 +204,7 @@ fn compare(suite: &str, own: &[Case]) {
         skip("apt's sources name no Debian archive");
         return;
     };
-    let apt = Apt::new(suite, &mirror);
+    let apt = Apt::new(suite, suite, &mirror, "");
     let universe = apt.universe();
     let cases: Vec<&Case> = COMMON.iter().chain(own).collect();
     let next = AtomicUsize::new(0);
@@ -226,7 +226,7 @@ fn compare(suite: &str, own: &[Case]) {
     assert!(failures.is_empty(), "{suite}:\n{}", failures.join("\n"));
 }
 
-type Choice = Result<BTreeMap<String, String>, String>;
+pub type Choice = Result<BTreeMap<String, String>, String>;
 
 /// What is wrong with the answers to one case, if anything.
 fn judge_case(apt: &Apt, universe: &Universe, case: &Case) -> Option<String> {
@@ -302,7 +302,7 @@ fn older_versions(apt: &Apt, universe: &Universe) -> Vec<String> {
         .collect()
 }
 
-fn difference(
+pub fn difference(
     theirs: &BTreeMap<String, String>,
     ours: &BTreeMap<String, String>,
 ) -> Option<String> {
@@ -352,20 +352,22 @@ fn karat(universe: &Universe, case: &Case) -> Choice {
 }
 
 /// An apt that knows nothing of this machine but its mirror.
-struct Apt {
+pub struct Apt {
     directory: PathBuf,
 }
 
 impl Apt {
-    fn new(suite: &str, mirror: &Mirror) -> Self {
+    /// With the suite, its updates and its security updates, and the lines `further`, in a directory
+    /// called `name`.
+    pub fn new(name: &str, suite: &str, mirror: &Mirror, further: &str) -> Self {
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .join("oracle-apt")
-            .join(suite);
+            .join(name);
         for name in ["lists/partial", "cache/archives/partial", "parts", "cases"] {
             std::fs::create_dir_all(directory.join(name)).unwrap();
         }
         let apt = Self { directory };
-        let mut sources = String::new();
+        let mut sources = further.to_owned();
         for (uri, suffix) in [
             (&mirror.archive, ""),
             (&mirror.archive, "-updates"),
@@ -458,17 +460,22 @@ impl Apt {
         self.write(&preferences, &pins.collect::<String>());
         let option =
             |key: &str, name: &str| format!("{key}={}", self.directory.join(name).display());
+        let options = [
+            option("Dir::State::status", &status),
+            option("Dir::Etc::preferences", &preferences),
+            format!("APT::Install-Recommends={}", case.recommends),
+        ];
+        self.simulate(&options, case.packages)
+    }
+
+    /// What apt would install on an empty system, with these options.
+    pub fn simulate(&self, options: &[String], packages: &str) -> Choice {
         let output = self
             .command()
             .args(["-s", "-qq"])
-            .args(["-o", &option("Dir::State::status", &status)])
-            .args(["-o", &option("Dir::Etc::preferences", &preferences)])
-            .args([
-                "-o",
-                &format!("APT::Install-Recommends={}", case.recommends),
-            ])
+            .args(options.iter().flat_map(|option| ["-o", option]))
             .args(["install", "?essential", "?priority(required)"])
-            .args(case.packages.split_whitespace())
+            .args(packages.split_whitespace())
             .output()
             .unwrap();
         if !output.status.success() {
@@ -485,13 +492,13 @@ impl Apt {
 }
 
 /// The URIs of the archive and of its security updates, as this machine's apt has them.
-struct Mirror {
+pub struct Mirror {
     archive: String,
     security: String,
 }
 
 impl Mirror {
-    fn find() -> Option<Self> {
+    pub fn find() -> Option<Self> {
         let mut uris = Vec::new();
         let mut files = vec![PathBuf::from("/etc/apt/sources.list")];
         if let Ok(parts) = std::fs::read_dir("/etc/apt/sources.list.d") {

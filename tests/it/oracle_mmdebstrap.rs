@@ -11,9 +11,12 @@ use std::path::{Path, PathBuf};
 use karat::digest::{Digest, Hasher};
 use karat::path::{Glob, ImagePath};
 use karat::progress::Silent;
-use karat::stage::{Inputs, Package, Reuse, configured};
+use karat::stage::{Initrd, Inputs, Package, Reuse, configured};
 use karat::tree::{Epoch, Kind, Tree};
 
+use crate::support::deb::Deb;
+use crate::support::pgp::Key;
+use crate::support::repository::Repository;
 use crate::support::{Judge, Scratch, judge, root, skip};
 
 const EPOCH: u64 = 1_760_000_000;
@@ -67,10 +70,13 @@ struct Bench {
     apt: Judge,
     mmdebstrap: Judge,
     mirror: String,
+    /// A repository with a package that only provides `linux-initramfs-tool`, for comparisons with
+    /// karat's own initrd.
+    dummy: Option<PathBuf>,
 }
 
 impl Bench {
-    fn new() -> Option<Self> {
+    fn new(initrd: Initrd) -> Option<Self> {
         if !root::is_root() {
             skip("mmdebstrap compares in root mode");
             return None;
@@ -83,18 +89,33 @@ impl Bench {
             skip("this machine's apt names no Debian mirror");
             return None;
         };
+        let scratch = Scratch::new("mmdebstrap");
+        let dummy = (initrd == Initrd::Karat).then(|| {
+            let root = scratch.join("dummy");
+            let repository = Repository::new("dummy").package(dummy());
+            repository.write(&root, &Key::new(9));
+            root
+        });
         Some(Self {
-            scratch: Scratch::new("mmdebstrap"),
+            scratch,
             apt: judge("apt-get")?,
             mmdebstrap: judge("mmdebstrap")?,
             mirror,
+            dummy,
         })
     }
 
     fn sources(&self) -> PathBuf {
         let path = self.scratch.join("sources.list");
-        let line = format!("deb [signed-by={KEYRING}] {} {SUITE} main\n", self.mirror);
-        fs::write(&path, line).unwrap();
+        let mut lines = format!("deb [signed-by={KEYRING}] {} {SUITE} main\n", self.mirror);
+        if let Some(dummy) = &self.dummy {
+            // As `file:`, but apt puts the packages where mmdebstrap looks for them.
+            lines.push_str(&format!(
+                "deb [trusted=yes] copy:{} dummy main\n",
+                dummy.display()
+            ));
+        }
+        fs::write(&path, lines).unwrap();
         path
     }
 
@@ -274,11 +295,19 @@ fn facts_of_tree<State>(tree: &Tree<State>) -> BTreeMap<ImagePath, String> {
 }
 
 fn compare(wanted: &[&str]) {
-    let Some(bench) = Bench::new() else { return };
-    let packages = bench.packages(wanted);
+    drop(compare_with(wanted, Initrd::Package));
+}
+
+/// The unpacked tree, for further questions; gone with the first of the two.
+fn compare_with(wanted: &[&str], initrd: Initrd) -> Option<(Bench, PathBuf)> {
+    let bench = Bench::new(initrd)?;
+    let mut packages = bench.packages(wanted);
     let theirs = bench.judged(&packages);
+    // What stands for karat's own initrd is no package to karat.
+    packages.retain(|package| package.name != DUMMY);
     let mut inputs = Inputs::new(packages, "amd64", Epoch::new(EPOCH).unwrap());
     inputs.worker = Some(PathBuf::from(env!("CARGO_BIN_EXE_karat")));
+    inputs.initrd = initrd;
     let made = configured(&inputs, &bench.scratch.join("trees"), Reuse::No, &Silent).unwrap();
     let ours = facts_of_tree(&made.tree);
 
@@ -304,9 +333,7 @@ fn compare(wanted: &[&str]) {
     let unpacked = bench.scratch.join("root");
     fs::create_dir(&unpacked).unwrap();
     root::write(&made.tree, &made.blobs, &unpacked);
-    let Some(chroot) = judge("chroot") else {
-        return;
-    };
+    let chroot = judge("chroot")?;
     for command in [
         &["dpkg", "--audit"][..],
         &["dpkg", "--verify"],
@@ -334,6 +361,25 @@ fn compare(wanted: &[&str]) {
             .unwrap();
         assert!(output.status.success(), "{output:?}");
     }
+    Some((bench, unpacked))
+}
+
+/// The name under which dpkg in an image knows karat's initrd.
+const DUMMY: &str = "karat-initramfs";
+
+/// A package like the one that karat enters into dpkg's database.
+fn dummy() -> Deb {
+    Deb::new(DUMMY, "1")
+        .field("Architecture", "all")
+        .field("Maintainer", "karat")
+        .field("Section", "kernel")
+        .field("Priority", "optional")
+        .field("Provides", "linux-initramfs-tool")
+        .field(
+            "Description",
+            "initrd made by karat\n The image's initrd is written by karat when the image is built.\n \
+             This package has no files; it keeps others from making a second one.",
+        )
 }
 
 #[test]
@@ -370,6 +416,31 @@ fn docker() {
 #[test]
 fn a_kernel_with_its_initrd() {
     compare(&["linux-image-amd64", "initramfs-tools"]);
+}
+
+#[test]
+fn a_kernel_whose_initrd_is_karats() {
+    let wanted = ["linux-image-cloud-amd64", "systemd-sysv", "apt", DUMMY];
+    let Some((_bench, root)) = compare_with(&wanted, Initrd::Karat) else {
+        return;
+    };
+    let boot: Vec<String> = fs::read_dir(root.join("boot"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(
+        boot.iter().any(|name| name.starts_with("vmlinuz-")),
+        "{boot:?}"
+    );
+    assert!(
+        !boot.iter().any(|name| name.starts_with("initrd")),
+        "{boot:?}"
+    );
+    let status = fs::read_to_string(root.join("var/lib/dpkg/status")).unwrap();
+    for generator in ["initramfs-tools", "dracut", "tiny-initramfs"] {
+        let line = format!("Package: {generator}");
+        assert!(!status.contains(&line), "{generator}");
+    }
 }
 
 #[test]

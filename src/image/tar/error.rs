@@ -47,7 +47,7 @@ pub enum TarError {
         target: ImagePath,
     },
     /// The archive cannot be read, or its output takes no bytes.
-    #[error(transparent)]
+    #[error("{0}")]
     Io(#[from] io::Error),
     /// Not a ustar, pax or GNU header.
     #[error("at byte {0}: neither a ustar nor a GNU tar header")]

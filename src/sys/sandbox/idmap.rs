@@ -3,11 +3,14 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use super::diagnose::Facts;
 use super::error::SandboxError;
 use crate::sys::{env, fs, process};
 
 /// Ids that Debian's policy hands out: 0 to 65535.
 const IDS: u64 = 65_536;
+/// Where login.defs(5) lets subordinate ids begin: `SUB_UID_MIN`.
+const FIRST: u64 = 100_000;
 const SUBID_FILE_MAX: u64 = 4 << 20;
 
 /// A run of ids: inside, outside, how many.
@@ -43,7 +46,7 @@ const KINDS: [Kind; 2] = [
 ///
 /// Root maps every id that it has onto itself. An ordinary user maps their own id to root and the
 /// ids that `/etc/subuid` and `/etc/subgid` allot to 1 and above.
-pub(super) fn map(pid: u32) -> Result<(), SandboxError> {
+pub(super) fn map(pid: u32, facts: &Facts) -> Result<(), SandboxError> {
     let own = [
         rustix::process::geteuid().as_raw(),
         rustix::process::getegid().as_raw(),
@@ -54,11 +57,14 @@ pub(super) fn map(pid: u32) -> Result<(), SandboxError> {
             let text = fs::read_text(format!("/proc/self/{}", kind.map), SUBID_FILE_MAX)
                 .map_err(|error| SandboxError::step("read the id map", error))?;
             let extents = identity(&text);
-            check(
-                kind,
-                "root",
-                extents.iter().map(|extent| extent.count).sum(),
-            )?;
+            let found = extents.iter().map(|extent| extent.count).sum();
+            if found < IDS {
+                return Err(SandboxError::FewIds {
+                    file: format!("/proc/self/{}", kind.map),
+                    found,
+                    wanted: IDS,
+                });
+            }
             let path = format!("/proc/{pid}/{}", kind.map);
             // The kernel takes the map in one write, and only as such.
             rustix::fs::open(
@@ -71,29 +77,46 @@ pub(super) fn map(pid: u32) -> Result<(), SandboxError> {
                 message: format!("writing {path}: {errno}"),
             })?;
         } else {
-            let text = fs::read_text(kind.subordinate, SUBID_FILE_MAX).unwrap_or_default();
-            let extents = delegated(&text, &user, own);
-            check(kind, &user, extents.iter().map(|extent| extent.count).sum())?;
-            run_mapper(kind.mapper, pid, &extents)?;
+            let extents = delegated(&subordinate(kind), &user, own);
+            // The user's own id is not the file's to allot.
+            let found = extents.iter().skip(1).map(|extent| extent.count).sum();
+            if found < IDS.saturating_sub(1) {
+                return Err(SandboxError::NoSubordinateIds {
+                    file: kind.subordinate.to_owned(),
+                    user,
+                    found,
+                    wanted: IDS,
+                    free: KINDS
+                        .map(|kind| first_free(&subordinate(kind)))
+                        .into_iter()
+                        .max()
+                        .unwrap_or(FIRST),
+                });
+            }
+            run_mapper(kind.mapper, pid, &extents, facts)?;
         }
     }
     Ok(())
 }
 
-fn check(kind: Kind, user: &str, found: u64) -> Result<(), SandboxError> {
-    if found >= IDS {
-        return Ok(());
-    }
-    Err(SandboxError::NoSubordinateIds {
-        file: if user == "root" {
-            format!("/proc/self/{}", kind.map)
-        } else {
-            kind.subordinate.to_owned()
-        },
-        user: user.to_owned(),
-        found,
-        wanted: IDS,
-    })
+/// A subuid(5) file; one that is missing allots nothing.
+fn subordinate(kind: Kind) -> String {
+    fs::read_text(kind.subordinate, SUBID_FILE_MAX).unwrap_or_default()
+}
+
+/// The first id from [`FIRST`] on that no line of a subuid(5) file allots to anybody, nor any
+/// above it.
+fn first_free(file: &str) -> u64 {
+    let end = |line: &str| -> Option<u64> {
+        let mut numbers = line.split(':').skip(1).map(|number| number.trim().parse());
+        let start: u64 = numbers.next()?.ok()?;
+        Some(start.saturating_add(numbers.next()?.ok()?))
+    };
+    file.lines()
+        .filter_map(end)
+        .max()
+        .unwrap_or(FIRST)
+        .max(FIRST)
 }
 
 /// All ids that a map shows, each onto itself.
@@ -153,7 +176,12 @@ fn lines(extents: &[Extent]) -> String {
     })
 }
 
-fn run_mapper(program: &str, pid: u32, extents: &[Extent]) -> Result<(), SandboxError> {
+fn run_mapper(
+    program: &str,
+    pid: u32,
+    extents: &[Extent],
+    facts: &Facts,
+) -> Result<(), SandboxError> {
     let path = find_program(program).ok_or_else(|| SandboxError::NoMapper {
         program: program.to_owned(),
     })?;
@@ -166,12 +194,30 @@ fn run_mapper(program: &str, pid: u32, extents: &[Extent]) -> Result<(), Sandbox
     if output.status.success() {
         return Ok(());
     }
+    if let Some(error) = facts.powerless(&path.display().to_string(), is_privileged(&path)) {
+        return Err(error);
+    }
     Err(SandboxError::Map {
         message: format!(
             "{program}: {}",
             String::from_utf8_lossy(&output.stderr).trim()
         ),
     })
+}
+
+/// Whether a program gains something by being started: its set-user-ID bit or a capability, on a
+/// file system where these count. What cannot be asked is taken for granted.
+fn is_privileged(path: &Path) -> bool {
+    use rustix::fs::{Mode, StatVfsMountFlags};
+    let counts = rustix::fs::statvfs(path)
+        .is_ok_and(|stat| !stat.f_flag.contains(StatVfsMountFlags::NOSUID));
+    let Ok(stat) = rustix::fs::stat(path) else {
+        return true;
+    };
+    let bit = Mode::from_raw_mode(stat.st_mode).contains(Mode::SUID);
+    let mut value = [0; 64];
+    let capability = rustix::fs::getxattr(path, c"security.capability", &mut value).is_ok();
+    counts && (bit || capability)
 }
 
 /// A program on `PATH`, or where Debian has it.
@@ -181,7 +227,10 @@ fn find_program(name: &str) -> Option<PathBuf> {
         .filter(|directory| directory.starts_with('/'))
         .chain(["/usr/bin", "/bin"])
         .map(|directory| Path::new(directory).join(name))
-        .find(|path| fs::exists(path).unwrap_or(false))
+        .find(|path| {
+            rustix::fs::stat(path)
+                .is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file())
+        })
 }
 
 /// The name of a user in `/etc/passwd`, else their number, which subuid(5) takes as well.
@@ -216,6 +265,15 @@ mod tests {
             lines(&delegated(two, "alice", 1000)),
             "0 1000 1\n1 100000 5\n6 300000 65530\n"
         );
+    }
+
+    #[test]
+    fn a_free_range_lies_above_all_others() {
+        let file = "alice:100000:65536\nbob:165536:65536\n1000:100000:10\nodd\nodd:x:1\n";
+        assert_eq!(first_free(file), 231_072);
+        assert_eq!(first_free(""), 100_000);
+        assert_eq!(first_free("low:1000:10\n"), 100_000);
+        assert_eq!(first_free("high:18446744073709551615:9\n"), u64::MAX);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, unmount};
 use rustix::process::{Resource, Rlimit, WaitOptions, WaitStatus};
 use rustix::thread::UnshareFlags;
 
+use super::diagnose::Facts;
 use super::error::SandboxError;
 use super::{INIT, Plan, Step, die_with_parent, end_with, filter, read_line, unshare};
 use crate::path::ImagePath;
@@ -38,7 +39,7 @@ const DEVICE_LINKS: [(&str, &str); 5] = [
 pub fn runner() -> ExitCode {
     let made = die_with_parent().and_then(|()| {
         unshare(UnshareFlags::NEWPID | UnshareFlags::NEWNS)
-            .map_err(|errno| SandboxError::step("make a pid namespace", errno))
+            .map_err(|errno| Facts::read().refused_inside("make a pid namespace", errno))
     });
     if let Err(error) = made {
         return broken(&error);

@@ -11,6 +11,7 @@
 //! the one above it: the kernel sends SIGKILL (`PR_SET_PDEATHSIG`), a pipe that ends says the same,
 //! and the end of a pid 1 ends all in its namespace. Mounts vanish with the last process.
 
+mod diagnose;
 mod error;
 mod filter;
 mod idmap;

@@ -9,9 +9,10 @@ use rustix::mount::MountPropagationFlags;
 use rustix::thread::UnshareFlags;
 use rustix::thread::{Gid, Uid};
 
+use super::diagnose::Facts;
 use super::error::SandboxError;
 use super::{WORKER, die_with_parent, end_with, idmap, read_line, unshare};
-use crate::sys::{env, fs, process};
+use crate::sys::{env, process};
 
 const UNSHARED: &str = "unshared";
 const MAPPED: &str = "mapped";
@@ -55,7 +56,8 @@ impl Worker {
             output,
         };
         worker.expect(UNSHARED)?;
-        idmap::map(worker.child.id()).map_err(diagnose)?;
+        let facts = Facts::read();
+        idmap::map(worker.child.id(), &facts).map_err(|error| facts.explain(error))?;
         worker.send(MAPPED)?;
         worker.expect(READY)?;
         Ok(worker)
@@ -142,22 +144,25 @@ pub fn enter() -> Result<(Channel, String), SandboxError> {
     let channel = Channel {
         output: std::io::stdout(),
     };
-    match enter_namespaces(&channel) {
+    // Before anything changes: a new user namespace shows limits of its own.
+    let facts = Facts::read();
+    match enter_namespaces(&channel, &facts) {
         Ok(request) => Ok((channel, request)),
         Err(error) => {
-            let error = diagnose(error);
+            let error = facts.explain(error);
             channel.send(&serde_json::to_string(&error).unwrap_or_default());
             Err(error)
         }
     }
 }
 
-fn enter_namespaces(channel: &Channel) -> Result<String, SandboxError> {
+fn enter_namespaces(channel: &Channel, facts: &Facts) -> Result<String, SandboxError> {
     die_with_parent()?;
     rustix::process::umask(Mode::from_raw_mode(0o022));
     // A session of its own: no script can reach the terminal of whoever builds.
     let _ = rustix::process::setsid();
-    unshare(UnshareFlags::NEWUSER).map_err(|errno| no_user_namespaces(&errno.to_string()))?;
+    facts.allow_any()?;
+    unshare(UnshareFlags::NEWUSER).map_err(|errno| facts.refused(errno))?;
     channel.send(UNSHARED);
     let mut input = BufReader::new(std::io::stdin());
     match read_line(&mut input) {
@@ -177,7 +182,7 @@ fn enter_namespaces(channel: &Channel) -> Result<String, SandboxError> {
             | UnshareFlags::NEWUTS
             | UnshareFlags::NEWCGROUP,
     )
-    .map_err(|errno| SandboxError::step("make namespaces", errno))?;
+    .map_err(|errno| facts.refused_inside("make namespaces", errno))?;
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     rustix::mount::mount_change("/", private)
         .map_err(|errno| SandboxError::step("make mounts private", errno))?;
@@ -194,39 +199,4 @@ fn enter_namespaces(channel: &Channel) -> Result<String, SandboxError> {
     }
     end_with(input.into_inner());
     Ok(request)
-}
-
-fn no_user_namespaces(answer: &str) -> SandboxError {
-    let mut reason = answer.to_owned();
-    for (setting, path) in [
-        (
-            "user.max_user_namespaces",
-            "/proc/sys/user/max_user_namespaces",
-        ),
-        (
-            "kernel.unprivileged_userns_clone",
-            "/proc/sys/kernel/unprivileged_userns_clone",
-        ),
-    ] {
-        if fs::read_text(path, 4096).is_ok_and(|value| value.trim() == "0") {
-            reason = format!("{setting} is 0");
-        }
-    }
-    SandboxError::NoUserNamespaces { reason }
-}
-
-/// Ubuntu lets a user namespace be made and then takes every capability from it, so that a later
-/// step fails in a way that explains nothing.
-fn diagnose(error: SandboxError) -> SandboxError {
-    let setting = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns";
-    let vague = matches!(
-        error,
-        SandboxError::Step { .. } | SandboxError::Mount { .. } | SandboxError::Map { .. }
-    );
-    let restricted = fs::read_text(setting, 4096).is_ok_and(|value| value.trim() == "1");
-    if vague && restricted {
-        SandboxError::AppArmor
-    } else {
-        error
-    }
 }

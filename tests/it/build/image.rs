@@ -1,10 +1,8 @@
 //! What is in an image, by karat's own word and by everybody else's.
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
-use super::workshop::{Workshop, said};
+use super::workshop::{Workshop, said, unpack};
 use crate::support::{judge, skip};
 
 #[test]
@@ -39,67 +37,6 @@ fn a_build_verifies_and_a_tampered_copy_is_refused() {
     let other = "other/keys/trust.json";
     let (code, text) = shop.run(["verify", "--oci", "out/small_1.oci", "--trust", other]);
     assert_eq!(code, 11, "{text}");
-}
-
-#[test]
-fn the_system_in_the_image_is_content_with_itself() {
-    let Some(shop) = Workshop::new("build-chroot") else {
-        return;
-    };
-    if !rustix::process::geteuid().is_root() {
-        return skip("needs root to unpack the image with its owners and to enter it");
-    }
-    let template = "workspace/templates/web-frontend.toml";
-    shop.succeed([
-        "build",
-        template,
-        "-o",
-        "out",
-        "--format",
-        "tar",
-        "--compression",
-        "none",
-    ]);
-    let root = shop.path("root");
-    unpack(&shop.path("out/web-frontend_1.tar"), &root);
-    let text = shop.succeed([
-        "verify",
-        "--root",
-        "root",
-        "--baseline",
-        "out/web-frontend_1.dsse.json",
-        "--trust",
-        "workspace/keys/trust.json",
-    ]);
-    assert!(text.starts_with("MATCH"), "{text}");
-
-    let enter = |program: &str| -> (i32, String) {
-        let mut command = Command::new("chroot");
-        command
-            .arg(&root)
-            .args(["/bin/sh", "-c", program])
-            .env_clear();
-        command
-            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-            .env("LC_ALL", "C.UTF-8");
-        said(&command.output().unwrap())
-    };
-    for silent in ["dpkg --audit", "dpkg -V"] {
-        assert_eq!(enter(silent), (0, String::new()), "{silent}");
-    }
-    let units = "systemd-analyze verify --man=no \
-        $(cd /etc/systemd/system && ls -d *.wants/* | xargs -n1 basename | sort -u)";
-    for program in [
-        "apt-get check",
-        "nginx -t",
-        "ssh-keygen -A && mkdir -p /run/sshd && sshd -t",
-        units,
-        "visudo -c",
-        "nft -c -f /etc/nftables.conf",
-    ] {
-        let (code, text) = enter(program);
-        assert_eq!(code, 0, "{program}: {text}");
-    }
 }
 
 #[test]
@@ -178,15 +115,6 @@ fn oci_tools_read_the_layout() {
         "workspace/keys/trust.json",
     ]);
     assert!(text.starts_with("MATCH"), "{text}");
-}
-
-/// Unpacks an archive as root would, attributes and owners included.
-fn unpack(archive: &Path, root: &Path) {
-    fs::create_dir(root).unwrap();
-    let mut tar = Command::new("tar");
-    tar.args(["--numeric-owner", "--xattrs", "--xattrs-include=*", "-xpf"]);
-    let (code, text) = said(&tar.arg(archive).arg("-C").arg(root).output().unwrap());
-    assert_eq!(code, 0, "{text}");
 }
 
 fn replace(bytes: &mut [u8], from: &[u8], to: &[u8]) {

@@ -1,7 +1,10 @@
 //! Whole builds from the real archive: what a user does, by the commands that a user types.
 
 mod image;
+mod initrd;
 mod interrupted;
 mod reproducible;
+mod room;
+mod shipped;
 mod signing;
 mod workshop;

@@ -127,6 +127,15 @@ pub(super) fn said(output: &Output) -> (i32, String) {
     (output.status.code().unwrap_or(-1), text)
 }
 
+/// Unpacks an archive as root would, attributes and owners included.
+pub(super) fn unpack(archive: &Path, root: &Path) {
+    fs::create_dir(root).unwrap();
+    let mut tar = Command::new("tar");
+    tar.args(["--numeric-owner", "--xattrs", "--xattrs-include=*", "-xpf"]);
+    let (code, text) = said(&tar.arg(archive).arg("-C").arg(root).output().unwrap());
+    assert_eq!(code, 0, "{text}");
+}
+
 /// Lets everybody read and enter.
 pub(super) fn open(path: &Path) {
     use std::os::unix::fs::PermissionsExt as _;

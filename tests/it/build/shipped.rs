@@ -1,0 +1,310 @@
+//! Every shipped template, built from the real archive and entered: what is in it is content with
+//! itself, what must not be in it is absent, and what a first boot writes is what it may write.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::workshop::{Workshop, said, unpack};
+use crate::support::{judge, skip};
+
+/// Units that the image starts by itself.
+const UNITS: &str = "systemd-analyze verify --man=no \
+    $(cd /etc/systemd/system && ls -d *.wants/* | xargs -n1 basename | sort -u)";
+
+#[test]
+fn base() {
+    check("base", &[], &[]);
+}
+
+#[test]
+fn base_bookworm() {
+    check("base-bookworm", &[], &[]);
+}
+
+#[test]
+fn cloud() {
+    let merged = "from cloudinit.util import read_conf_with_confd; \
+        config = read_conf_with_confd('/etc/cloud/cloud.cfg'); \
+        user = config['system_info']['default_user']; \
+        assert config['users'] == ['default'], config; \
+        assert user['name'] == 'admin' and user['lock_passwd'], user; \
+        assert not user['sudo'] and not user['groups'], user";
+    check(
+        "cloud",
+        &[
+            // The package's own file and karat's, against the schema, then what both make together.
+            "cd /etc/cloud && for file in cloud.cfg cloud.cfg.d/10-karat.cfg; do \
+                (echo '#cloud-config'; grep -v '^#' $file) > /run/checked.cfg && \
+                cloud-init schema --config-file /run/checked.cfg || exit 1; done",
+            &format!("python3 -c \"{merged}\""),
+        ],
+        &[],
+    );
+}
+
+#[test]
+fn data_postgres() {
+    // The cluster is made once, is private, and is what the template promises.
+    let ask = "export PGHOST=/run/postgresql; for name in ssl data_checksums \
+        password_encryption ssl_min_protocol_version; do psql -XAtc \"show $name\" || exit 1; done";
+    let started = format!(
+        "ip link set lo up && version=$(ls /usr/lib/postgresql) && \
+         install -d -o postgres -g postgres -m 2775 /run/postgresql && \
+         pg_ctlcluster $version main start && \
+         su postgres -s /bin/sh -c '{ask}' > /run/answers; \
+         pg_ctlcluster $version main stop; \
+         test \"$(tr '\\n' ' ' < /run/answers)\" = 'on on scram-sha-256 TLSv1.2 '"
+    );
+    let again = "before=$(stat -c %i /var/lib/postgresql/*/main/PG_VERSION) && \
+        /usr/local/sbin/postgresql-first-boot && \
+        test $before = $(stat -c %i /var/lib/postgresql/*/main/PG_VERSION)";
+    // The power fails while a cluster is being made.
+    let unfinished = "version=$(ls /usr/lib/postgresql) && \
+        rm -r /var/lib/postgresql/$version/main/base /etc/postgresql/$version/main/server.key && \
+        touch /var/lib/postgresql/$version-main.unfinished && \
+        /usr/local/sbin/postgresql-first-boot && test ! -e /var/lib/postgresql/*.unfinished";
+    check(
+        "data-postgres",
+        &["test -z \"$(ls -A /var/lib/postgresql /etc/postgresql | grep -v :)\""],
+        &[
+            "/usr/local/sbin/postgresql-first-boot",
+            "test $(stat -c %U:%a /etc/postgresql/*/main/server.key) = postgres:600",
+            again,
+            unfinished,
+            &started,
+        ],
+    );
+}
+
+#[test]
+fn internal_api() {
+    let config = "cd /srv/api && su api -s /bin/sh -c \
+        'PYTHONDONTWRITEBYTECODE=1 gunicorn --check-config app:application'";
+    check("internal-api", &[config], &[]);
+}
+
+#[test]
+fn web_frontend() {
+    check("web-frontend", &["nginx -t"], &[]);
+}
+
+#[test]
+fn no_shipped_template_is_forgotten() {
+    let tests = include_str!("shipped.rs");
+    for (name, _) in karat::ops::shipped::SHIPPED {
+        if let Some(name) = name.strip_suffix(".toml") {
+            let found = tests.contains(&format!("check(\"{name}\","))
+                || tests.contains(&format!("check(\n        \"{name}\","));
+            assert!(found, "no test builds and enters the template '{name}'");
+        }
+    }
+}
+
+/// Builds a shipped template and judges it: `programs` in the tree as it was built, `first_boot`
+/// after them what an instance does once; then the tree must still be what was signed.
+fn check(name: &str, programs: &[&str], first_boot: &[&str]) {
+    let Some(shop) = Workshop::new(&format!("shipped-{name}")) else {
+        return;
+    };
+    if !rustix::process::geteuid().is_root() {
+        return skip("needs root to unpack the image with its owners and to enter it");
+    }
+    let Some(unshare) = judge("unshare") else {
+        return;
+    };
+    let template = format!("workspace/templates/{name}.toml");
+    let options = ["-o", "out", "--format", "tar", "--compression", "none"];
+    shop.succeed(["build", &template].iter().chain(&options));
+    let root = shop.path("root");
+    unpack(&shop.path(format!("out/{name}_1.tar")), &root);
+    fs::remove_file(shop.path(format!("out/{name}_1.tar"))).unwrap();
+    let envelope = format!("out/{name}_1.dsse.json");
+    let verify = || {
+        let trust = "workspace/keys/trust.json";
+        let what = ["verify", "--root", "root", "--baseline", &envelope];
+        let text = shop.succeed(what.iter().chain(&["--trust", trust]));
+        assert!(text.starts_with("MATCH"), "{text}");
+    };
+    verify();
+    no_secrets_and_no_identity(&root);
+    well_formed_sysctl(&root);
+
+    let enter = |program: &str| {
+        let mut command = unshare.command();
+        command.args(["--mount", "--pid", "--net", "--uts", "--ipc", "--fork"]);
+        command.args(["--kill-child", "sh", "-ec", INSIDE, "sh"]);
+        command.arg(&root).arg(program).env_clear();
+        command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        command.env("LC_ALL", "C.UTF-8").env("HOME", "/root");
+        // There is no manager to start units.
+        command.env("SYSTEMD_OFFLINE", "1");
+        said(&command.output().unwrap())
+    };
+    for silent in ["dpkg --audit", "dpkg -V"] {
+        assert_eq!(enter(silent), (0, String::new()), "{silent}");
+    }
+    let all = [
+        "apt-get check",
+        UNITS,
+        "visudo -c",
+        "nft -c -f /etc/nftables.conf",
+        // In a network namespace of its own the rules are really loaded.
+        "nft -f /etc/nftables.d/karat.nft && nft list chain inet karat input | grep -q 'policy drop'",
+        "test -x /usr/lib/karat/karat-agent && /usr/lib/karat/karat-agent version",
+        "! grep -v '^[^:]*:[!*]' /etc/shadow",
+    ];
+    for program in all.iter().chain(programs) {
+        let (code, text) = enter(program);
+        assert_eq!(code, 0, "{name}: {program}: {text}");
+    }
+    audit_rules(&root, &enter);
+    verify();
+
+    // What units that run once do, in their own words where they are scripts.
+    let once = [
+        "systemd-machine-id-setup && grep -qx '[0-9a-f]\\{32\\}' /etc/machine-id",
+        &unit_command(&root, "ssh-host-keys.service"),
+        "mkdir /run/sshd && sshd -t",
+        "augenrules",
+    ];
+    for program in once.iter().chain(first_boot) {
+        let (code, text) = enter(program);
+        assert_eq!(code, 0, "{name}: {program}: {text}");
+    }
+    verify();
+}
+
+/// Enters the tree `$1` and runs `$2` there, with a `/proc`, a `/dev` and a `/run` like a machine's
+/// that vanish with it.
+const INSIDE: &str = r#"
+    mount --make-rprivate /
+    mount -t proc proc "$1/proc"
+    mount -t tmpfs -o mode=0755 dev "$1/dev"
+    for name in full null random tty urandom zero; do
+        : > "$1/dev/$name"
+        mount --bind "/dev/$name" "$1/dev/$name"
+    done
+    mkdir -m 1777 "$1/dev/shm"
+    ln -s /proc/self/fd "$1/dev/fd"
+    mount -t tmpfs -o mode=0755 run "$1/run"
+    mkdir -m 1777 "$1/run/lock"
+    exec chroot "$1" /bin/sh -c "$2"
+"#;
+
+/// The program of a oneshot unit's `ExecStart`.
+fn unit_command(root: &Path, unit: &str) -> String {
+    let text = fs::read_to_string(root.join("etc/systemd/system").join(unit)).unwrap();
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("ExecStart="));
+    line.unwrap().to_owned()
+}
+
+/// Nothing that all instances would share although each must have its own.
+fn no_secrets_and_no_identity(root: &Path) {
+    assert_eq!(fs::read(root.join("etc/machine-id")).unwrap(), b"");
+    let mut open = vec![root.to_owned()];
+    while let Some(directory) = open.pop() {
+        for entry in fs::read_dir(&directory).unwrap() {
+            let entry = entry.unwrap();
+            let (path, kind) = (entry.path(), entry.file_type().unwrap());
+            if kind.is_dir() {
+                open.push(path);
+            } else if kind.is_file() {
+                let name = entry.file_name().into_string().unwrap_or_default();
+                let told = path.display();
+                assert!(!name.starts_with("ssh_host_"), "{told}: a host key");
+                assert_ne!(name, "PG_VERSION", "{told}: a database cluster");
+                assert!(!holds_a_private_key(&path), "{told}: a private key");
+            }
+        }
+    }
+}
+
+/// Whether a file holds a PEM key: programs only name the marker, documentation indents it.
+fn holds_a_private_key(path: &Path) -> bool {
+    let bytes = fs::read(path).unwrap();
+    let mut lines = bytes.split(|byte| *byte == b'\n');
+    while let Some(line) = lines.next() {
+        let marker = line.starts_with(b"-----BEGIN ") && line.ends_with(b" PRIVATE KEY-----");
+        let text = |line: &[u8]| {
+            let base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
+            line.len() >= 40 && line.iter().all(base64)
+        };
+        if marker && lines.next().is_some_and(text) {
+            return true;
+        }
+    }
+    false
+}
+
+/// sysctl.d(5): every line is a comment or `key = value`, and none is there twice in one file.
+fn well_formed_sysctl(root: &Path) {
+    let mut read = 0;
+    for directory in ["etc/sysctl.d", "usr/lib/sysctl.d"] {
+        let Ok(files) = fs::read_dir(root.join(directory)) else {
+            continue;
+        };
+        for path in files.map(|file| file.unwrap().path()) {
+            if path.extension().is_none_or(|end| end != "conf") {
+                continue;
+            }
+            let told = path.display();
+            let mut keys = BTreeSet::new();
+            for line in fs::read_to_string(&path).unwrap_or_default().lines() {
+                let line = line.trim();
+                if line.is_empty() || line.starts_with(['#', ';']) {
+                    continue;
+                }
+                let (key, value) = line
+                    .split_once('=')
+                    .unwrap_or_else(|| panic!("{told}: {line}"));
+                let key = key.trim().trim_start_matches('-').replace('/', ".");
+                let known = |byte: u8| byte.is_ascii_alphanumeric() || b"._-*".contains(&byte);
+                assert!(
+                    key.contains('.') && key.bytes().all(known),
+                    "{told}: {line}"
+                );
+                assert!(!value.trim().is_empty(), "{told}: {line}");
+                assert!(keys.insert(key), "{told}: {line} is there twice");
+                read += 1;
+            }
+        }
+    }
+    assert!(read > 20, "{read} settings");
+}
+
+/// Every rule passes auditctl's parser, and none is there twice: the kernel refuses the second, and
+/// with it all that follow. In a pid namespace the kernel takes no rules, so nothing is changed.
+fn audit_rules(root: &Path, enter: &dyn Fn(&str) -> (i32, String)) {
+    let file = PathBuf::from("etc/audit/rules.d/50-karat.rules");
+    let text = fs::read_to_string(root.join(&file)).unwrap();
+    let rules: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty())
+        .collect();
+    let same = |rule: &str| rule.replace("/ ", " ");
+    let different: BTreeSet<String> = rules.iter().map(|rule| same(rule)).collect();
+    assert_eq!(
+        different.len(),
+        rules.len(),
+        "a rule is there twice: {text}"
+    );
+
+    let (_, text) = enter(&format!(
+        "umask 077; (echo -c; cat /{}) > /run/rules; auditctl -R /run/rules",
+        file.display()
+    ));
+    let refused = text.matches("Error sending add rule").count();
+    if refused > 0 {
+        assert_eq!(
+            refused,
+            rules.len(),
+            "auditctl cannot read them all: {text}"
+        );
+    } else {
+        let reason = "this kernel has no audit system, or not for us";
+        assert!(!text.contains("error in line"), "{reason}: {text}");
+    }
+}
