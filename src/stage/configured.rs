@@ -33,6 +33,21 @@ pub enum Reuse {
     No,
 }
 
+/// The tree that `inputs` make, if the store `trees` has it; no package need be there for that.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn stored(inputs: &Inputs, trees: &Path) -> Result<Option<Configured>, StageError> {
+    let key = inputs.key();
+    let found = store::load(trees, key)?;
+    Ok(found.map(|(tree, blobs)| Configured {
+        tree,
+        blobs,
+        key,
+        reused: true,
+    }))
+}
+
 /// Gives the tree that `inputs` make: out of the store `trees`, or by unpacking and configuring
 /// all packages in a sandbox.
 ///
@@ -45,18 +60,19 @@ pub fn configured(
     progress: &dyn Progress,
 ) -> Result<Configured, StageError> {
     let key = inputs.key();
-    let found = |(tree, blobs)| Configured {
-        tree,
-        blobs,
-        key,
-        reused: true,
-    };
     let draft = match reuse {
         Reuse::No => Draft::unnamed(trees, key)?,
-        Reuse::Yes => match store::load(trees, key)? {
-            Some(stored) => return Ok(found(stored)),
+        Reuse::Yes => match stored(inputs, trees)? {
+            Some(stored) => return Ok(stored),
             None => match store::claim(trees, key)? {
-                Claim::Found(tree, blobs) => return Ok(found((tree, blobs))),
+                Claim::Found(tree, blobs) => {
+                    return Ok(Configured {
+                        tree,
+                        blobs,
+                        key,
+                        reused: true,
+                    });
+                }
                 Claim::Draft(draft) => draft,
             },
         },

@@ -33,7 +33,7 @@ mod store;
 mod unpack;
 mod worker;
 
-pub use configured::{Configured, Reuse, configured, forget};
+pub use configured::{Configured, Reuse, configured, forget, stored};
 pub use error::{DirectoryFault, StageError};
 pub use inputs::{Initrd, Inputs, Package, Staging};
 pub use store::PackBlobs;

@@ -1,9 +1,12 @@
 //! Making what is not there yet: configured tree, overlay, manifest, outputs, statement.
 
+use std::path::PathBuf;
+
 use super::agent::Agent;
 use super::files::{Alone, Files, Image};
 use super::{BuildError, Built, LIBRARY, Plan, Request, Trust};
 use crate::baseline::{Baseline, Draft, Placement, Subject, Subjects};
+use crate::deb::archive::DebError;
 use crate::digest::Digest;
 use crate::expect::Expectations;
 use crate::image::oci;
@@ -12,7 +15,7 @@ use crate::manifest::Manifest;
 use crate::ops::lock;
 use crate::path::ImagePath;
 use crate::progress::{Progress, Unit};
-use crate::stage::{self, Configured, Reuse, overlay};
+use crate::stage::{self, Configured, Reuse, StageError, overlay};
 use crate::sys;
 use crate::sys::clock::Stopwatch;
 use crate::template::{self, Choice as _, Format, Template};
@@ -51,22 +54,50 @@ impl Making<'_> {
         }
     }
 
+    /// The configured tree: from the cache, where no package is needed for it, or made anew.
     fn configure(&self) -> Result<Configured, BuildError> {
-        let (request, lock) = (self.request, self.lock);
-        let (sources, cache) = (&request.sources, request.cache);
-        let obtained = lock::packages(lock, self.template, sources, cache, self.progress)?;
-        let mut inputs = stage::Inputs::new(obtained, lock.architecture.to_string(), lock.epoch);
+        let (lock, cache) = (self.lock, self.request.cache);
+        if self.request.reuse {
+            let nowhere = lock.packages.iter();
+            let nowhere = nowhere.map(|package| lock::staged(package, PathBuf::new()));
+            let inputs = self.inputs(nowhere.collect());
+            if let Some(stored) = stage::stored(&inputs, &cache.trees())? {
+                return Ok(stored);
+            }
+        }
+        if let Some(unread) = lock::packages_unread(lock, cache)? {
+            match self.stage(unread) {
+                // The cache has other bytes than it says: they are fetched again, below.
+                Err(StageError::Deb {
+                    error: DebError::Digest { .. },
+                    ..
+                }) => {}
+                configured => return Ok(configured?),
+            }
+        }
+        let (sources, template) = (&self.request.sources, self.template);
+        let packages = lock::packages(lock, template, sources, cache, self.progress)?;
+        Ok(self.stage(packages)?)
+    }
+
+    fn stage(&self, packages: Vec<stage::Package>) -> Result<Configured, StageError> {
+        let reuse = if self.request.reuse {
+            Reuse::Yes
+        } else {
+            Reuse::No
+        };
+        let trees = self.request.cache.trees();
+        stage::configured(&self.inputs(packages), &trees, reuse, self.progress)
+    }
+
+    fn inputs(&self, packages: Vec<stage::Package>) -> stage::Inputs {
+        let lock = self.lock;
+        let mut inputs = stage::Inputs::new(packages, lock.architecture.to_string(), lock.epoch);
         inputs.initrd = match self.template.kernel.initrd {
             template::Initrd::Karat => stage::Initrd::Karat,
             template::Initrd::Distribution => stage::Initrd::Package,
         };
-        let reuse = if request.reuse { Reuse::Yes } else { Reuse::No };
-        Ok(stage::configured(
-            &inputs,
-            &cache.trees(),
-            reuse,
-            self.progress,
-        )?)
+        inputs
     }
 
     fn assemble(&self, configured: &Configured) -> Result<(Built, Alone), BuildError> {

@@ -24,5 +24,5 @@ pub use basis::{agent, basis};
 pub use error::LockFailure;
 pub use file::{check, current, read, write};
 pub use make::lock;
-pub use obtain::{obtain, packages};
+pub use obtain::{obtain, packages, packages_unread, staged};
 pub use value::{Locked, Sources, Update, Wanted};

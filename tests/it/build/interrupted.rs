@@ -168,6 +168,60 @@ fn a_kept_tree_that_lost_bytes_is_made_anew() {
     assert!(!text.contains("configure  "), "{text}");
 }
 
+/// The stage compares digests before it unpacks; what is wrong is fetched again.
+#[test]
+fn a_package_in_the_cache_with_other_bytes_is_fetched_again() {
+    let Some(shop) = Workshop::locked("build-rotten") else {
+        return;
+    };
+    let format = ["--format", "tar", "--compression", "none", "--no-sign"];
+    shop.build("out", &format);
+    let lock = String::from_utf8(shop.read("workspace/templates/small.lock")).unwrap();
+    let (_, packages) = lock.split_once("[[package]]").unwrap();
+    let digest = packages
+        .lines()
+        .find_map(|line| line.strip_prefix("sha256 = \"")?.strip_suffix('"'))
+        .unwrap();
+    let objects = shared_cache().join("karat/objects/sha256");
+    let package = objects.join(&digest[..2]).join(digest);
+    let right = fs::read(&package).unwrap();
+    let mut wrong = right.clone();
+    *wrong.last_mut().unwrap() ^= 1;
+    fs::write(&package, wrong).unwrap();
+    let text = shop.build("again", &[&format[..], &["--no-cache"]].concat());
+    assert!(text.contains(" 1 of them not in the cache"), "{text}");
+    assert_eq!(fs::read(&package).unwrap(), right);
+    assert_eq!(
+        shop.read(format!("again/{SUMS}")),
+        shop.read(format!("out/{SUMS}"))
+    );
+}
+
+#[test]
+fn a_configured_tree_in_the_cache_needs_no_package() {
+    let Some(shop) = Workshop::locked("build-treeless") else {
+        return;
+    };
+    let format = ["--format", "tar", "--compression", "none", "--no-sign"];
+    shop.build("out", &format);
+    let mut copy = Command::new("cp");
+    copy.arg("-a").arg(shared_cache()).arg(shop.path("cache"));
+    assert_eq!(said(&copy.output().unwrap()).0, 0);
+    fs::remove_dir_all(shop.path("cache/karat/objects")).unwrap();
+    let mut build = shop.karat();
+    build
+        .args(["build", "workspace/templates/small.toml", "-o", "again"])
+        .args(["--offline", "--locked"])
+        .args(format)
+        .env("XDG_CACHE_HOME", shop.path("cache"));
+    let (code, text) = said(&build.output().unwrap());
+    assert_eq!(code, 0, "{text}");
+    assert_eq!(
+        shop.read(format!("again/{SUMS}")),
+        shop.read(format!("out/{SUMS}"))
+    );
+}
+
 /// Names in a directory that nobody is meant to see.
 fn hidden(shop: &Workshop, directory: &str) -> Vec<String> {
     fs::read_dir(shop.path(directory))
