@@ -102,39 +102,57 @@ fn walk(root: &Root, owners: &Owners) -> Result<Vec<Seen>, StageError> {
         packaged: false,
         action: None,
     }];
-    let mut pending = vec![(top, found.inode)];
-    while let Some((path, inode)) = pending.pop() {
-        let directory = root.directory(&path)?;
-        for name in root::names(&directory).map_err(|errno| at(&path, errno))? {
-            let child = path.join(&name).map_err(|rule| at(&path, rule))?;
-            let action = rules.action(&child);
-            if action == Some(Action::Remove) {
-                continue;
-            }
-            let entry = look(&directory, inode, child, &name, action, owners)?;
-            if let Pending::Known(Kind::Symlink(target)) = &entry.kind
-                && LINKS
-                    .iter()
-                    .any(|link| link.as_bytes() == target.as_slice())
-            {
-                continue;
-            }
+    // One level after the other, the directories of a level by all processors.
+    let mut level = vec![(top, found.inode)];
+    while !level.is_empty() {
+        let found: Vec<Vec<Seen>> = level
+            .par_iter()
+            .map(|(path, inode)| list(root, path, *inode, &rules, owners))
+            .collect::<Result<_, StageError>>()?;
+        level.clear();
+        for entry in found.into_iter().flatten() {
             if entry.found.kind == FileType::Directory {
                 if entry.found.device != device {
                     return Err(at(&entry.path, "another file system is mounted there"));
                 }
-                pending.push((entry.path.clone(), entry.found.inode));
+                level.push((entry.path.clone(), entry.found.inode));
             }
             seen.push(entry);
-            if seen.len() > limits::TREE_ENTRIES_MAX {
-                return Err(system(format!(
-                    "more than {} paths",
-                    limits::TREE_ENTRIES_MAX
-                )));
-            }
+        }
+        if seen.len() > limits::TREE_ENTRIES_MAX {
+            return Err(system(format!(
+                "more than {} paths",
+                limits::TREE_ENTRIES_MAX
+            )));
         }
     }
     seen.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(seen)
+}
+
+/// What a directory holds that stays.
+fn list(
+    root: &Root,
+    path: &ImagePath,
+    inode: u64,
+    rules: &Rules,
+    owners: &Owners,
+) -> Result<Vec<Seen>, StageError> {
+    let directory = root.directory(path)?;
+    let mut seen = Vec::new();
+    for name in root::names(&directory).map_err(|errno| at(path, errno))? {
+        let child = path.join(&name).map_err(|rule| at(path, rule))?;
+        let action = rules.action(&child);
+        if action == Some(Action::Remove) {
+            continue;
+        }
+        let entry = look(&directory, inode, child, &name, action, owners)?;
+        let leads_nowhere = matches!(&entry.kind, Pending::Known(Kind::Symlink(target))
+            if LINKS.iter().any(|link| link.as_bytes() == target.as_slice()));
+        if !leads_nowhere {
+            seen.push(entry);
+        }
+    }
     Ok(seen)
 }
 

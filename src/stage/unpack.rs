@@ -1,6 +1,7 @@
-//! Unpacking in two parts: extraction by all processors, placement in dpkg's order.
+//! Unpacking in two parts: extraction on several processors, placement in dpkg's order.
 
 use std::collections::BTreeMap;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, channel};
@@ -21,9 +22,6 @@ use crate::sys::fs;
 pub(super) struct Packages {
     pub(super) debs: Vec<Deb>,
 }
-
-/// What was extracted of some packages, by number.
-pub(super) type Batch = BTreeMap<usize, Extracted>;
 
 impl Packages {
     /// Opens and checks all packages.
@@ -76,7 +74,13 @@ impl Packages {
 
     /// Some of them.
     pub(super) fn of(&self, numbers: &[usize]) -> impl Iterator<Item = &Deb> {
-        numbers.iter().filter_map(|at| self.debs.get(*at))
+        self.numbered(numbers).map(|(_, deb)| deb)
+    }
+
+    fn numbered(&self, numbers: &[usize]) -> impl Iterator<Item = (usize, &Deb)> {
+        numbers
+            .iter()
+            .filter_map(|at| Some((*at, self.debs.get(*at)?)))
     }
 }
 
@@ -97,93 +101,105 @@ impl<P: Fn(u64, &str) + Sync> Unpacker<P> {
         }
     }
 
-    /// Extracts some packages, by all processors; the largest first.
-    pub(super) fn extract(
-        &self,
-        packages: &Packages,
-        numbers: &[usize],
-    ) -> Result<Batch, StageError> {
-        let mut work: Vec<(usize, &Deb)> = numbers
-            .iter()
-            .filter_map(|at| Some((*at, packages.debs.get(*at)?)))
-            .collect();
-        work.sort_by_key(|(_, deb)| std::cmp::Reverse(deb.work));
-        work.into_iter()
-            .par_bridge()
-            .map(|(at, deb)| {
-                let path = self.directory.join(at.to_string());
-                fs::make_dirs(&path, 0o700)?;
-                let directory = fs::open_directory(&path)?;
-                let extracted = deb.extract(&directory, &path)?;
-                let done = self.done.fetch_add(deb.work, Ordering::Relaxed);
-                (self.progress)(done.saturating_add(deb.work), &deb.name);
-                Ok((at, extracted))
-            })
-            .collect()
-    }
-
-    /// Extracts one round after the other beside the scripts that run meanwhile, which keep a
-    /// processor for themselves; calls `finished` after the last one.
+    /// Extracts packages in this order on `threads` threads of their own, while the caller places them
+    /// or runs scripts; calls `finished` after the last one.
     pub(super) fn ahead<'scope>(
         &'scope self,
         scope: &'scope Scope<'scope, '_>,
         packages: &'scope Packages,
-        rounds: &'scope [Vec<usize>],
+        numbers: &'scope [usize],
+        threads: NonZero<usize>,
         finished: impl FnOnce() + Send + 'scope,
     ) -> Result<Ahead, StageError> {
         let system = |error: &dyn std::fmt::Display| StageError::System(error.to_string());
-        let threads = crate::sys::cpu::count().get();
         let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads.saturating_sub(1).max(1))
+            .num_threads(threads.get())
             .build()
             .map_err(|error| system(&error))?;
-        let (sender, batches) = channel();
+        let (sender, receiver) = channel();
         Builder::new()
             .name("unpack".to_owned())
             .spawn_scoped(scope, move || {
-                for round in rounds {
-                    let batch = pool.install(|| self.extract(packages, round));
-                    let failed = batch.is_err();
-                    if sender.send(batch).is_err() || failed {
-                        return;
-                    }
+                let all = pool.install(|| {
+                    let numbers = numbers.iter().par_bridge();
+                    // Ends early after an error, and where nobody listens any more.
+                    numbers.try_for_each(|at| {
+                        let extracted = self.extract(packages, *at);
+                        let failed = extracted.is_err();
+                        let sent = sender.send(extracted.map(|extracted| (*at, extracted)));
+                        if failed || sent.is_err() {
+                            Err(())
+                        } else {
+                            Ok(())
+                        }
+                    })
+                });
+                if all.is_ok() {
+                    finished();
                 }
-                finished();
             })
             .map_err(|error| system(&error))?;
-        Ok(Ahead(batches))
+        Ok(Ahead {
+            receiver,
+            early: BTreeMap::new(),
+        })
     }
 
-    /// Places extracted packages, in their order.
+    /// Places packages in this order, each as soon as it is extracted.
     pub(super) fn place(
         &self,
         packages: &Packages,
         numbers: &[usize],
-        batch: &Batch,
+        ahead: &mut Ahead,
         placer: &mut Placer<'_>,
     ) -> Result<Vec<(usize, Placed)>, StageError> {
         let mut placed = Vec::new();
-        for at in numbers {
-            let (Some(deb), Some(extracted)) = (packages.debs.get(*at), batch.get(at)) else {
-                continue;
-            };
-            let path = self.directory.join(at.to_string());
+        for (at, deb) in packages.numbered(numbers) {
+            let extracted = ahead.take(at)?;
+            let path = self.path(at);
             let files = fs::open_directory(&path)?;
-            placed.push((*at, placer.place(*at, deb, extracted, &files)?));
+            placed.push((at, placer.place(at, deb, &extracted, &files)?));
             fs::remove_tree(&path)?;
         }
         Ok(placed)
     }
+
+    fn extract(&self, packages: &Packages, at: usize) -> Result<Extracted, StageError> {
+        let Some(deb) = packages.debs.get(at) else {
+            return Err(StageError::System(format!("there is no package {at}")));
+        };
+        let path = self.path(at);
+        fs::make_dirs(&path, 0o700)?;
+        let directory = fs::open_directory(&path)?;
+        let extracted = deb.extract(&directory, &path)?;
+        let done = self.done.fetch_add(deb.work, Ordering::Relaxed);
+        (self.progress)(done.saturating_add(deb.work), &deb.name);
+        Ok(extracted)
+    }
+
+    fn path(&self, at: usize) -> PathBuf {
+        self.directory.join(at.to_string())
+    }
 }
 
-/// Rounds that are being extracted.
-pub(super) struct Ahead(Receiver<Result<Batch, StageError>>);
+/// Packages that are being extracted.
+pub(super) struct Ahead {
+    receiver: Receiver<Result<(usize, Extracted), StageError>>,
+    /// Those that came before they were asked for.
+    early: BTreeMap<usize, Extracted>,
+}
 
 impl Ahead {
-    /// The next round, once all of it is extracted.
-    pub(super) fn next(&self) -> Result<Batch, StageError> {
-        self.0
-            .recv()
-            .map_err(|_ended| StageError::System("unpacking ended early".to_owned()))?
+    /// One of them, once it is extracted.
+    fn take(&mut self, at: usize) -> Result<Extracted, StageError> {
+        loop {
+            if let Some(extracted) = self.early.remove(&at) {
+                return Ok(extracted);
+            }
+            let next = self.receiver.recv();
+            let (other, extracted) =
+                next.map_err(|_ended| StageError::System("unpacking ended early".to_owned()))??;
+            self.early.insert(other, extracted);
+        }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -108,11 +109,11 @@ impl Say {
 
 /// Makes the tree and writes it into `entry`.
 fn stage(inputs: &Inputs, entry: &Path, say: &Say) -> Result<(), StageError> {
-    let threads = crate::sys::cpu::count().get();
+    let threads = crate::sys::cpu::count();
     // Only a second call could fail, and there is none.
     drop(
         rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
+            .num_threads(threads.get())
             .build_global(),
     );
     crate::sys::process::raise_file_limit();
@@ -145,9 +146,11 @@ fn stage(inputs: &Inputs, entry: &Path, say: &Say) -> Result<(), StageError> {
     let mut placer = Placer::new(&root, &packages.debs, &inputs.architecture);
 
     // Essential packages first: no script runs without them, so even their preinst comes after.
-    let batch = unpacker.extract(&packages, &order.base)?;
     make_usr_links(&root, &packages.debs, &inputs.architecture)?;
-    let placed = unpacker.place(&packages, &order.base, &batch, &mut placer)?;
+    let placed = std::thread::scope(|scope| {
+        let mut ahead = unpacker.ahead(scope, &packages, &order.base, threads, || ())?;
+        unpacker.place(&packages, &order.base, &mut ahead, &mut placer)
+    })?;
     database.unpacked(&placed, &packages.debs)?;
     if inputs.initrd == Initrd::Karat {
         database.installed(&karat_initrd()?)?;
@@ -164,11 +167,13 @@ fn stage(inputs: &Inputs, entry: &Path, say: &Say) -> Result<(), StageError> {
     }
     // Then those that another's preinst depends on, then all that is left; each preinst before its
     // package is placed, since it may divert what the package brings. They are decompressed
-    // meanwhile, out of the scripts' sight.
+    // meanwhile, out of the scripts' sight, on all processors but one.
     let rounds = [order.first.clone(), order.last()];
+    let others = rounds.concat();
+    let spare = NonZero::new(threads.get().saturating_sub(1)).unwrap_or(NonZero::<usize>::MIN);
     std::thread::scope(|scope| {
         let unpacked = || say.finished(Phase::Unpack, format!("{total} packages"), clock);
-        let ahead = unpacker.ahead(scope, &packages, &rounds, unpacked)?;
+        let mut ahead = unpacker.ahead(scope, &packages, &others, spare, unpacked)?;
         for (number, round) in rounds.iter().enumerate() {
             for deb in packages.of(round) {
                 database.prepare_preinst(deb)?;
@@ -176,7 +181,7 @@ fn stage(inputs: &Inputs, entry: &Path, say: &Say) -> Result<(), StageError> {
             }
             configurer.run()?;
             placer.reload()?;
-            let placed = unpacker.place(&packages, round, &ahead.next()?, &mut placer)?;
+            let placed = unpacker.place(&packages, round, &mut ahead, &mut placer)?;
             database.unpacked(&placed, &packages.debs)?;
             configurer.guard_instances()?;
             // The last round is all that is pending, in the order that dpkg itself finds.
