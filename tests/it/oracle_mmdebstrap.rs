@@ -424,18 +424,7 @@ fn a_kernel_whose_initrd_is_karats() {
     let Some((_bench, root)) = compare_with(&wanted, Initrd::Karat) else {
         return;
     };
-    let boot: Vec<String> = fs::read_dir(root.join("boot"))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    assert!(
-        boot.iter().any(|name| name.starts_with("vmlinuz-")),
-        "{boot:?}"
-    );
-    assert!(
-        !boot.iter().any(|name| name.starts_with("initrd")),
-        "{boot:?}"
-    );
+    root::has_a_kernel_and_no_initrd(&root);
     let status = fs::read_to_string(root.join("var/lib/dpkg/status")).unwrap();
     for generator in ["initramfs-tools", "dracut", "tiny-initramfs"] {
         let line = format!("Package: {generator}");

@@ -61,15 +61,7 @@ impl Lock {
     }
 
     fn take(path: &Path, operation: FlockOperation) -> Result<Self, IoError> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)
-            .at("create", path)?;
-        rustix::fs::flock(&file, operation).at("lock", path)?;
+        let file = lock(path, operation, "create")?;
         Ok(Self { _file: file })
     }
 }
@@ -80,7 +72,11 @@ impl Lock {
 /// # Errors
 /// It cannot be opened, made or locked.
 pub fn open_locked(path: impl AsRef<Path>) -> Result<File, IoError> {
-    let path = path.as_ref();
+    lock(path.as_ref(), FlockOperation::LockExclusive, "open")
+}
+
+/// Locks the file at `path`, made if it is missing; `tried` is the word for a failure to open it.
+fn lock(path: &Path, operation: FlockOperation, tried: &'static str) -> Result<File, IoError> {
     let file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -88,7 +84,7 @@ pub fn open_locked(path: impl AsRef<Path>) -> Result<File, IoError> {
         .truncate(false)
         .mode(0o600)
         .open(path)
-        .at("open", path)?;
-    rustix::fs::flock(&file, FlockOperation::LockExclusive).at("lock", path)?;
+        .at(tried, path)?;
+    rustix::fs::flock(&file, operation).at("lock", path)?;
     Ok(file)
 }

@@ -9,7 +9,7 @@ use crate::oracle_apt::{Apt, Mirror, difference};
 use crate::support::deb::Deb;
 use crate::support::pgp::Key;
 use crate::support::repository::{Repository, uri};
-use crate::support::{Scratch, judge, skip};
+use crate::support::{Scratch, judge, root, skip};
 
 const PACKAGES: &str = "linux-image-cloud-amd64 systemd-sysv openssh-server apt";
 
@@ -68,18 +68,7 @@ fn a_template_with_karats_initrd_has_the_packages_that_apt_takes_beside_a_dummy(
     shop.succeed(build.iter().chain(&options));
     let root = shop.path("root");
     unpack(&shop.path("out/kernel_1.tar"), &root);
-    let boot: Vec<String> = fs::read_dir(root.join("boot"))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    assert!(
-        boot.iter().any(|name| name.starts_with("vmlinuz-")),
-        "{boot:?}"
-    );
-    assert!(
-        !boot.iter().any(|name| name.starts_with("initrd")),
-        "{boot:?}"
-    );
+    root::has_a_kernel_and_no_initrd(&root);
     for (program, expected) in [
         ("dpkg --audit", ""),
         ("dpkg -V", ""),

@@ -192,3 +192,13 @@ pub const CAP_NET_RAW: [u8; 20] = [
 pub fn content(bytes: &[u8]) -> Content {
     Content::of(bytes)
 }
+
+/// Fails unless the unpacked image at `root` has a kernel and no initrd.
+pub fn has_a_kernel_and_no_initrd(root: &Path) {
+    let boot: Vec<String> = fs::read_dir(root.join("boot"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let has = |start: &str| boot.iter().any(|name| name.starts_with(start));
+    assert!(has("vmlinuz-") && !has("initrd"), "{boot:?}");
+}
