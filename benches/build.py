@@ -56,6 +56,8 @@ class Bench:
         self.rounds = arguments.rounds
         self.source = pathlib.Path(arguments.template).resolve()
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="karat-bench-"))
+        # mmdebstrap's namespaces read the repository in it under other ids.
+        self.home.chmod(0o755)
         self.env = {
             "PATH": f"{self.bin}:{os.environ['PATH']}",
             "HOME": str(self.home),
