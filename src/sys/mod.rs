@@ -2,7 +2,7 @@
 //!
 //! Everything else in karat is a function of values; files, the environment, the clock, processors
 //! and processes are asked for here, so that a reader can see in one place what a result may depend
-//! on. `unsafe` lives here alone, each block with its reason.
+//! on. `unsafe` lives here, each block with its reason, and in one kernel of `digest`.
 
 pub mod clock;
 pub mod cpu;

@@ -1,4 +1,4 @@
-//! Reading one inode: examination, bytes, link target, extended attributes.
+//! One inode: examination, opening, link target, extended attributes.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
@@ -6,8 +6,7 @@ use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode as OpenMode, OFlags, ResolveFlags, Statx, StatxFlags};
 use rustix::io::Errno;
 
-use crate::appraise::{InodeKey, Observed, ObservedContent, ObservedKind, Want};
-use crate::digest::Hasher;
+use crate::appraise::{InodeKey, Observed, ObservedKind};
 use crate::limits;
 use crate::path::ImagePath;
 use crate::tree::{Device, Mode, Xattrs};
@@ -17,9 +16,6 @@ const RESOLVE: ResolveFlags = ResolveFlags::BENEATH
     .union(ResolveFlags::NO_SYMLINKS)
     .union(ResolveFlags::NO_MAGICLINKS)
     .union(ResolveFlags::NO_XDEV);
-
-/// How often a file that changes under the reader is read.
-const ATTEMPTS: usize = 3;
 
 /// What an examination says.
 pub(super) struct Examined(Statx);
@@ -133,85 +129,6 @@ fn open(at: impl AsFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
         // Only the owner and root may leave the access time alone.
         Err(Errno::PERM) => with(flags),
         answer => answer,
-    }
-}
-
-/// What reading a file gave.
-pub(super) enum Read {
-    /// Its last examination and its bytes.
-    Stable(Examined, ObservedContent),
-    /// It did not come to rest; its last examination.
-    Unstable(Examined),
-}
-
-/// Hashes what is wanted of an open regular file.
-pub(super) fn read_file(
-    file: BorrowedFd<'_>,
-    want: &dyn Fn(u64) -> Want,
-    buffer: &mut [u8],
-) -> Result<Read, Errno> {
-    let mut before = examine(file, c"")?;
-    for _ in 0..ATTEMPTS {
-        let content = hash(file, before.size(), want(before.size()), buffer)?;
-        let after = examine(file, c"")?;
-        match content {
-            Some(content) if after.is_unchanged(&before) => {
-                return Ok(Read::Stable(after, content));
-            }
-            _ => before = after,
-        }
-    }
-    Ok(Read::Unstable(before))
-}
-
-/// Hashes `size` bytes from the start; `None` where there are fewer or more.
-fn hash(
-    file: BorrowedFd<'_>,
-    size: u64,
-    want: Want,
-    buffer: &mut [u8],
-) -> Result<Option<ObservedContent>, Errno> {
-    let mut content = ObservedContent {
-        size,
-        digest: None,
-        prefix: None,
-    };
-    let end = match (want.whole, want.prefix) {
-        (true, _) => size,
-        (false, Some(prefix)) => prefix,
-        (false, None) => return Ok(Some(content)),
-    };
-    let mut hasher = Hasher::new();
-    loop {
-        let position = hasher.length();
-        if want.prefix == Some(position) && content.prefix.is_none() {
-            content.prefix = Some(hasher.clone().finish());
-        }
-        if position == end && !want.whole {
-            return Ok(Some(content));
-        }
-        // The prefix ends a read of its own, so that its digest can be taken.
-        let limit =
-            want.prefix
-                .filter(|prefix| *prefix > position)
-                .map_or(buffer.len(), |prefix| {
-                    usize::try_from(prefix - position)
-                        .map_or(buffer.len(), |left| left.min(buffer.len()))
-                });
-        let room = buffer.get_mut(..limit).unwrap_or_default();
-        let count = match rustix::io::pread(file, &mut *room, position) {
-            Err(Errno::INTR) => continue,
-            answer => answer?,
-        };
-        if count == 0 {
-            let is_whole = position == size;
-            content.digest = is_whole.then(|| hasher.finish());
-            return Ok(is_whole.then_some(content));
-        }
-        hasher.update(room.get(..count).unwrap_or_default());
-        if hasher.length() > size {
-            return Ok(None);
-        }
     }
 }
 

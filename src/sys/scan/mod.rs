@@ -2,13 +2,15 @@
 //!
 //! - Every directory is opened from the root's descriptor with `openat2(2)`: no symbolic or magic
 //!   link is followed, nothing outside of the root is reached, no mount is crossed.
-//! - Every entry is examined before it is opened; only regular files and directories are opened,
-//!   without blocking. FIFOs, sockets and devices are never opened.
+//! - Only what its directory lists as a regular file or a directory is opened, without blocking, and
+//!   examined through its descriptor before it is read. FIFOs, sockets and devices are examined,
+//!   never opened.
 //! - A file is hashed through the descriptor that was examined, and examined again afterwards; one
 //!   that changed is read again, and reported as unstable if it does not come to rest.
 //! - The walk has no recursion and holds few descriptors, whatever the depth.
 //! - What could not be looked at is part of the evidence.
 
+mod content;
 mod inode;
 mod queue;
 mod walk;

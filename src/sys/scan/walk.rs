@@ -11,8 +11,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use rustix::fs::{FileType, Mode as OpenMode, OFlags, RawDir};
 use rustix::io::Errno;
 
-use super::inode::{self, Examined, Names, Read};
-use super::queue::Queue;
+use super::content::{LANES, Lane, Large, Small, Step};
+use super::inode::{self, Examined, Names};
+use super::queue::{More, Queue, Task};
 use crate::appraise::{
     Evidence, NotChecked, Observed, ObservedContent, ObservedKind, Reason, Source, Want,
 };
@@ -61,7 +62,7 @@ pub fn scan(directory: &Path, options: &Scan<'_>) -> Result<Evidence, IoError> {
         entries: AtomicUsize::new(0),
         is_over_budget: AtomicBool::new(false),
     };
-    let queue = Queue::new(Job::Directory(ImagePath::root()));
+    let queue = Queue::new(Job::Directory(ImagePath::root()), LANES);
     let found: Vec<Found> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..options.threads.get())
             .map(|_| scope.spawn(|| walk.work(&queue)))
@@ -111,24 +112,28 @@ struct Walk<'a> {
 
 /// Files of one directory that one thread reads at a time.
 const BATCH: usize = 32;
-/// Bytes read at once.
-const BUFFER: usize = 256 << 10;
 /// Bytes of directory entries read at once.
 const LIST_BUFFER: usize = 64 << 10;
 
 impl Walk<'_> {
-    fn work(&self, queue: &Queue<Job>) -> Found {
+    fn work(&self, queue: &Queue<Job, Large>) -> Found {
         let mut found = Found::default();
-        let mut buffer = vec![0; BUFFER];
-        queue.run(|job| match job {
-            Job::Directory(path) => self.directory(path, &mut found),
-            Job::Files(directory, files) => {
-                for (name, path) in files {
-                    self.file(&directory, &name, path, &mut found, &mut buffer);
+        let mut small = Small::new();
+        queue.run(|task| {
+            let mut more = More::default();
+            match task {
+                Task::Job(Job::Directory(path)) => more.jobs = self.directory(path, &mut found),
+                Task::Job(Job::Files(directory, files)) => {
+                    for (name, path) in files {
+                        let large = self.file(&directory, &name, path, &mut found, &mut small);
+                        more.large.extend(large);
+                    }
                 }
-                Vec::new()
+                Task::Large(first) => self.large(first, queue, &mut found),
             }
+            more
         });
+        small.flush(&mut found.entries);
         found
     }
 
@@ -219,43 +224,34 @@ impl Walk<'_> {
     fn entries_of(
         &self,
         directory: &Arc<Open>,
-        names: Vec<CString>,
+        names: Vec<(CString, FileType)>,
         found: &mut Found,
     ) -> Vec<Job> {
         let mut directories = Vec::new();
         let mut jobs = Vec::new();
         let mut files = Vec::new();
-        for name in names {
+        for (name, listed) in names {
             let Ok(path) = directory.path.join(name.as_bytes()) else {
                 found.unseen(directory.path.clone(), Reason::TooLong);
                 continue;
             };
-            let at = directory.descriptor.as_fd();
-            let examined = match inode::examine(at, &name) {
-                Ok(examined) => examined,
-                Err(Errno::NOENT) => {
-                    found.unseen(path, Reason::Unstable);
-                    continue;
-                }
-                Err(errno) => {
-                    found.unseen(path, Reason::Examine(text(errno)));
-                    continue;
-                }
+            // What the list calls a file or directory is examined once it is open, which neither
+            // blocks nor leads elsewhere, whatever has taken its place meanwhile.
+            let kind = match listed {
+                FileType::Directory | FileType::RegularFile => listed,
+                _ => match self.special(directory, &name, &path, found) {
+                    Some(kind) => kind,
+                    None => continue,
+                },
             };
-            if !examined.is_on_mount_of(&self.examined) {
-                found.unseen(path, Reason::Mount);
+            if kind == FileType::Directory {
+                directories.push(Job::Directory(path));
                 continue;
             }
-            match examined.file_type() {
-                FileType::Directory => directories.push(Job::Directory(path)),
-                FileType::RegularFile => {
-                    files.push((name, path));
-                    if files.len() == BATCH {
-                        let batch = std::mem::take(&mut files);
-                        jobs.push(Job::Files(Arc::clone(directory), batch));
-                    }
-                }
-                kind => self.special(at, &name, path, kind, &examined, found),
+            files.push((name, path));
+            if files.len() == BATCH {
+                let batch = std::mem::take(&mut files);
+                jobs.push(Job::Files(Arc::clone(directory), batch));
             }
         }
         if !files.is_empty() {
@@ -265,46 +261,124 @@ impl Walk<'_> {
         jobs
     }
 
+    /// Reads a file; gives it back where it is to be read piece by piece.
     fn file(
         &self,
         directory: &Open,
         name: &CStr,
         path: ImagePath,
         found: &mut Found,
-        buffer: &mut [u8],
-    ) {
+        small: &mut Small,
+    ) -> Option<Large> {
         let at = directory.descriptor.as_fd();
-        let file = match inode::open_file(at, name) {
-            Ok(file) => file,
-            Err(Errno::XDEV) => return found.unseen(path, Reason::Mount),
-            // Gone, or a link has taken its place since it was examined.
-            Err(Errno::NOENT | Errno::LOOP) => return found.unseen(path, Reason::Unstable),
-            Err(errno) => return self.unopened_file(at, name, path, errno, found),
-        };
-        let want = |size| (self.options.want)(&path, size);
-        let read = match inode::examine(&file, c"") {
-            // Something else has taken its place; it was opened without blocking, and is not read.
-            Ok(examined) if examined.file_type() != FileType::RegularFile => {
-                return found.unseen(path, Reason::Unstable);
+        let (file, examined) = self.open(at, name, &path, found)?;
+        let want = (self.options.want)(&path, examined.size());
+        let content = ObservedKind::Regular(unread(&examined));
+        if !Small::takes(examined.size(), want) {
+            if want.whole || want.prefix.is_some() {
+                let size = examined.size();
+                return Some(Large { size, path });
             }
-            Ok(_) => inode::read_file(file.as_fd(), &want, buffer),
-            Err(errno) => Err(errno),
-        };
-        let (examined, content) = match read {
-            Ok(Read::Stable(examined, content)) => (examined, content),
-            Ok(Read::Unstable(examined)) => {
-                found.unseen(path.clone(), Reason::Unstable);
-                let content = unread(&examined);
-                (examined, content)
+            let attributes = found.attributes(&path, inode::xattrs(file.as_fd()));
+            found
+                .entries
+                .push(examined.observed(path, content, attributes));
+            return None;
+        }
+        if small.is_full() {
+            small.flush(&mut found.entries);
+        }
+        match small.read(&file, &examined) {
+            Ok(Some(bytes)) => {
+                let attributes = found.attributes(&path, inode::xattrs(file.as_fd()));
+                small.keep(examined.observed(path, content, attributes), bytes);
+                None
             }
+            // It changed meanwhile: to be read again.
+            Ok(None) => Some(Large {
+                size: examined.size(),
+                path,
+            }),
             Err(errno) => {
-                return self.unopened_file(at, name, path, errno, found);
+                self.unopened_file(at, name, path, errno, found);
+                None
             }
+        }
+    }
+
+    /// Opens a file and examines it; what is no regular file (any more) is not read.
+    fn open(
+        &self,
+        at: BorrowedFd<'_>,
+        name: &CStr,
+        path: &ImagePath,
+        found: &mut Found,
+    ) -> Option<(OwnedFd, Examined)> {
+        let opened = inode::open_file(at, name).and_then(|file| {
+            let examined = inode::examine(&file, c"")?;
+            Ok((file, examined))
+        });
+        match opened {
+            Ok((file, examined)) if examined.file_type() == FileType::RegularFile => {
+                return Some((file, examined));
+            }
+            Err(Errno::XDEV) => found.unseen(path.clone(), Reason::Mount),
+            // Gone, or something else has taken its place since it was listed.
+            Ok(_) | Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => {
+                found.unseen(path.clone(), Reason::Unstable);
+            }
+            Err(errno) => self.unopened_file(at, name, path.clone(), errno, found),
+        }
+        None
+    }
+
+    /// Reads a large file, and beside it others that wait.
+    fn large(&self, first: Large, queue: &Queue<Job, Large>, found: &mut Found) {
+        let mut next = Some(first);
+        let mut lanes: Vec<Lane> = Vec::new();
+        loop {
+            while lanes.len() < LANES {
+                let Some(large) = next.take().or_else(|| queue.another_large()) else {
+                    break;
+                };
+                lanes.extend(self.lane(large.path, found));
+            }
+            if lanes.is_empty() {
+                return;
+            }
+            let mut reading = Vec::with_capacity(LANES);
+            for mut lane in lanes {
+                match lane.read(self.options.want) {
+                    Ok(Step::Piece) => reading.push(lane),
+                    Ok(Step::Stable(content)) => found.file(lane, content),
+                    Ok(Step::Unstable) => {
+                        found.unseen(lane.path.clone(), Reason::Unstable);
+                        let content = unread(&lane.examined);
+                        found.file(lane, content);
+                    }
+                    Err(errno) => {
+                        let reason = Reason::Content(text(errno));
+                        found.unseen(lane.path.clone(), reason);
+                        let content = unread(&lane.examined);
+                        found.file(lane, content);
+                    }
+                }
+            }
+            lanes = reading;
+            Lane::hash(&mut lanes);
+        }
+    }
+
+    fn lane(&self, path: ImagePath, found: &mut Found) -> Option<Lane> {
+        let parent = path.parent().unwrap_or_else(ImagePath::root);
+        let name = path.name().and_then(|name| CString::new(name).ok())?;
+        let Ok(directory) = inode::open_directory(&self.root, &parent) else {
+            found.unseen(path, Reason::Unstable);
+            return None;
         };
-        let attributes = inode::xattrs(file.as_fd());
-        let attributes = found.attributes(&path, attributes);
-        let entry = examined.observed(path, ObservedKind::Regular(content), attributes);
-        found.entries.push(entry);
+        let (file, examined) = self.open(directory.as_fd(), &name, &path, found)?;
+        let want = (self.options.want)(&path, examined.size());
+        Some(Lane::new(path, file, examined, want))
     }
 
     /// A directory that cannot be opened is still examined.
@@ -355,17 +429,33 @@ impl Walk<'_> {
         }
     }
 
-    /// What is neither a directory nor a regular file: examined, never opened.
+    /// What is neither a directory nor a regular file: examined, never opened. Gives the type of
+    /// what turns out to be one of them.
     fn special(
         &self,
-        at: BorrowedFd<'_>,
+        directory: &Open,
         name: &CStr,
-        path: ImagePath,
-        kind: FileType,
-        examined: &Examined,
+        path: &ImagePath,
         found: &mut Found,
-    ) {
-        let kind = match kind {
+    ) -> Option<FileType> {
+        let at = directory.descriptor.as_fd();
+        let examined = match inode::examine(at, name) {
+            Ok(examined) => examined,
+            Err(errno) => {
+                let reason = match errno {
+                    Errno::NOENT => Reason::Unstable,
+                    _ => Reason::Examine(text(errno)),
+                };
+                found.unseen(path.clone(), reason);
+                return None;
+            }
+        };
+        if !examined.is_on_mount_of(&self.examined) {
+            found.unseen(path.clone(), Reason::Mount);
+            return None;
+        }
+        let kind = match examined.file_type() {
+            kind @ (FileType::Directory | FileType::RegularFile) => return Some(kind),
             FileType::BlockDevice => ObservedKind::BlockDevice(examined.device()),
             FileType::CharacterDevice => ObservedKind::CharDevice(examined.device()),
             FileType::Fifo => ObservedKind::Fifo,
@@ -377,20 +467,30 @@ impl Walk<'_> {
                     ObservedKind::Symlink(None)
                 }
             },
-            _ => {
+            FileType::Unknown => {
                 let error = "its type is unknown".to_owned();
-                return found.unseen(path, Reason::Examine(error));
+                found.unseen(path.clone(), Reason::Examine(error));
+                return None;
             }
         };
-        let attributes = inode::xattrs_at(&self.names, at, &path);
-        let attributes = found.attributes(&path, attributes);
+        let attributes = inode::xattrs_at(&self.names, at, path);
+        let attributes = found.attributes(path, attributes);
         found
             .entries
-            .push(examined.observed(path, kind, attributes));
+            .push(examined.observed(path.clone(), kind, attributes));
+        None
     }
 }
 
 impl Found {
+    /// A file that was read piece by piece.
+    fn file(&mut self, lane: Lane, content: ObservedContent) {
+        let attributes = self.attributes(&lane.path, inode::xattrs(lane.file.as_fd()));
+        let kind = ObservedKind::Regular(content);
+        self.entries
+            .push(lane.examined.observed(lane.path, kind, attributes));
+    }
+
     fn unseen(&mut self, path: ImagePath, reason: Reason) {
         self.not_checked.push(NotChecked { path, reason });
     }
@@ -423,7 +523,7 @@ fn names(
     directory: BorrowedFd<'_>,
     mut before: Examined,
     max: usize,
-) -> Result<Option<Vec<CString>>, Errno> {
+) -> Result<Option<Vec<(CString, FileType)>>, Errno> {
     let mut buffer = Vec::with_capacity(LIST_BUFFER);
     for attempt in 0..3 {
         if attempt > 0 {
@@ -435,7 +535,7 @@ fn names(
             let entry = entry?;
             let name = entry.file_name();
             if name != c"." && name != c".." {
-                names.push(name.to_owned());
+                names.push((name.to_owned(), entry.file_type()));
             }
             if names.len() >= max {
                 return Ok(Some(names));

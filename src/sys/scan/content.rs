@@ -1,0 +1,256 @@
+//! Reading regular files: small ones whole, to be hashed many at a time; large ones piece by piece,
+//! a few at a time. One file alone would leave half of a core's hashing units idle.
+
+use std::cmp::Ordering;
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use rustix::io::Errno;
+
+use super::inode::{self, Examined};
+use crate::appraise::{Observed, ObservedContent, ObservedKind, Want};
+use crate::digest::{Digest, Hasher};
+use crate::path::ImagePath;
+
+/// Files up to this size are read whole.
+const SMALL_MAX: usize = 128 << 10;
+/// Bytes of small files that a thread holds before it hashes them: they fit a core's own cache.
+const ARENA: usize = 1 << 20;
+/// Bytes of a large file read at a time.
+const PIECE: usize = 128 << 10;
+/// Large files that a thread reads at a time.
+pub(super) const LANES: usize = 3;
+/// How often a file that changes under the reader is read.
+const ATTEMPTS: usize = 3;
+
+/// A file whose turn is still to come: it is large, or it changed while it was read.
+#[derive(PartialEq, Eq)]
+pub(super) struct Large {
+    pub(super) size: u64,
+    pub(super) path: ImagePath,
+}
+
+impl Ord for Large {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.size, &other.path).cmp(&(other.size, &self.path))
+    }
+}
+
+impl PartialOrd for Large {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Small files that were read and are still to be hashed.
+pub(super) struct Small {
+    arena: Vec<u8>,
+    used: usize,
+    files: Vec<(Observed, usize)>,
+}
+
+impl Small {
+    pub(super) fn new() -> Self {
+        Self {
+            arena: vec![0; ARENA],
+            used: 0,
+            files: Vec::new(),
+        }
+    }
+
+    /// Whether a file is read whole.
+    pub(super) fn takes(size: u64, want: Want) -> bool {
+        want.whole && want.prefix.is_none() && usize::try_from(size).is_ok_and(|it| it <= SMALL_MAX)
+    }
+
+    /// Reads a file that was examined; gives its bytes' number, or `None` where it changed
+    /// meanwhile.
+    pub(super) fn read(
+        &mut self,
+        file: &OwnedFd,
+        before: &Examined,
+    ) -> Result<Option<usize>, Errno> {
+        let size = usize::try_from(before.size()).unwrap_or(usize::MAX);
+        // One byte more than expected shows a file that grew.
+        let room = self
+            .arena
+            .get_mut(self.used..)
+            .and_then(|free| free.get_mut(..size.saturating_add(1)))
+            .unwrap_or_default();
+        let mut count = 0;
+        if !room.is_empty() {
+            count = read_at(file, room, 0)?;
+        }
+        let is_whole = count == size && inode::examine(file, c"")?.is_unchanged(before);
+        Ok(is_whole.then_some(count))
+    }
+
+    /// Keeps the bytes that were read last, with what is known of their file.
+    pub(super) fn keep(&mut self, observed: Observed, bytes: usize) {
+        self.files.push((observed, bytes));
+        self.used = self.used.saturating_add(bytes);
+    }
+
+    /// Whether the next file might not fit.
+    pub(super) fn is_full(&self) -> bool {
+        self.arena.len().saturating_sub(self.used) <= SMALL_MAX
+    }
+
+    /// Hashes all that is held.
+    pub(super) fn flush(&mut self, entries: &mut Vec<Observed>) {
+        let mut rest = self.arena.as_slice();
+        let messages: Vec<&[u8]> = self
+            .files
+            .iter()
+            .map(|(_, bytes)| {
+                let (message, others) = rest.split_at_checked(*bytes).unwrap_or_default();
+                rest = others;
+                message
+            })
+            .collect();
+        let digests = Digest::of_all(&messages);
+        entries.reserve(digests.len());
+        for ((mut observed, _), digest) in self.files.drain(..).zip(digests) {
+            if let ObservedKind::Regular(content) = &mut observed.kind {
+                content.digest = Some(digest);
+            }
+            entries.push(observed);
+        }
+        self.used = 0;
+    }
+}
+
+/// A large file that is being read.
+pub(super) struct Lane {
+    pub(super) path: ImagePath,
+    pub(super) file: OwnedFd,
+    /// Its last examination: before reading began, and at the end after.
+    pub(super) examined: Examined,
+    want: Want,
+    hasher: Hasher,
+    prefix: Option<Digest>,
+    attempts: usize,
+    buffer: Vec<u8>,
+    /// Bytes of the buffer that are still to be hashed.
+    filled: usize,
+}
+
+/// How reading a file went on.
+pub(super) enum Step {
+    /// There is a piece to be hashed.
+    Piece,
+    /// These are its bytes.
+    Stable(ObservedContent),
+    /// It did not come to rest.
+    Unstable,
+}
+
+impl Lane {
+    pub(super) fn new(path: ImagePath, file: OwnedFd, examined: Examined, want: Want) -> Self {
+        Self {
+            path,
+            file,
+            examined,
+            want,
+            hasher: Hasher::new(),
+            prefix: None,
+            attempts: 0,
+            buffer: Vec::new(),
+            filled: 0,
+        }
+    }
+
+    /// Hashes the pieces of all lanes.
+    pub(super) fn hash(lanes: &mut [Self]) {
+        Hasher::update_all(lanes.iter_mut().map(|lane| {
+            let piece = lane.buffer.get(..lane.filled).unwrap_or_default();
+            (&mut lane.hasher, piece)
+        }));
+        for lane in lanes {
+            lane.filled = 0;
+        }
+    }
+
+    /// Reads the next piece. `want` says what is worth hashing, should the size be another now.
+    pub(super) fn read(
+        &mut self,
+        want: &(dyn Fn(&ImagePath, u64) -> Want + Sync),
+    ) -> Result<Step, Errno> {
+        loop {
+            let content = match self.piece()? {
+                Piece::Some => return Ok(Step::Piece),
+                Piece::End(content) => Some(content),
+                Piece::Changed => None,
+            };
+            let after = inode::examine(&self.file, c"")?;
+            let is_unchanged = after.is_unchanged(&self.examined);
+            self.examined = after;
+            match content {
+                Some(content) if is_unchanged => return Ok(Step::Stable(content)),
+                _ => self.attempts = self.attempts.saturating_add(1),
+            }
+            if self.attempts == ATTEMPTS {
+                return Ok(Step::Unstable);
+            }
+            self.hasher = Hasher::new();
+            self.prefix = None;
+            self.want = want(&self.path, self.examined.size());
+        }
+    }
+
+    fn piece(&mut self) -> Result<Piece, Errno> {
+        let size = self.examined.size();
+        let position = self.hasher.length();
+        if self.want.prefix == Some(position) && self.prefix.is_none() {
+            self.prefix = Some(self.hasher.clone().finish());
+        }
+        let end = match (self.want.whole, self.want.prefix) {
+            (true, _) => None,
+            (false, prefix) => Some(prefix.unwrap_or(0)),
+        };
+        if end == Some(position) {
+            return Ok(Piece::End(self.content(None)));
+        }
+        // The prefix ends a piece, so that its digest can be taken.
+        let stop = self.want.prefix.filter(|prefix| *prefix > position);
+        let most = stop.map_or(PIECE, |stop| {
+            usize::try_from(stop.saturating_sub(position)).map_or(PIECE, |left| left.min(PIECE))
+        });
+        self.buffer.resize(PIECE, 0);
+        let room = self.buffer.get_mut(..most).unwrap_or_default();
+        let count = read_at(&self.file, room, position)?;
+        let after = position.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+        if after > size || count == 0 && position != size {
+            return Ok(Piece::Changed);
+        }
+        if count == 0 {
+            let digest = self.hasher.clone().finish();
+            return Ok(Piece::End(self.content(Some(digest))));
+        }
+        self.filled = count;
+        Ok(Piece::Some)
+    }
+
+    fn content(&self, digest: Option<Digest>) -> ObservedContent {
+        ObservedContent {
+            size: self.examined.size(),
+            digest,
+            prefix: self.prefix,
+        }
+    }
+}
+
+enum Piece {
+    Some,
+    End(ObservedContent),
+    Changed,
+}
+
+/// Reads at a position as many bytes as there are, at most as many as `buffer` takes.
+fn read_at(file: &OwnedFd, buffer: &mut [u8], position: u64) -> Result<usize, Errno> {
+    loop {
+        match rustix::io::pread(file.as_fd(), &mut *buffer, position) {
+            Err(Errno::INTR) => {}
+            answer => return answer,
+        }
+    }
+}
