@@ -8,6 +8,7 @@ use super::capability::CAPABILITY;
 use super::drift::Owner;
 use super::effect::{Subject, judge};
 use super::evidence::{InodeKey, ObservedContent, ObservedKind, Source};
+use super::mount::{allows_mount, outermost};
 use super::{Change, Counts, Drift, Evidence, NotChecked, Observed, Report};
 use crate::expect::{Class, Expectations, Mutable};
 use crate::manifest::{Entry, Manifest, RESERVED, RESERVED_DIRECTORY, is_reserved};
@@ -22,7 +23,12 @@ use crate::tree::{Content, Kind, Mode, Xattrs};
 pub fn appraise(manifest: &Manifest, expectations: &Expectations, evidence: &Evidence) -> Report {
     let reserved = reserved(manifest, expectations);
     let mut appraisal = Appraisal::new(manifest, expectations, evidence);
-    let mut expected = merge(manifest.entries(), &reserved).peekable();
+    appraisal.as_listed();
+    let others = (0..)
+        .zip(manifest.entries())
+        .filter(|(place, _)| !evidence.as_listed.contains(*place))
+        .map(|(_, entry)| entry);
+    let mut expected = merge(others, reserved.iter()).peekable();
     let mut observed = evidence.entries.iter().peekable();
     loop {
         let order = match (expected.peek(), observed.peek()) {
@@ -40,6 +46,7 @@ pub fn appraise(manifest: &Manifest, expectations: &Expectations, evidence: &Evi
             (None, None) => break,
         }
     }
+    appraisal.mounts();
     appraisal.finish()
 }
 
@@ -78,8 +85,11 @@ fn reserved(manifest: &Manifest, expectations: &Expectations) -> Vec<Entry> {
 }
 
 /// Two sorted lists as one.
-fn merge<'a>(a: &'a [Entry], b: &'a [Entry]) -> impl Iterator<Item = &'a Entry> {
-    let (mut a, mut b) = (a.iter().peekable(), b.iter().peekable());
+fn merge<'a>(
+    a: impl Iterator<Item = &'a Entry>,
+    b: impl Iterator<Item = &'a Entry>,
+) -> impl Iterator<Item = &'a Entry> {
+    let (mut a, mut b) = (a.peekable(), b.peekable());
     std::iter::from_fn(move || match (a.peek(), b.peek()) {
         (Some(left), Some(right)) if left.path <= right.path => a.next(),
         (_, Some(_)) => b.next(),
@@ -127,6 +137,21 @@ impl<'a> Appraisal<'a> {
         match self.evidence.source {
             Source::Root if !is_reserved(path) => self.expectations.of(path),
             _ => None,
+        }
+    }
+
+    /// Counts what needs no comparison any more.
+    fn as_listed(&mut self) {
+        let checked = &mut self.report.checked;
+        for (place, entry) in (0..).zip(self.manifest.entries()) {
+            if !self.evidence.as_listed.contains(place) {
+                continue;
+            }
+            checked.paths = checked.paths.saturating_add(1);
+            if let Kind::Regular(content) = &entry.kind {
+                checked.files = checked.files.saturating_add(1);
+                checked.bytes = checked.bytes.saturating_add(content.size);
+            }
         }
     }
 
@@ -202,6 +227,24 @@ impl<'a> Appraisal<'a> {
         }
     }
 
+    fn mounts(&mut self) {
+        for mount in outermost(&self.evidence.mounts) {
+            match self.mutable(&mount.path) {
+                Some(mutable) if allows_mount(mutable, mount) => self.exempt(mutable.class),
+                _ => {
+                    let expected = self.manifest.get(&mount.path);
+                    let owner = match expected {
+                        Some(entry) => Owner::Listed(Arc::clone(&entry.origin)),
+                        None => self.nearest(&mount.path),
+                    };
+                    let change = Change::Mount(Box::new(mount.clone()));
+                    self.drift(&mount.path, expected, None, owner, change);
+                }
+            }
+        }
+        self.report.drifts.sort_by(|a, b| a.path.cmp(&b.path));
+    }
+
     fn exempt(&mut self, class: Class) {
         let count = self.report.exempted.entry(class).or_default();
         *count = count.saturating_add(1);
@@ -273,6 +316,18 @@ fn is_below_any(path: &ImagePath, blind: &BTreeSet<&ImagePath>) -> bool {
         at = path.parent();
     }
     false
+}
+
+/// Whether something was observed whole and is in every respect as listed. What has further names
+/// is never: only all of them together tell.
+pub(super) fn is_as_listed(entry: &Entry, seen: &Observed) -> bool {
+    let is_whole = match &seen.kind {
+        ObservedKind::Regular(content) => content.digest.is_some(),
+        ObservedKind::Symlink(target) => target.is_some(),
+        _ => true,
+    };
+    let is_alone = entry.kind == Kind::Directory || entry.links == 1 && seen.links == 1;
+    is_whole && is_alone && seen.xattrs.is_some() && differences(entry, seen).is_empty()
 }
 
 /// All differences but those of hard links.

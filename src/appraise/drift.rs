@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::effect::Effect;
-use super::evidence::{Observed, ObservedContent};
+use super::evidence::{Observed, ObservedContent, ObservedMount};
 use super::{ObservedKind, capability};
 use crate::path::{Escaped, ImagePath};
 use crate::tree::{Content, Mode, Origin};
@@ -99,6 +99,8 @@ pub enum Change {
         /// As observed.
         observed: Mode,
     },
+    /// Something is mounted over it.
+    Mount(Box<ObservedMount>),
     /// Its owner or group is another.
     Owner {
         /// User and group as signed.
@@ -141,6 +143,7 @@ impl Change {
             Self::Content { .. } => "content",
             Self::Links { .. } => "links",
             Self::Mode { .. } => "mode",
+            Self::Mount(_) => "mount",
             Self::Owner { .. } => "owner",
             Self::Removed => "removed",
             Self::Target { .. } => "target",
@@ -176,6 +179,7 @@ impl Change {
             Self::Mode { expected, observed } => {
                 (Some(expected.to_string()), Some(observed.to_string()))
             }
+            Self::Mount(mount) => (None, Some(mount.to_string())),
             Self::Owner { expected, observed } => (
                 Some(format!("{}:{}", expected.0, expected.1)),
                 Some(format!("{}:{}", observed.0, observed.1)),

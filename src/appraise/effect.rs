@@ -24,6 +24,8 @@ pub enum Effect {
     Library,
     /// Loaded into, or decides what is loaded into, every program.
     LoadedEverywhere,
+    /// What was signed is there and nobody sees it.
+    Hidden,
     /// Names, addresses, packet filter: whom the machine talks to.
     Network,
     /// Somebody other than root may replace a program, a library or their configuration.
@@ -53,6 +55,7 @@ impl Effect {
             Self::Accounts => "accounts",
             Self::Capability => "capability",
             Self::Device => "device",
+            Self::Hidden => "hidden",
             Self::Kernel => "kernel",
             Self::Library => "library",
             Self::LoadedEverywhere => "loaded-everywhere",
@@ -78,6 +81,7 @@ impl Effect {
             | Self::SetUid
             | Self::SetGid => Severity::Critical,
             Self::Accounts
+            | Self::Hidden
             | Self::Kernel
             | Self::Library
             | Self::OtherOwner
@@ -98,6 +102,7 @@ impl fmt::Display for Effect {
             Self::Accounts => "decides who may log in and who may become whom",
             Self::Capability => "gains kernel privileges, whoever starts it",
             Self::Device => "raw access to a device",
+            Self::Hidden => "hides what was signed: programs see other bytes than those checked",
             Self::Kernel => "part of the kernel or of what it loads and obeys",
             Self::Library => "code that other programs load",
             Self::LoadedEverywhere => "loaded into every program",
@@ -151,6 +156,9 @@ pub(super) fn judge(subject: Subject<'_>, change: &Change) -> (Vec<Effect>, Seve
 /// Privilege that the change itself brings.
 fn gained(subject: Subject<'_>, change: &Change) -> Vec<Effect> {
     let mut effects = Vec::new();
+    if matches!(change, Change::Mount(_)) {
+        effects.push(Effect::Hidden);
+    }
     let Some(observed) = subject.observed else {
         return effects;
     };
@@ -224,6 +232,7 @@ fn changes_what_runs(change: &Change) -> bool {
     match change {
         Change::Added(_)
         | Change::Content { .. }
+        | Change::Mount(_)
         | Change::Removed
         | Change::Target { .. }
         | Change::Type { .. } => true,

@@ -14,12 +14,50 @@ use crate::tree::{Device, Kind, Mode, Tree, Xattrs};
 pub struct Evidence {
     /// Where from.
     pub source: Source,
-    /// What is there, in bytewise order of the paths, each path once.
+    /// What is there, in bytewise order of the paths, each path once, but for what is exactly as
+    /// listed.
     pub entries: Vec<Observed>,
+    /// What is there exactly as the manifest lists it.
+    pub as_listed: AsListed,
+    /// What is mounted below the root, in bytewise order of the paths.
+    pub mounts: Vec<ObservedMount>,
     /// What should have been looked at and could not be.
     pub not_checked: Vec<NotChecked>,
     /// What a reader should know about how this was observed, in whole sentences.
     pub notes: Vec<String>,
+}
+
+/// Entries of a manifest, by their places, that were found exactly as they are listed: a bit each,
+/// because an instance has hundreds of thousands of them and they are all alike.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AsListed {
+    bits: Vec<u64>,
+}
+
+impl AsListed {
+    /// Adds a place.
+    pub fn insert(&mut self, place: usize) {
+        let word = place / 64;
+        if self.bits.len() <= word {
+            self.bits.resize(word.saturating_add(1), 0);
+        }
+        if let Some(bits) = self.bits.get_mut(word) {
+            *bits |= 1 << (place % 64);
+        }
+    }
+
+    /// Takes a place back.
+    pub fn remove(&mut self, place: usize) {
+        if let Some(bits) = self.bits.get_mut(place / 64) {
+            *bits &= !(1 << (place % 64));
+        }
+    }
+
+    /// Whether a place was added.
+    pub fn contains(&self, place: usize) -> bool {
+        let word = self.bits.get(place / 64).copied().unwrap_or(0);
+        word >> (place % 64) & 1 == 1
+    }
 }
 
 /// Where evidence comes from.
@@ -51,6 +89,39 @@ pub struct Observed {
     pub inode: InodeKey,
     /// Extended attributes; `None` where they could not be read.
     pub xattrs: Option<Xattrs>,
+}
+
+/// A mount that covers what the root's own file system has at a path.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ObservedMount {
+    /// Where it is mounted.
+    pub path: ImagePath,
+    /// The file system's type, such as `tmpfs`.
+    pub filesystem: String,
+    /// What is mounted, as the kernel names it: a device, or a word.
+    pub source: String,
+    /// The directory of that file system that is seen: other than `/` for a bind mount.
+    pub part: String,
+    /// The mount's own options, in the kernel's order.
+    pub options: String,
+}
+
+impl ObservedMount {
+    /// Whether neither set-id bits nor device nodes in it have any effect.
+    pub fn is_harmless(&self) -> bool {
+        let has = |wanted| self.options.split(',').any(|option| option == wanted);
+        has("nosuid") && has("nodev")
+    }
+}
+
+impl fmt::Display for ObservedMount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} from {}", self.filesystem, self.source)?;
+        if self.part != "/" {
+            write!(f, " at {}", self.part)?;
+        }
+        write!(f, ", {}", self.options)
+    }
 }
 
 /// Which inode: the device and inode numbers, or any two numbers that play their part.
@@ -221,6 +292,8 @@ impl Evidence {
         Self {
             source: Source::Image,
             entries,
+            as_listed: AsListed::default(),
+            mounts: Vec::new(),
             not_checked: Vec::new(),
             notes: Vec::new(),
         }
@@ -249,6 +322,8 @@ impl Evidence {
         Self {
             source: Source::Image,
             entries,
+            as_listed: AsListed::default(),
+            mounts: Vec::new(),
             not_checked: Vec::new(),
             notes: Vec::new(),
         }

@@ -12,6 +12,8 @@ mod door;
 mod drift;
 mod effect;
 mod evidence;
+mod expected;
+mod mount;
 mod report;
 mod verification;
 
@@ -20,7 +22,9 @@ pub use door::{Material, Neighbour, Opened};
 pub use drift::{Change, Drift, Owner, Severity};
 pub use effect::Effect;
 pub use evidence::{
-    Evidence, InodeKey, NotChecked, Observed, ObservedContent, ObservedKind, Reason, Source, Want,
+    AsListed, Evidence, InodeKey, NotChecked, Observed, ObservedContent, ObservedKind,
+    ObservedMount, Reason, Source, Want,
 };
+pub use expected::{Expected, Listed, UpTo};
 pub use report::{Counts, Report, Verdict};
 pub use verification::{Artefact, Explanation, Facts, Finding, Target, Verification};

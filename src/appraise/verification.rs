@@ -117,7 +117,10 @@ impl Explanation {
             is_observed: evidence
                 .entries
                 .binary_search_by(|seen| seen.path.cmp(&path))
-                .is_ok(),
+                .is_ok()
+                || manifest
+                    .place(&path)
+                    .is_some_and(|place| evidence.as_listed.contains(place)),
             mutable: expectations.of(&path).cloned(),
             drifts: report
                 .drifts

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use super::Exit;
 use super::report::{self, Style};
-use crate::appraise::{Explanation, Finding, Target, Verdict, Verification, Want, appraise};
+use crate::appraise::{Explanation, Finding, Listed, Target, Verdict, Verification, appraise};
 use crate::limits;
 use crate::manifest::RESERVED;
 use crate::path::{Escaped, ImagePath};
@@ -191,8 +191,7 @@ fn verify(options: &Options, stem: &std::path::Path) -> Result<Verification, IoE
         });
     }
     if let Some((manifest, expectations)) = &opened.expected {
-        let want = |path: &ImagePath, size| Want::of(manifest, path, size);
-        let evidence = scan(&options.root, &Scan::new(&want, cpu::count()))?;
+        let evidence = scan(&options.root, &Scan::new(&Listed(manifest), cpu::count()))?;
         let report = appraise(manifest, expectations, &evidence);
         verification.explanation = options
             .explain

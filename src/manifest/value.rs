@@ -87,11 +87,14 @@ impl Manifest {
 
     /// What the manifest says about `path`.
     pub fn get(&self, path: &ImagePath) -> Option<&Entry> {
-        let index = self
-            .entries
+        self.entries.get(self.place(path)?)
+    }
+
+    /// The place of `path` among the entries.
+    pub fn place(&self, path: &ImagePath) -> Option<usize> {
+        self.entries
             .binary_search_by(|entry| entry.path.cmp(path))
-            .ok()?;
-        self.entries.get(index)
+            .ok()
     }
 
     /// The canonical line of `path`, without its line feed.

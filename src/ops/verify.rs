@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use super::outputs::LayoutDirectory;
 use super::workspace::Workspace;
 use crate::appraise::{
-    Artefact, Evidence, Explanation, Finding, Opened, Target, Verdict, Verification, Want, appraise,
+    Artefact, Evidence, Explanation, Finding, Listed, Opened, Target, UpTo, Verdict, Verification,
+    appraise,
 };
 use crate::baseline::{Statement, Subject};
 use crate::digest::{Digest, HashingReader};
@@ -170,21 +171,17 @@ fn look(request: &Request, opened: &Opened) -> Result<Looked, VerifyError> {
     let statement = opened.statement.as_deref();
     match &request.subject {
         Checked::Root(root) => {
-            let nothing = Want {
-                whole: false,
-                prefix: None,
-            };
-            let want = |path: &ImagePath, size| match &opened.expected {
-                Some((manifest, _)) => Want::of(manifest, path, size),
-                None => nothing,
-            };
-            let mut options = Scan::new(&want, request.threads);
-            if opened.expected.is_none() {
+            let evidence = match &opened.expected {
+                Some((manifest, _)) => scan(root, &Scan::new(&Listed(manifest), request.threads)),
                 // There is nothing to compare with; that it can be opened is all there is to say.
-                options.entries_max = 0;
-            }
+                None => {
+                    let mut options = Scan::new(&UpTo(0), request.threads);
+                    options.entries_max = 0;
+                    scan(root, &options)
+                }
+            };
             Ok(Looked {
-                evidence: Some(scan(root, &options)?),
+                evidence: Some(evidence?),
                 artefact: None,
                 findings: Vec::new(),
             })

@@ -5,7 +5,7 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use super::DiffError;
-use crate::appraise::{Evidence, NotChecked, Observed, ObservedKind, Reason, Want};
+use crate::appraise::{Evidence, NotChecked, Observed, ObservedKind, Reason, UpTo};
 use crate::image::compress::Decoder;
 use crate::image::oci;
 use crate::image::tar;
@@ -125,11 +125,7 @@ fn keep_file(root: &Root, path: &ImagePath, content: &Content, kept: &mut Memory
 }
 
 fn read_directory(path: &Path, threads: NonZero<usize>, keep: Keep<'_>) -> Result<Read, DiffError> {
-    let want = |_: &ImagePath, size| Want {
-        whole: size <= limits::DIFF_FILE_MAX,
-        prefix: None,
-    };
-    let evidence = scan(path, &Scan::new(&want, threads))?;
+    let evidence = scan(path, &Scan::new(&UpTo(limits::DIFF_FILE_MAX), threads))?;
     let mut read = tree_of(evidence).map_err(|source| DiffError::Tree {
         path: path.to_owned(),
         source,

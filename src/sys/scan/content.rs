@@ -7,12 +7,13 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use rustix::io::Errno;
 
 use super::inode::{self, Examined};
-use crate::appraise::{Observed, ObservedContent, ObservedKind, Want};
+use super::walk::Found;
+use crate::appraise::{Expected, Observed, ObservedContent, ObservedKind, Want};
 use crate::digest::{Digest, Hasher};
 use crate::path::ImagePath;
 
 /// Files up to this size are read whole.
-const SMALL_MAX: usize = 128 << 10;
+pub(super) const SMALL_MAX: usize = 128 << 10;
 /// Bytes of small files that a thread holds before it hashes them: they fit a core's own cache.
 const ARENA: usize = 1 << 20;
 /// Bytes of a large file read at a time.
@@ -27,6 +28,8 @@ const ATTEMPTS: usize = 3;
 pub(super) struct Large {
     pub(super) size: u64,
     pub(super) path: ImagePath,
+    /// Whether it is read ahead of the walk, which has not met it yet.
+    pub(super) is_ahead: bool,
 }
 
 impl Ord for Large {
@@ -96,7 +99,7 @@ impl Small {
     }
 
     /// Hashes all that is held.
-    pub(super) fn flush(&mut self, entries: &mut Vec<Observed>) {
+    pub(super) fn flush(&mut self, found: &mut Found<'_>) {
         let mut rest = self.arena.as_slice();
         let messages: Vec<&[u8]> = self
             .files
@@ -108,12 +111,11 @@ impl Small {
             })
             .collect();
         let digests = Digest::of_all(&messages);
-        entries.reserve(digests.len());
         for ((mut observed, _), digest) in self.files.drain(..).zip(digests) {
             if let ObservedKind::Regular(content) = &mut observed.kind {
                 content.digest = Some(digest);
             }
-            entries.push(observed);
+            found.see(observed);
         }
         self.used = 0;
     }
@@ -170,11 +172,9 @@ impl Lane {
         }
     }
 
-    /// Reads the next piece. `want` says what is worth hashing, should the size be another now.
-    pub(super) fn read(
-        &mut self,
-        want: &(dyn Fn(&ImagePath, u64) -> Want + Sync),
-    ) -> Result<Step, Errno> {
+    /// Reads the next piece. Should its size be another now, it is asked anew what is worth
+    /// hashing.
+    pub(super) fn read(&mut self, expected: &dyn Expected) -> Result<Step, Errno> {
         loop {
             let content = match self.piece()? {
                 Piece::Some => return Ok(Step::Piece),
@@ -193,7 +193,7 @@ impl Lane {
             }
             self.hasher = Hasher::new();
             self.prefix = None;
-            self.want = want(&self.path, self.examined.size());
+            self.want = expected.want(&self.path, self.examined.size());
         }
     }
 

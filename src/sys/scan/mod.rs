@@ -8,10 +8,17 @@
 //! - A file is hashed through the descriptor that was examined, and examined again afterwards; one
 //!   that changed is read again, and reported as unstable if it does not come to rest.
 //! - The walk has no recursion and holds few descriptors, whatever the depth.
+//! - Small files are hashed many at a time, large ones a few at a time, the largest first.
+//! - The table of mounts is part of the evidence; what lies beneath mounts is looked at through a
+//!   private mount of the root's file system, where this process may make one.
 //! - What could not be looked at is part of the evidence.
 
+mod ahead;
 mod content;
+mod directory;
+mod file;
 mod inode;
+mod mounts;
 mod queue;
 mod walk;
 

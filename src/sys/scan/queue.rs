@@ -42,11 +42,11 @@ impl<Job, Large> Default for More<Job, Large> {
 }
 
 impl<Job, Large: Ord> Queue<Job, Large> {
-    pub(super) fn new(first: Job, lanes: usize) -> Self {
+    pub(super) fn new(first: Job, large: Vec<Large>, lanes: usize) -> Self {
         Self {
             state: Mutex::new(State {
                 jobs: vec![first],
-                large: BinaryHeap::new(),
+                large: large.into(),
                 busy: 0,
                 waiting: 0,
             }),

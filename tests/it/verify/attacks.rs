@@ -378,8 +378,8 @@ fn more_paths_than_the_budget() {
     for number in 0..50 {
         fs::write(lab.at(format!("/var/log/{number}")), b"").unwrap();
     }
-    let want = |path: &karat::path::ImagePath, size| Want::of(&lab.manifest, path, size);
-    let mut options = Scan::new(&want, NonZero::new(1).unwrap());
+    let expected = Listed(&lab.manifest);
+    let mut options = Scan::new(&expected, NonZero::new(1).unwrap());
     options.entries_max = 40;
     let evidence = scan(&lab.root(), &options).unwrap();
     let report = appraise(&lab.manifest, &lab.expectations, &evidence);
@@ -412,19 +412,40 @@ fn a_clean_copy_mounted_over_a_tampered_file() {
     let root = release.unpack();
     fs::copy(root.join("etc/passwd"), release.scratch.join("clean")).unwrap();
     fs::write(root.join("etc/passwd"), b"root::0:0::/root:/bin/sh\n").unwrap();
-    let script = "mount --bind clean root/etc/passwd && exec \"$AGENT\" verify --root root \
-                  --baseline out/demo_1.dsse.json --trust trust.json";
-    let output = unshare
-        .command()
-        .args(["--mount", "sh", "-c", script])
-        .env("AGENT", env!("CARGO_BIN_EXE_karat-agent"))
-        .current_dir(release.scratch.path())
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(output.status.code(), Some(13), "{text}");
+    let verify = |mount: &str| {
+        let script = format!(
+            "{mount} && exec \"$AGENT\" verify --root root --baseline out/demo_1.dsse.json \
+             --trust trust.json"
+        );
+        let output = unshare
+            .command()
+            .args(["--mount", "sh", "-c", &script])
+            .env("AGENT", env!("CARGO_BIN_EXE_karat-agent"))
+            .current_dir(release.scratch.path())
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.code(), text)
+    };
+    // Both are told: the mount, and what lies beneath it.
+    let (code, text) = verify("mount --bind clean root/etc/passwd");
+    assert_eq!(code, Some(10), "{text}");
+    for line in ["high       /etc/passwd\n", " content: 26 bytes", " mount: "] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    // Where no table of mounts can be read it is not crossed, and not believed.
+    let hidden = "mount --bind clean root/etc/passwd && mount -t tmpfs none /proc";
+    let (code, text) = verify(hidden);
+    assert_eq!(code, Some(13), "{text}");
     assert!(
         text.contains("/etc/passwd: another file system is mounted there"),
         "{text}"
     );
+    // A clean tree with something mounted over it is no clean system.
+    fs::copy(release.scratch.join("clean"), root.join("etc/passwd")).unwrap();
+    let (code, text) = verify("mount -t tmpfs none root/etc");
+    assert_eq!(code, Some(10), "{text}");
+    assert!(text.contains(" /etc\n"), "{text}");
+    assert!(text.contains(" mount: tmpfs from none"), "{text}");
+    assert!(!text.contains("/etc/passwd"), "{text}");
 }

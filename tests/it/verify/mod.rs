@@ -5,7 +5,7 @@ use std::num::NonZero;
 use std::os::unix::fs::{lchown, symlink};
 use std::path::Path;
 
-use karat::appraise::{Drift, Effect, Evidence, Report, Severity, Verdict, Want, appraise};
+use karat::appraise::{Drift, Effect, Evidence, Listed, Report, Severity, Verdict, appraise};
 use karat::expect::{Class, Expectations, Mutable};
 use karat::manifest::Manifest;
 use karat::path::Glob;
@@ -95,8 +95,11 @@ impl Lab {
 }
 
 fn evidence(root: &Path, manifest: &Manifest) -> Evidence {
-    let want = |path: &karat::path::ImagePath, size| Want::of(manifest, path, size);
-    scan(root, &Scan::new(&want, NonZero::new(2).unwrap())).unwrap()
+    scan(
+        root,
+        &Scan::new(&Listed(manifest), NonZero::new(2).unwrap()),
+    )
+    .unwrap()
 }
 
 fn line(drift: &Drift) -> String {

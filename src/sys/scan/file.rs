@@ -1,0 +1,200 @@
+//! Regular files: opened, examined, read whole or piece by piece.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+
+use rustix::fs::FileType;
+use rustix::io::Errno;
+
+use super::content::{LANES, Lane, Large, Small, Step};
+use super::inode::{self, Examined};
+use super::queue::Queue;
+use super::walk::{Found, Job, Open, Walk, text};
+use crate::appraise::{ObservedContent, ObservedKind, Reason};
+use crate::path::ImagePath;
+
+impl Walk<'_> {
+    /// Reads a file; gives it back where it is to be read piece by piece.
+    pub(super) fn file(
+        &self,
+        directory: &Open,
+        name: &CStr,
+        path: ImagePath,
+        found: &mut Found<'_>,
+        small: &mut Small,
+    ) -> Option<Large> {
+        let at = directory.descriptor.as_fd();
+        let (file, examined) = self.open(at, name, &path, found)?;
+        let want = self.options.expected.want(&path, examined.size());
+        let content = ObservedKind::Regular(unread(&examined));
+        if !Small::takes(examined.size(), want) {
+            if want.whole || want.prefix.is_some() {
+                return self.ahead.meet(&path).then(|| Large {
+                    size: examined.size(),
+                    path,
+                    is_ahead: false,
+                });
+            }
+            let attributes = found.attributes(&path, inode::xattrs(file.as_fd()));
+            found.see(examined.observed(path, content, attributes));
+            return None;
+        }
+        if small.is_full() {
+            small.flush(found);
+        }
+        match small.read(&file, &examined) {
+            Ok(Some(bytes)) => {
+                let attributes = found.attributes(&path, inode::xattrs(file.as_fd()));
+                small.keep(examined.observed(path, content, attributes), bytes);
+                None
+            }
+            // It changed meanwhile: to be read again.
+            Ok(None) => Some(Large {
+                size: examined.size(),
+                path,
+                is_ahead: false,
+            }),
+            Err(errno) => {
+                self.unopened_file(at, name, path, errno, found);
+                None
+            }
+        }
+    }
+
+    /// Opens a file and examines it; what is no regular file (any more) is not read.
+    fn open(
+        &self,
+        at: BorrowedFd<'_>,
+        name: &CStr,
+        path: &ImagePath,
+        found: &mut Found<'_>,
+    ) -> Option<(OwnedFd, Examined)> {
+        let opened = inode::open_file(at, name).and_then(|file| {
+            let examined = inode::examine(&file, c"")?;
+            Ok((file, examined))
+        });
+        match opened {
+            Ok((file, examined)) if examined.file_type() == FileType::RegularFile => {
+                return Some((file, examined));
+            }
+            Err(Errno::XDEV) => found.unseen(path.clone(), Reason::Mount),
+            // Gone, or something else has taken its place since it was listed.
+            Ok(_) | Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => {
+                found.unseen(path.clone(), Reason::Unstable);
+            }
+            Err(errno) => self.unopened_file(at, name, path.clone(), errno, found),
+        }
+        None
+    }
+
+    /// Reads a large file, and beside it others that wait.
+    pub(super) fn large(&self, first: Large, queue: &Queue<Job, Large>, found: &mut Found<'_>) {
+        let mut next = Some(first);
+        let mut lanes: Vec<Lane> = Vec::new();
+        loop {
+            while lanes.len() < LANES {
+                let Some(large) = next.take().or_else(|| queue.another_large()) else {
+                    break;
+                };
+                lanes.extend(self.lane(large, found));
+            }
+            if lanes.is_empty() {
+                return;
+            }
+            let mut reading = Vec::with_capacity(LANES);
+            for mut lane in lanes {
+                match lane.read(self.options.expected) {
+                    Ok(Step::Piece) => reading.push(lane),
+                    Ok(Step::Stable(content)) => found.file(lane, content),
+                    Ok(Step::Unstable) => {
+                        found.unseen(lane.path.clone(), Reason::Unstable);
+                        let content = unread(&lane.examined);
+                        found.file(lane, content);
+                    }
+                    Err(errno) => {
+                        let reason = Reason::Content(text(errno));
+                        found.unseen(lane.path.clone(), reason);
+                        let content = unread(&lane.examined);
+                        found.file(lane, content);
+                    }
+                }
+            }
+            lanes = reading;
+            Lane::hash(&mut lanes);
+        }
+    }
+
+    /// Opens a large file. One that is read ahead and turns out to be something else is left to the
+    /// walk, which will say what it met.
+    fn lane(&self, large: Large, found: &mut Found<'_>) -> Option<Lane> {
+        let path = large.path;
+        let opened = if large.is_ahead {
+            if !self.ahead.begin(&path) {
+                return None;
+            }
+            let opened = self.open_ahead(&path);
+            if opened.is_none() && !self.ahead.give_up(&path) {
+                return None;
+            }
+            opened
+        } else {
+            None
+        };
+        let (file, examined) = match opened {
+            Some(opened) => opened,
+            None => self.open_by_path(&path, found)?,
+        };
+        let want = self.options.expected.want(&path, examined.size());
+        Some(Lane::new(path, file, examined, want))
+    }
+
+    fn open_ahead(&self, path: &ImagePath) -> Option<(OwnedFd, Examined)> {
+        let directory = inode::open_directory(&self.root, &path.parent()?).ok()?;
+        let name = CString::new(path.name()?).ok()?;
+        let is_file = |examined: &Examined| examined.file_type() == FileType::RegularFile;
+        inode::examine(&directory, &name).ok().filter(is_file)?;
+        let file = inode::open_file(&directory, &name).ok()?;
+        let examined = inode::examine(&file, c"").ok().filter(is_file)?;
+        Some((file, examined))
+    }
+
+    fn open_by_path(&self, path: &ImagePath, found: &mut Found<'_>) -> Option<(OwnedFd, Examined)> {
+        let parent = path.parent().unwrap_or_else(ImagePath::root);
+        let name = path.name().and_then(|name| CString::new(name).ok())?;
+        if let Ok(directory) = inode::open_directory(&self.root, &parent) {
+            self.open(directory.as_fd(), &name, path, found)
+        } else {
+            found.unseen(path.clone(), Reason::Unstable);
+            None
+        }
+    }
+
+    /// A regular file that cannot be read is still examined.
+    fn unopened_file(
+        &self,
+        at: BorrowedFd<'_>,
+        name: &CStr,
+        path: ImagePath,
+        errno: Errno,
+        found: &mut Found<'_>,
+    ) {
+        match inode::examine(at, name) {
+            Ok(examined) if examined.file_type() == FileType::RegularFile => {
+                found.unseen(path.clone(), Reason::Content(text(errno)));
+                let attributes = inode::xattrs_at(&self.names, at, &path);
+                let attributes = found.attributes(&path, attributes);
+                let content = ObservedKind::Regular(unread(&examined));
+                found.see(examined.observed(path, content, attributes));
+            }
+            _ => found.unseen(path, Reason::Unstable),
+        }
+    }
+}
+
+fn unread(examined: &Examined) -> ObservedContent {
+    ObservedContent {
+        size: examined.size(),
+        digest: None,
+        prefix: None,
+    }
+}
