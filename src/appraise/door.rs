@@ -1,5 +1,7 @@
 //! From the bytes of an Envelope and its neighbours to something to compare with.
 
+use std::num::NonZero;
+
 use super::Verdict;
 use super::verification::{Facts, Finding};
 use crate::baseline::{OpenError, Statement, Subject, Verified};
@@ -7,8 +9,8 @@ use crate::digest::Digest;
 use crate::envelope::Envelope;
 use crate::expect::Expectations;
 use crate::key::{Role, TrustRoot};
-use crate::manifest::Manifest;
-use crate::tree::Epoch;
+use crate::manifest::{Manifest, Parts};
+use crate::tree::{Content, Epoch};
 
 /// Files as they were found: hostile bytes, none of them checked.
 #[derive(Clone, Debug)]
@@ -18,22 +20,24 @@ pub struct Material {
     /// The Envelope, `X.dsse.json`.
     pub envelope: Neighbour,
     /// The manifest, `X.mtree`.
-    pub manifest: Neighbour,
+    pub manifest: Neighbour<Parts>,
     /// The expectations, `X.expect.json`.
     pub expectations: Neighbour,
     /// Whether there is a Receipt, `X.tlog-proof`.
     pub has_receipt: bool,
     /// This machine's clock, in seconds since 1970: for warnings about expiry only.
     pub now: u64,
+    /// How many threads to parse with.
+    pub threads: NonZero<usize>,
 }
 
 /// A file that should be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Neighbour {
+pub struct Neighbour<Bytes = Vec<u8>> {
     /// Its path, for messages.
     pub path: String,
     /// Its bytes; `None`: it is not there.
-    pub bytes: Option<Vec<u8>>,
+    pub bytes: Option<Bytes>,
 }
 
 /// What the door gives.
@@ -52,7 +56,7 @@ pub struct Opened {
 
 impl Material {
     /// Checks signatures first, then digests, and only then reads what is in the files.
-    pub fn open(&self) -> Opened {
+    pub fn open(self) -> Opened {
         let mut opened = Opened {
             facts: None,
             statement: None,
@@ -69,15 +73,17 @@ impl Material {
         let findings = &mut opened.findings;
         let expected = statement.baseline();
         let manifest = signed(
-            &self.manifest,
+            self.manifest,
             expected.digest(Subject::Manifest),
-            Manifest::parse,
+            Parts::content,
+            |parts, content| Manifest::parse_parts(parts, content, self.threads),
             findings,
         );
         let expectations = signed(
-            &self.expectations,
+            self.expectations,
             expected.digest(Subject::Expectations),
-            Expectations::parse,
+            |bytes| Content::of(bytes),
+            |bytes, _| Expectations::parse(&bytes),
             findings,
         );
         opened.expected = manifest.zip(expectations);
@@ -221,10 +227,11 @@ fn facts(root: &TrustRoot, statement: &Verified<Statement>) -> Facts {
 }
 
 /// A neighbour whose bytes are the signed ones, read.
-fn signed<T, E: std::fmt::Display>(
-    neighbour: &Neighbour,
+fn signed<Bytes, T, E: std::fmt::Display>(
+    neighbour: Neighbour<Bytes>,
     expected: Option<Digest>,
-    parse: impl FnOnce(&[u8]) -> Result<T, E>,
+    content: impl FnOnce(&Bytes) -> Content,
+    parse: impl FnOnce(Bytes, Content) -> Result<T, E>,
     findings: &mut Vec<Finding>,
 ) -> Option<T> {
     let mut find = |verdict, message: String| {
@@ -236,7 +243,7 @@ fn signed<T, E: std::fmt::Display>(
         None
     };
     let path = &neighbour.path;
-    let Some(bytes) = &neighbour.bytes else {
+    let Some(bytes) = neighbour.bytes else {
         let missing = format!("{path} is missing: nothing can be compared without it");
         return find(Verdict::Incomplete, missing);
     };
@@ -244,12 +251,13 @@ fn signed<T, E: std::fmt::Display>(
         let silent = format!("{path} is not what was signed: the statement does not name it");
         return find(Verdict::Untrusted, silent);
     };
-    let observed = Digest::of(bytes);
+    let content = content(&bytes);
+    let observed = content.digest;
     if observed != expected {
         let other = format!("{path} is not what was signed: sha256 {observed}, signed {expected}");
         return find(Verdict::Untrusted, other);
     }
-    match parse(bytes) {
+    match parse(bytes, content) {
         Ok(value) => Some(value),
         Err(error) => find(
             Verdict::Incomplete,

@@ -166,11 +166,10 @@ fn verify(options: &Options, stem: &std::path::Path) -> Result<Verification, IoE
             let relative = path.trim_start_matches('/');
             options.root.join(relative)
         });
-        material.manifest = material::neighbour(&manifest, limits::MANIFEST_MAX)?;
+        material.manifest = material::manifest(&manifest)?;
         material.expectations = material::neighbour(&expectations, limits::EXPECTATIONS_MAX)?;
     }
     let opened = material.open();
-    drop(material);
     let mut verification = Verification {
         target: Target {
             kind: "root",

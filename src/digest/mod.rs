@@ -47,6 +47,19 @@ impl Digest {
         &self.0
     }
 
+    /// The 64 hexadecimal digits, as bytes.
+    pub fn to_hex(&self) -> [u8; Self::LEN * 2] {
+        let digit = |nibble: u8| match nibble {
+            0..=9 => b'0' + nibble,
+            _ => b'a' + (nibble - 10),
+        };
+        let mut text = [0; Self::LEN * 2];
+        for (pair, byte) in text.as_chunks_mut().0.iter_mut().zip(self.0) {
+            *pair = [digit(byte >> 4), digit(byte & 0xf)];
+        }
+        text
+    }
+
     /// The first 12 hexadecimal digits: enough for people, never for machines.
     pub fn short(&self) -> String {
         let mut text = self.to_string();
@@ -88,7 +101,7 @@ fn nibble(digit: u8) -> Result<u8, DigestError> {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(std::str::from_utf8(&self.to_hex()).unwrap_or_default())
     }
 }
 

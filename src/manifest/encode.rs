@@ -34,18 +34,20 @@ pub(super) fn line(entry: &Entry, out: &mut Vec<u8>) {
         Kind::Socket => "socket",
         Kind::Symlink(_) => "link",
     };
-    put(
-        out,
-        format_args!(" type={kind_name} mode={mode} uid={uid} gid={gid}"),
-    );
+    out.extend_from_slice(b" type=");
+    out.extend_from_slice(kind_name.as_bytes());
+    out.extend_from_slice(b" mode=");
+    let digit = |shift: u32| b"01234567".get(octal_digit(mode.bits(), shift)).copied();
+    out.extend([9, 6, 3, 0].into_iter().filter_map(digit));
+    number(out, b" uid=", u64::from(*uid));
+    number(out, b" gid=", u64::from(*gid));
     match kind {
-        Kind::Regular(content) => put(
-            out,
-            format_args!(
-                " nlink={links} size={} sha256={}",
-                content.size, content.digest
-            ),
-        ),
+        Kind::Regular(content) => {
+            number(out, b" nlink=", u64::from(*links));
+            number(out, b" size=", content.size);
+            out.extend_from_slice(b" sha256=");
+            out.extend_from_slice(&content.digest.to_hex());
+        }
         Kind::Symlink(target) => {
             out.extend_from_slice(b" link=");
             vis(target, out);
@@ -90,6 +92,29 @@ fn is_plain(byte: u8) -> bool {
 /// Bytes of attribute names that stand for themselves; `,` and `:` would end the name.
 fn is_plain_in_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._".contains(&byte)
+}
+
+/// Appends a keyword and a decimal number: millions of them make a manifest, which is why this is
+/// not left to `write!`.
+fn number(out: &mut Vec<u8>, keyword: &[u8], number: u64) {
+    out.extend_from_slice(keyword);
+    let mut digits = [b'0'; 20];
+    let mut rest = number;
+    let mut count = 0;
+    for place in digits.iter_mut().rev() {
+        // A remainder by ten always fits.
+        *place = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+        rest /= 10;
+        count += 1;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(digits.len() - count..).unwrap_or_default());
+}
+
+fn octal_digit(bits: u32, shift: u32) -> usize {
+    usize::try_from(bits >> shift & 7).unwrap_or(0)
 }
 
 fn put(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {

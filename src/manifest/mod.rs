@@ -12,11 +12,14 @@
 
 mod encode;
 mod entry;
+mod index;
 mod parse;
+mod parts;
 #[cfg(test)]
 mod tests;
 mod value;
 
 pub use entry::Entry;
 pub use parse::{ManifestError, Rule};
+pub use parts::Parts;
 pub use value::{Manifest, RESERVED, RESERVED_DIRECTORY, is_reserved};

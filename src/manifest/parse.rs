@@ -1,10 +1,12 @@
 //! Reading the canonical bytes, and nothing else.
 
+use std::num::NonZero;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::value::Origins;
-use super::{Entry, Manifest, encode, is_reserved};
+use super::{Entry, Manifest, Parts, encode, is_reserved};
 use crate::digest::DigestError;
 use crate::limits;
 use crate::path::{ImagePath, PathError};
@@ -95,56 +97,152 @@ impl Manifest {
     /// The first line that is not exactly what [`Manifest::write_to`] would write there, and the
     /// rule that it breaks.
     pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
-        let at = |line: usize| move |rule: Rule| ManifestError { line, rule };
-        if u64::try_from(bytes.len()).is_ok_and(|length| length > limits::MANIFEST_MAX) {
-            return Err(at(1)(Rule::TooLarge));
-        }
-        let Some(lines) = bytes.strip_suffix(b"\n") else {
-            let line = bytes.split(|byte| *byte == b'\n').count();
-            let rule = if bytes.is_empty() {
-                Rule::Root
-            } else {
-                Rule::Truncated
-            };
-            return Err(at(line)(rule));
-        };
+        check_ends(&[bytes])?;
         let mut reader = Reader::default();
-        for (number, line) in (1..).zip(lines.split(|byte| *byte == b'\n')) {
-            reader.line(line).map_err(at(number))?;
+        reader.add(Part::of(bytes))?;
+        Ok(Self::known(reader.finish()?, Content::of(bytes)))
+    }
+
+    /// As [`Manifest::parse`], on several threads, each part given back once it is read; `content`
+    /// is what the parts were found to be ([`Parts::content`]).
+    ///
+    /// # Errors
+    /// As [`Manifest::parse`]: how many threads there are makes no difference.
+    pub fn parse_parts(
+        parts: Parts,
+        content: Content,
+        threads: NonZero<usize>,
+    ) -> Result<Self, ManifestError> {
+        check_ends(&parts.0)?;
+        let mut reader = Reader::default();
+        let mut parts = parts.0.into_iter();
+        loop {
+            let round: Vec<Vec<u8>> = parts.by_ref().take(threads.get()).collect();
+            if round.is_empty() {
+                return Ok(Self::known(reader.finish()?, content));
+            }
+            let read: Vec<Part> = std::thread::scope(|scope| {
+                let threads: Vec<_> = round
+                    .into_iter()
+                    .map(|part| scope.spawn(move || Part::of(&part)))
+                    .collect();
+                let lost = || Part {
+                    error: Some(Rule::TooLarge),
+                    ..Part::default()
+                };
+                threads
+                    .into_iter()
+                    .map(|thread| thread.join().unwrap_or_else(|_panic| lost()))
+                    .collect()
+            });
+            for part in read {
+                reader.add(part)?;
+            }
         }
-        let entries = reader
-            .finish()
-            .map_err(|(index, rule)| at(index.saturating_add(1))(rule))?;
-        Ok(Self::known(entries, Content::of(bytes)))
+    }
+}
+
+/// Size, and a line feed at the end.
+fn check_ends(parts: &[impl AsRef<[u8]>]) -> Result<(), ManifestError> {
+    let sizes = parts.iter().map(|part| part.as_ref().len());
+    let size = sizes.fold(0, usize::saturating_add);
+    if u64::try_from(size).is_ok_and(|size| size > limits::MANIFEST_MAX) {
+        return Err(ManifestError {
+            line: 1,
+            rule: Rule::TooLarge,
+        });
+    }
+    match parts.last().and_then(|part| part.as_ref().last()) {
+        Some(b'\n') => Ok(()),
+        last => {
+            let bytes = parts.iter().flat_map(|part| part.as_ref());
+            Err(ManifestError {
+                line: bytes.filter(|byte| **byte == b'\n').count() + 1,
+                rule: if last.is_none() {
+                    Rule::Root
+                } else {
+                    Rule::Truncated
+                },
+            })
+        }
+    }
+}
+
+/// Lines that were read on their own: what they say about each other is still to be checked.
+#[derive(Default)]
+struct Part {
+    entries: Vec<Entry>,
+    /// What is wrong with the line after the last entry, where not all were read.
+    error: Option<Rule>,
+}
+
+impl Part {
+    /// Reads whole lines.
+    fn of(lines: &[u8]) -> Self {
+        let mut part = Self::default();
+        let mut origins = Origins::default();
+        let mut canonical = Vec::new();
+        let lines = lines.strip_suffix(b"\n").unwrap_or(lines);
+        for line in lines.split(|byte| *byte == b'\n') {
+            if part.entries.len() >= limits::TREE_ENTRIES_MAX {
+                part.error = Some(Rule::TooLarge);
+                return part;
+            }
+            let read = entry(line, &mut origins).and_then(|entry| {
+                canonical.clear();
+                encode::line(&entry, &mut canonical);
+                let is_canonical = canonical.strip_suffix(b"\n") == Some(line);
+                is_canonical.then_some(entry).ok_or(Rule::NotCanonical)
+            });
+            match read {
+                Ok(entry) => part.entries.push(entry),
+                Err(rule) => {
+                    part.error = Some(rule);
+                    return part;
+                }
+            }
+        }
+        part
     }
 }
 
 #[derive(Default)]
 struct Reader {
     entries: Vec<Entry>,
-    origins: Origins,
     /// For each hard-link group: the index of its first entry, and how many it has so far.
     groups: Vec<(usize, u32)>,
     /// The directory that held the last path, by index: the next path mostly has the same.
     parent: usize,
-    line: Vec<u8>,
 }
 
 impl Reader {
-    fn line(&mut self, line: &[u8]) -> Result<(), Rule> {
-        if self.entries.len() >= limits::TREE_ENTRIES_MAX {
-            return Err(Rule::TooLarge);
+    fn add(&mut self, part: Part) -> Result<(), ManifestError> {
+        self.entries.reserve(part.entries.len());
+        for entry in part.entries {
+            let checked = self
+                .check_count()
+                .and_then(|()| self.check_place(&entry))
+                .and_then(|()| self.check_group(&entry));
+            checked.map_err(|rule| self.at(rule))?;
+            self.entries.push(entry);
         }
-        let entry = entry(line, &mut self.origins)?;
-        self.line.clear();
-        encode::line(&entry, &mut self.line);
-        if self.line.strip_suffix(b"\n") != Some(line) {
-            return Err(Rule::NotCanonical);
+        part.error.map_or(Ok(()), |rule| Err(self.at(rule)))
+    }
+
+    /// An error in the line after those that were read.
+    fn at(&self, rule: Rule) -> ManifestError {
+        ManifestError {
+            line: self.entries.len().saturating_add(1),
+            rule,
         }
-        self.check_place(&entry)?;
-        self.check_group(&entry)?;
-        self.entries.push(entry);
-        Ok(())
+    }
+
+    fn check_count(&self) -> Result<(), Rule> {
+        if self.entries.len() < limits::TREE_ENTRIES_MAX {
+            Ok(())
+        } else {
+            Err(Rule::TooLarge)
+        }
     }
 
     /// Order, parent, root, reserved names.
@@ -210,7 +308,7 @@ impl Reader {
         }
     }
 
-    fn finish(mut self) -> Result<Vec<Entry>, (usize, Rule)> {
+    fn finish(mut self) -> Result<Vec<Entry>, ManifestError> {
         for (first, members) in &self.groups {
             let links = self.entries.get(*first).map(|entry| entry.links);
             let is_file = self
@@ -218,7 +316,10 @@ impl Reader {
                 .get(*first)
                 .is_some_and(|entry| matches!(entry.kind, Kind::Regular(_)));
             if *members < 2 || (is_file && links != Some(*members)) {
-                return Err((*first, Rule::Group));
+                return Err(ManifestError {
+                    line: first.saturating_add(1),
+                    rule: Rule::Group,
+                });
             }
         }
         for entry in &mut self.entries {

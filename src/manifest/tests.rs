@@ -214,3 +214,48 @@ proptest::proptest! {
         drop(Manifest::parse(&bytes));
     }
 }
+
+#[test]
+fn parts_and_threads_make_no_difference() {
+    let good = text();
+    for other in [
+        good.clone(),
+        good.replace("mode=0600", "mode=600"),
+        good.trim_end().to_owned(),
+        format!("{good}{good}"),
+        format!("{good}\n"),
+        "x".to_owned(),
+        String::new(),
+    ] {
+        let text = other.as_bytes();
+        let whole = Manifest::parse(text);
+        for size in [1, 7, 64, 1 << 20] {
+            let chunks = std::io::BufReader::with_capacity(size, text);
+            let read = Parts::read(chunks, 1 << 20).unwrap();
+            assert_eq!(read.content(), Content::of(text));
+            for threads in 1..4 {
+                let threads = std::num::NonZero::new(threads).unwrap();
+                let mut lines: Vec<Vec<u8>> = Vec::new();
+                for line in text.split_inclusive(|byte| *byte == b'\n') {
+                    lines.push(line.to_vec());
+                }
+                for parts in [read.clone(), Parts(lines)] {
+                    let content = parts.content();
+                    assert_eq!(Manifest::parse_parts(parts, content, threads), whole);
+                }
+            }
+        }
+    }
+    let capped = Parts::read(good.as_bytes(), 10).unwrap_err();
+    assert_eq!(capped.kind(), std::io::ErrorKind::FileTooLarge);
+}
+
+#[test]
+fn every_listed_path_is_found_and_no_other() {
+    let manifest = Manifest::parse(text().as_bytes()).unwrap();
+    for (place, entry) in manifest.entries().iter().enumerate() {
+        assert_eq!(manifest.place(&entry.path), Some(place));
+        let below = entry.path.join("no-such-name").unwrap();
+        assert_eq!(manifest.place(&below), None);
+    }
+}

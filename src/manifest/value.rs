@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
+use super::index::Index;
 use super::{Entry, encode};
 use crate::digest::{Digest, Hasher};
 use crate::path::ImagePath;
@@ -32,6 +33,7 @@ pub fn is_reserved(path: &ImagePath) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
     entries: Vec<Entry>,
+    index: Index,
     content: Content,
 }
 
@@ -77,7 +79,11 @@ impl Manifest {
 
     /// A manifest of entries that keep all rules and whose bytes are `content`.
     pub(super) fn known(entries: Vec<Entry>, content: Content) -> Self {
-        Self { entries, content }
+        Self {
+            index: Index::of(&entries),
+            entries,
+            content,
+        }
     }
 
     /// The entries, in bytewise order of their paths.
@@ -92,9 +98,7 @@ impl Manifest {
 
     /// The place of `path` among the entries.
     pub fn place(&self, path: &ImagePath) -> Option<usize> {
-        self.entries
-            .binary_search_by(|entry| entry.path.cmp(path))
-            .ok()
+        self.index.place(&self.entries, path)
     }
 
     /// The canonical line of `path`, without its line feed.

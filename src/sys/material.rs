@@ -3,11 +3,12 @@
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use super::clock;
-use super::fs::{self, IoError};
+use super::fs::{self, IoContext as _, IoError};
+use super::{clock, cpu};
 use crate::appraise::{Material, Neighbour};
 use crate::baseline::Subject;
 use crate::limits;
+use crate::manifest::Parts;
 use crate::path::Escaped;
 
 /// The suffix of an Envelope's file name.
@@ -26,13 +27,31 @@ pub fn read(stem: &Path, trust: &Path) -> Result<Material, IoError> {
     Ok(Material {
         trust: neighbour(trust, limits::TRUST_ROOT_MAX)?,
         envelope: neighbour(&beside(ENVELOPE_SUFFIX), limits::ENVELOPE_MAX)?,
-        manifest: neighbour(&beside(Subject::Manifest.suffix()), limits::MANIFEST_MAX)?,
+        manifest: manifest(&beside(Subject::Manifest.suffix()))?,
         expectations: neighbour(
             &beside(Subject::Expectations.suffix()),
             limits::EXPECTATIONS_MAX,
         )?,
         has_receipt: fs::exists(beside(RECEIPT_SUFFIX))?,
         now: clock::now(),
+        threads: cpu::count(),
+    })
+}
+
+/// A manifest that should be there.
+///
+/// # Errors
+/// As [`neighbour`].
+pub fn manifest(path: &Path) -> Result<Neighbour<Parts>, IoError> {
+    let read = || Parts::read(fs::open(path)?, limits::MANIFEST_MAX).at("read", path);
+    let bytes = match read() {
+        Ok(parts) => Some(parts),
+        Err(error) if error.is_not_found() => None,
+        Err(error) => return Err(error),
+    };
+    Ok(Neighbour {
+        path: Escaped(path.as_os_str().as_bytes()).to_string(),
+        bytes,
     })
 }
 
