@@ -58,6 +58,9 @@ lint:
 bench: all
 	@python3 benches/build.py --bin $(DIST)/bin
 
+bench-verify: all
+	@python3 benches/verify.py --bin $(DIST)/bin
+
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
 	  $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d

@@ -155,7 +155,7 @@ fn check_ends(parts: &[impl AsRef<[u8]>]) -> Result<(), ManifestError> {
     match parts.last().and_then(|part| part.as_ref().last()) {
         Some(b'\n') => Ok(()),
         last => {
-            let bytes = parts.iter().flat_map(|part| part.as_ref());
+            let bytes = parts.iter().flat_map(AsRef::as_ref);
             Err(ManifestError {
                 line: bytes.filter(|byte| **byte == b'\n').count() + 1,
                 rule: if last.is_none() {

@@ -1,7 +1,8 @@
 //! From a configured root on disk to a tree as a value, with its contents in a pack.
 //!
 //! Nothing runs in the root any more. The walk opens directories by name without following links;
-//! only regular files are opened. Files are hashed and packed by all processors at once.
+//! only regular files are opened. Files are hashed and packed by all processors at once, several at
+//! a time by each.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -27,6 +28,10 @@ use crate::tree::{
 
 /// Files up to this size are read once and written from memory; larger ones are read twice.
 const IN_MEMORY_MAX: u64 = 4 << 20;
+/// Bytes of files that are held before they are hashed and written together.
+const BATCH: u64 = 2 << 20;
+/// Files that are hashed and written together, at most.
+const BATCH_FILES: usize = 128;
 
 /// What the walk found at one path.
 #[derive(Debug)]
@@ -77,14 +82,35 @@ pub(super) fn capture(
     }
     // The largest first, so that no processor is left alone with it at the end.
     files.sort_by_key(|entry| std::cmp::Reverse(entry.found.size));
-    let contents: BTreeMap<(u64, u64), Content> = files
+    let contents: Vec<Vec<((u64, u64), Content)>> = batches(&files)
         .par_iter()
-        .map_init(Vec::new, |buffer, entry| {
-            let content = read(root, entry, epoch, pack, buffer)?;
-            Ok(((entry.found.device, entry.found.inode), content))
+        .map_init(Vec::new, |arena, batch| {
+            let contents = read(root, batch, epoch, pack, arena)?;
+            let keys = batch
+                .iter()
+                .map(|entry| (entry.found.device, entry.found.inode));
+            Ok(keys.zip(contents).collect())
         })
         .collect::<Result<_, StageError>>()?;
-    assemble(seen, &contents, epoch)
+    assemble(seen, &contents.into_iter().flatten().collect(), epoch)
+}
+
+/// Runs of files that are dealt with together; a large one is alone.
+fn batches<'a>(files: &'a [&'a Seen]) -> Vec<&'a [&'a Seen]> {
+    let mut batches = Vec::new();
+    let mut rest = files;
+    while !rest.is_empty() {
+        let mut bytes = 0_u64;
+        let fits = |entry: &&&Seen| {
+            bytes = bytes.saturating_add(entry.found.size);
+            bytes <= BATCH
+        };
+        let count = rest.iter().take(BATCH_FILES).take_while(fits).count();
+        let (batch, others) = rest.split_at_checked(count.max(1)).unwrap_or((rest, &[]));
+        batches.push(batch);
+        rest = others;
+    }
+    batches
 }
 
 /// All paths that stay, parents first.
@@ -243,37 +269,52 @@ fn file_capability(value: Vec<u8>) -> Vec<u8> {
     }
 }
 
-/// Reads a file into the pack.
+/// Reads files into the pack; gives their contents.
 fn read(
     root: &Root,
-    entry: &Seen,
+    batch: &[&Seen],
     epoch: Epoch,
     pack: &PackWriter,
-    buffer: &mut Vec<u8>,
-) -> Result<Content, StageError> {
-    let fail = |error: std::io::Error| at(&entry.path, error);
-    if entry.action == Some(Action::Empty) {
-        buffer.clear();
-        return keep(pack, buffer).map_err(fail);
+    arena: &mut Vec<u8>,
+) -> Result<Vec<Content>, StageError> {
+    if let [entry] = batch
+        && entry.found.size > IN_MEMORY_MAX
+        && entry.action != Some(Action::Empty)
+    {
+        let content = keep_large(pack, open(root, entry)?, arena);
+        return Ok(vec![content.map_err(|error| at(&entry.path, error))?]);
     }
-    let (directory, name) = root.parent(&entry.path)?;
-    let file = root::open_at(directory, name).map_err(fail)?;
-    if entry.found.size > IN_MEMORY_MAX {
-        return keep_large(pack, file, buffer).map_err(fail);
+    arena.clear();
+    let mut ends = Vec::with_capacity(batch.len());
+    for entry in batch {
+        if entry.action != Some(Action::Empty) {
+            let start = arena.len();
+            let mut file = open(root, entry)?.take(IN_MEMORY_MAX);
+            file.read_to_end(arena)
+                .map_err(|error| at(&entry.path, error))?;
+            if entry.action == Some(Action::ShadowDates) {
+                let text = arena.split_off(start);
+                arena.extend_from_slice(&shadow_dates(&text, epoch));
+            }
+        }
+        ends.push(arena.len());
     }
-    root::read_up_to(&file, IN_MEMORY_MAX, buffer).map_err(fail)?;
-    if entry.action == Some(Action::ShadowDates) {
-        *buffer = shadow_dates(buffer, epoch);
-    }
-    keep(pack, buffer).map_err(fail)
+    let mut rest = arena.as_slice();
+    let mut start = 0;
+    let parts: Vec<&[u8]> = ends
+        .into_iter()
+        .map(|end| {
+            let (part, others) = rest.split_at_checked(end - start).unwrap_or_default();
+            (rest, start) = (others, end);
+            part
+        })
+        .collect();
+    pack.keep_all(&parts).map_err(system)
 }
 
-fn keep(pack: &PackWriter, bytes: &[u8]) -> std::io::Result<Content> {
-    let content = Content::of(bytes);
-    if let Some(slot) = pack.reserve(&content) {
-        pack.write(slot.offset, bytes)?;
-    }
-    Ok(content)
+fn open(root: &Root, entry: &Seen) -> Result<File, StageError> {
+    let (directory, name) = root.parent(&entry.path)?;
+    root::open_at(directory, name).map_err(|error| at(&entry.path, error))
 }
 
 fn keep_large(pack: &PackWriter, mut file: File, buffer: &mut Vec<u8>) -> std::io::Result<Content> {

@@ -5,7 +5,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -385,14 +385,4 @@ pub fn xattrs(directory: impl AsFd, name: &OsStr) -> rustix::io::Result<Xattrs> 
         xattrs.insert(attribute.to_vec(), value);
     }
     Ok(xattrs)
-}
-
-/// Reads at most `cap` bytes of an open file into `buffer`, from its start.
-///
-/// # Errors
-/// Reading fails.
-pub fn read_up_to(file: &File, cap: u64, buffer: &mut Vec<u8>) -> std::io::Result<usize> {
-    buffer.clear();
-    let mut file: &File = file;
-    (&mut file).take(cap).read_to_end(buffer)
 }

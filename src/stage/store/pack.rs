@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, IoSlice, Read};
 use std::os::unix::fs::FileExt as _;
 use std::sync::Mutex;
 
 use rayon::prelude::*;
 
 use crate::digest::{Digest, HashingReader};
-use crate::sys::fs::Lock;
+use crate::sys::fs::{self, Lock};
 use crate::tree::{Blobs, Content};
 
 /// Where a content lies in a pack.
@@ -145,6 +145,41 @@ impl PackWriter {
             file,
             state: Mutex::new((Index::default(), 0)),
         }
+    }
+
+    /// Keeps contents that lie one after the other in memory; gives their names. What is new is
+    /// written with as few calls as may be: several threads write into one file.
+    pub(crate) fn keep_all(&self, parts: &[&[u8]]) -> io::Result<Vec<Content>> {
+        let contents: Vec<Content> = Digest::of_all(parts)
+            .into_iter()
+            .zip(parts)
+            .map(|(digest, part)| Content {
+                digest,
+                size: u64::try_from(part.len()).unwrap_or(u64::MAX),
+            })
+            .collect();
+        let mut state = self
+            .state
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (index, end) = &mut *state;
+        let start = *end;
+        let mut fresh = Vec::new();
+        for (content, part) in contents.iter().zip(parts) {
+            if index.0.contains_key(&content.digest) {
+                continue;
+            }
+            let slot = Slot {
+                offset: *end,
+                size: content.size,
+            };
+            *end = end.saturating_add(content.size);
+            index.0.insert(content.digest, slot);
+            fresh.push(IoSlice::new(part));
+        }
+        drop(state);
+        fs::write_all_at(&self.file, &mut fresh, start)?;
+        Ok(contents)
     }
 
     /// The place reserved for `content`; `None` where it is in the pack already.

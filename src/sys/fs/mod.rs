@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `error` | [`IoError`]: what was tried, on which path; [`IoContext`] |
 //! | `read` | opening and reading, with a cap |
+//! | `gather` | writing many pieces with few calls |
 //! | `inherited` | file descriptors that the process was started with |
 //! | `look` | what is there, without reading it |
 //! | `change` | names, modes and directories |
@@ -13,6 +14,7 @@
 mod atomic;
 mod change;
 mod error;
+mod gather;
 mod inherited;
 mod lock;
 mod look;
@@ -21,6 +23,7 @@ mod read;
 pub use atomic::{AtomicDir, AtomicFile, remove_temporaries, sync_parent, write_atomic};
 pub use change::{make_dirs, remove_tree, rename, set_mode};
 pub use error::{IoContext, IoError};
+pub use gather::write_all_at;
 pub use inherited::{inherited, read_inherited};
 pub use lock::{Lock, open_locked};
 pub use look::{absolute, exists, is_dir, list, mode_and_owner, program_dir, spare};

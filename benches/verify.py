@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+"""Times the verifier beside other tools on real servers' trees: same files, same run.
+
+    make bench-verify                            the usual way, as root
+    benches/verify.py --bin DIR [--rounds N]     by hand; DIR holds karat and karat-agent
+
+Builds two images with karat, unpacks them, and checks each tree with karat-agent, AIDE, mtree,
+sha256sum and openssl. Rounds are interleaved, so that a busy minute hits all; medians and ratios are
+printed, warm and, where the page cache may be dropped, cold. Nothing here fails because of a time.
+What a tool does and karat does not need is not asked of it: AIDE compares SHA-256, type, mode,
+owner, links and extended attributes with two workers; mtree compares karat's own manifest; sha256sum
+and openssl only hash. Needs root, cargo, and whichever of the tools shall be compared.
+"""
+
+import argparse
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+# What servers have; the second tree is that of a machine that also builds software.
+TEMPLATES = {
+    "server": ("web-frontend", ["postgresql", "python3", "git", "vim", "linux-image-amd64", "locales",
+                                "man-db", "curl", "redis-server", "rsync"]),
+    "builder": ("server", ["gcc", "g++", "golang-go", "openjdk-21-jre-headless", "llvm", "nodejs",
+                           "docker.io", "linux-headers-amd64"]),
+}
+AIDE = """database_in=file:{database}
+database_out=file:{database}
+database_new=file:{database}
+gzip_dbout=no
+num_workers=2
+report_url=file:/dev/null
+All = p+ftype+l+n+u+g+s+xattrs+acl+caps+sha256
+{root} All
+"""
+
+
+def run(argv, **options):
+    """Wall seconds, and the peak resident set in MB."""
+    start = time.monotonic()
+    child = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
+    _, _, usage = os.wait4(child.pid, 0)
+    child.returncode = 0
+    return time.monotonic() - start, usage.ru_maxrss / 1024
+
+
+def drop_caches():
+    """Whether the page cache could be dropped."""
+    os.sync()
+    try:
+        pathlib.Path("/proc/sys/vm/drop_caches").write_text("3")
+    except OSError:
+        return False
+    return True
+
+
+class Bench:
+    def __init__(self, arguments):
+        self.bin = pathlib.Path(arguments.bin).resolve()
+        self.rounds = arguments.rounds
+        self.source = pathlib.Path(arguments.templates).resolve()
+        self.home = pathlib.Path(tempfile.mkdtemp(prefix="karat-bench-", dir=arguments.scratch))
+        self.env = dict(os.environ, PATH=f"{self.bin}:{os.environ['PATH']}", LC_ALL="C.UTF-8")
+
+    def prepare(self):
+        subprocess.run(["karat", "init", "work"], cwd=self.home, env=self.env, check=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        work = self.home / "work"
+        shutil.copytree(self.source, work / "templates", dirs_exist_ok=True)
+        for name, (parent, packages) in TEMPLATES.items():
+            template = work / "templates" / f"{name}.toml"
+            listed = ", ".join(f'"{package}"' for package in packages)
+            template.write_text(f'extends = "{parent}"\npackages = [{listed}]\n'
+                                f'[image]\nname = "{name}"\n[kernel]\ninitrd = "karat"\n')
+            subprocess.run(["karat", "build", template, "-o", self.home / "out", "--format", "tar",
+                            "--compression", "none"], cwd=work, env=self.env, check=True,
+                           stdout=subprocess.DEVNULL)
+            root = self.home / name
+            root.mkdir()
+            subprocess.run(["tar", "-C", root, "--numeric-owner", "--xattrs", "--xattrs-include=*",
+                            "-xpf", self.home / "out" / f"{name}_1.tar"], check=True)
+            (self.home / "out" / f"{name}_1.tar").unlink()
+        os.sync()
+
+    def tools(self, name):
+        """What is compared: a name and a command line each."""
+        root, out = self.home / name, self.home / "out"
+        tools = {"karat-agent verify": ["karat-agent", "verify", "--root", root, "--baseline",
+                                        out / f"{name}_1.dsse.json", "--trust",
+                                        self.home / "work" / "keys" / "trust.json"]}
+        if shutil.which("aide"):
+            config = self.home / f"{name}.aide"
+            config.write_text(AIDE.format(database=self.home / f"{name}.aide.db", root=root))
+            subprocess.run(["aide", "--init", "-c", config], stdout=subprocess.DEVNULL, check=True)
+            tools["aide --check"] = ["aide", "--check", "-c", config]
+        mtree = shutil.which("mtree") or shutil.which("mtree-netbsd")
+        if mtree:
+            tools["mtree"] = [mtree, "-f", out / f"{name}_1.mtree", "-p", root]
+        xargs = f"find {root} -type f -print0 | xargs -0 -n 64 -P{os.cpu_count()}"
+        tools["xargs sha256sum"] = ["sh", "-c", f"{xargs} sha256sum"]
+        if shutil.which("openssl"):
+            tools["xargs openssl"] = ["sh", "-c", f"{xargs} openssl dgst -sha256"]
+        return tools
+
+    def limit(self, name):
+        """Seconds for hashing from memory, and for the walk."""
+        cargo = ["cargo", "bench", "-q", "--bench", "limit", "--", self.home / name]
+        place = pathlib.Path(__file__).resolve().parent.parent
+        hashing, walk = subprocess.check_output(cargo, text=True, cwd=place).split()
+        return float(hashing), float(walk)
+
+    def first_read(self, name, command):
+        """Seconds from the start to the first byte of the tree that is read."""
+        if not shutil.which("strace"):
+            return None
+        trace = self.home / "trace"
+        subprocess.run(["strace", "-f", "-ttt", "-e", "trace=execve,pread64", "-o", trace, *command],
+                       env=self.env, stdout=subprocess.DEVNULL)
+        times = [float(line.split()[1]) for line in trace.read_text().splitlines()
+                 if "execve(" in line or "pread64(" in line]
+        return times[1] - times[0] if len(times) > 1 else None
+
+    def report(self):
+        row = "{:<34}{:>12}{:>12}{:>22}".format
+        for name in TEMPLATES:
+            root = self.home / name
+            files = [path for path in root.rglob("*") if path.is_file() and not path.is_symlink()]
+            size = sum(path.stat().st_size for path in files)
+            entries = sum(1 for _ in open(self.home / "out" / f"{name}_1.mtree", "rb"))
+            print(f"\n{name}: {entries} paths, {len(files)} files, {size / 1e6:.0f} MB; "
+                  f"{os.cpu_count()} processors; {self.rounds} rounds\n")
+            tools = self.tools(name)
+            found = {tool: [] for tool in tools}
+            limits = []
+            for _ in range(self.rounds):
+                for tool, command in tools.items():
+                    found[tool].append(run(command, env=self.env))
+                limits.append(self.limit(name))
+            print(row("warm", "median s", "peak MB", "karat takes"))
+            medians = {tool: statistics.median(one[0] for one in all) for tool, all in found.items()}
+            ours = medians["karat-agent verify"]
+            for tool, wall in medians.items():
+                ratio = "" if wall == ours else f"{ours / wall:.2f}x"
+                print(row(tool, f"{wall:.3f}", f"{max(one[1] for one in found[tool]):.0f}", ratio))
+            hashing, walk = (min(limit[place] for limit in limits) for place in (0, 1))
+            print(row("limit: hashing from memory", f"{hashing:.3f}", "", ""))
+            print(row("limit: walk, open, read, close", f"{walk:.3f}", "", ""))
+            print(row("limit: both", f"{hashing + walk:.3f}", "",
+                      f"{(hashing + walk) / ours:.0%} of the limit"))
+            first = self.first_read(name, tools["karat-agent verify"])
+            if first is not None:
+                print(row("start to first byte read", f"{first:.3f}", "", ""))
+            self.cold(files, tools["karat-agent verify"])
+
+    def cold(self, files, command):
+        """Against reading all files in the order of their inodes, which is that of the disk."""
+        order = sorted(files, key=lambda path: path.stat().st_ino)
+        listing = self.home / "order"
+        listing.write_bytes(b"\0".join(os.fsencode(path) for path in order))
+        reading = ["sh", "-c", f"xargs -0 -n 512 cat < {listing}"]
+        ours, peers = [], []
+        for _ in range(self.rounds):
+            if not drop_caches():
+                print("the page cache cannot be dropped here: no cold figures")
+                return
+            ours.append(run(command, env=self.env)[0])
+            drop_caches()
+            peers.append(run(reading)[0])
+        wall, peer = statistics.median(ours), statistics.median(peers)
+        row = "{:<34}{:>12}{:>12}{:>22}".format
+        print(row("cold: karat-agent verify", f"{wall:.3f}", "", f"{peer / wall:.0%} of cat"))
+        print(row("cold: cat in the order of inodes", f"{peer:.3f}", "", ""))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--bin", default="target/dist/bin")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--templates", default="templates")
+    parser.add_argument("--scratch", default=None, help="a directory on the disk to measure")
+    arguments = parser.parse_args()
+    if os.getuid() != 0:
+        sys.exit("the trees hold files of many owners: run this as root")
+    bench = Bench(arguments)
+    try:
+        bench.prepare()
+        bench.report()
+    finally:
+        shutil.rmtree(bench.home, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
