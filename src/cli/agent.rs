@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::Exit;
-use super::report::{self, Style};
+use super::report::{self, Format, Output, Outputs, Style};
 use crate::appraise::{Explanation, Finding, Target, Verdict, Verification, Want, appraise};
 use crate::limits;
 use crate::manifest::RESERVED;
@@ -15,7 +15,7 @@ use crate::path::{Escaped, ImagePath};
 use crate::sys::fs::IoError;
 use crate::sys::material::{self, ENVELOPE_SUFFIX};
 use crate::sys::scan::{Scan, scan};
-use crate::sys::{cpu, env};
+use crate::sys::{clock, cpu, env};
 
 const USAGE: &str = "\
 karat-agent proves that this instance still is what was signed.
@@ -29,6 +29,8 @@ usage: karat-agent verify --root DIR --baseline X.dsse.json [--trust FILE] [--js
   --trust FILE     the trust root [default: /usr/lib/karat/trust.json]
   --json           print one JSON document instead of text
   --explain PATH   tell all about one path of the image
+  --report FORMAT=FILE    write a further report, as json or prometheus; - is standard output
+  --report journal[=SOCKET]    send it to systemd's journal
 
 exit codes: 0 match · 10 drift · 11 untrusted · 12 rollback · 13 incomplete · 1 failed · 2 usage
 ";
@@ -73,6 +75,7 @@ struct Options {
     trust: Option<PathBuf>,
     json: bool,
     explain: Option<ImagePath>,
+    reports: Outputs,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -84,6 +87,7 @@ enum Wrong {
 impl Options {
     fn parse(mut arguments: impl Iterator<Item = OsString>) -> Result<Self, Wrong> {
         let mut options = Self::default();
+        let mut reports = Vec::new();
         while let Some(argument) = arguments.next() {
             let bytes = argument.as_bytes();
             let (name, inline) = match bytes.iter().position(|byte| *byte == b'=') {
@@ -113,6 +117,10 @@ impl Options {
                         .map_err(|error| Wrong::Usage(format!("--explain: {error}")))?;
                     options.explain = Some(path);
                 }
+                b"--report" => {
+                    let output = Output::parse(&value()?, Format::OF_AGENT);
+                    reports.push(output.map_err(Wrong::of("--report"))?);
+                }
                 b"--json" if inline.is_none() => options.json = true,
                 b"--help" | b"-h" => return Err(Wrong::Help),
                 _ => return Err(Wrong::Usage(format!("there is no option {flag}"))),
@@ -123,7 +131,15 @@ impl Options {
                 return Err(Wrong::Usage(format!("{name} is needed")));
             }
         }
+        options.reports = Outputs::new(reports, options.json).map_err(Wrong::of("--report"))?;
         Ok(options)
+    }
+}
+
+impl Wrong {
+    /// What is wrong with an option's value.
+    fn of(option: &'static str) -> impl Fn(String) -> Self {
+        move |error| Self::Usage(format!("{option}: {error}"))
     }
 }
 
@@ -131,12 +147,16 @@ fn run(options: &Options) -> Exit {
     let Some(stem) = material::without_suffix(&options.baseline, ENVELOPE_SUFFIX) else {
         return usage(&format!("--baseline: its name ends with {ENVELOPE_SUFFIX}"));
     };
+    let now = match clock::reported() {
+        Ok(now) => now,
+        Err(error) => return usage(&format!("SOURCE_DATE_EPOCH: {error}")),
+    };
     match verify(options, &stem) {
         Ok(verification) => {
-            let text = if options.json {
-                serde_json::to_string_pretty(&report::document(&verification))
-                    .map(|text| text + "\n")
-                    .unwrap_or_default()
+            let text = if options.reports.take_stdout() {
+                String::new()
+            } else if options.json {
+                report::json_text(&verification)
             } else {
                 let is_colourful = std::io::stdout().is_terminal() && env::os("NO_COLOR").is_none();
                 let style = if is_colourful {
@@ -147,13 +167,18 @@ fn run(options: &Options) -> Exit {
                 report::text(&verification, style)
             };
             print(std::io::stdout(), &text);
-            verification.verdict().into()
+            match options.reports.deliver(&verification, now) {
+                Ok(()) => verification.verdict().into(),
+                Err(error) => failed(&error),
+            }
         }
-        Err(error) => {
-            print(std::io::stderr(), &format!("karat-agent: {error}\n"));
-            Exit::Failed
-        }
+        Err(error) => failed(&error),
     }
+}
+
+fn failed(error: &IoError) -> Exit {
+    print(std::io::stderr(), &format!("karat-agent: {error}\n"));
+    Exit::Failed
 }
 
 fn verify(options: &Options, stem: &std::path::Path) -> Result<Verification, IoError> {
@@ -226,12 +251,14 @@ mod tests {
 
     #[test]
     fn options_with_and_without_equals() {
+        let journal = Output::parse(OsStr::new("journal"), Format::OF_AGENT);
         let options = Options {
             root: "/r".into(),
             baseline: "x.dsse.json".into(),
             trust: Some("t".into()),
             json: true,
             explain: ImagePath::parse("/etc").ok(),
+            reports: Outputs::new(vec![journal.unwrap()], true).unwrap(),
         };
         assert_eq!(
             parse(&[
@@ -240,7 +267,8 @@ mod tests {
                 "x.dsse.json",
                 "--trust=t",
                 "--json",
-                "--explain=/etc"
+                "--explain=/etc",
+                "--report=journal"
             ]),
             Ok(options)
         );
@@ -255,6 +283,8 @@ mod tests {
         assert_eq!(parse(&["--root=/"]), usage("--baseline is needed"));
         assert_eq!(parse(&["--json=1"]), usage("there is no option --json"));
         assert_eq!(parse(&["--tar", "x"]), usage("there is no option --tar"));
+        let report = parse(&["--report", "sarif=x"]).unwrap_err();
+        assert!(matches!(report, Wrong::Usage(text) if text.starts_with("--report: there is no")));
         assert_eq!(parse(&["--help"]), Err(Wrong::Help));
     }
 }

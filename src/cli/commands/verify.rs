@@ -1,14 +1,16 @@
 //! `karat verify`.
 
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
 use crate::cli::Exit;
 use crate::cli::console::Console;
 use crate::cli::failure::Failure;
-use crate::cli::report::{self, Style};
+use crate::cli::report::{self, Format, Output, Outputs, Style};
 use crate::ops::verify::{Checked, Request, VerifyError, verify};
 use crate::path::ImagePath;
+use crate::sys::clock;
 
 /// Arguments of `karat verify`.
 #[derive(Debug, clap::Args)]
@@ -16,6 +18,9 @@ use crate::path::ImagePath;
 The baseline is the signed envelope X.dsse.json; X.mtree, X.expect.json and X.tlog-proof are found
 beside it. For --tar X.tar.zst and --oci X.oci it is found by name. The trust root is --trust, else
 keys/trust.json of the workspace at or above the working directory; never one from the image.
+
+Reports: json=FILE, junit=FILE, prometheus=FILE, sarif=FILE (- is standard output), journal or
+journal=SOCKET (systemd's journal).
 
 Exit codes: 0 match · 10 drift · 11 untrusted · 12 rollback · 13 incomplete · 1 failed · 2 usage")]
 pub struct Args {
@@ -33,6 +38,10 @@ pub struct Args {
     /// Tell all about one path of the image.
     #[arg(long, value_name = "PATH")]
     explain: Option<PathBuf>,
+
+    /// Write a further report, see below; may be repeated.
+    #[arg(long, value_name = "FORMAT=FILE")]
+    report: Vec<OsString>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -73,6 +82,16 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         ),
         None => None,
     };
+    let outputs = args
+        .report
+        .iter()
+        .map(|text| Output::parse(text, Format::ALL));
+    let outputs = outputs
+        .collect::<Result<_, _>>()
+        .and_then(|outputs| Outputs::new(outputs, console.is_json()))
+        .map_err(|error| Failure::usage(format!("--report: {error}")))?;
+    let now =
+        clock::reported().map_err(|error| Failure::usage(format!("SOURCE_DATE_EPOCH: {error}")))?;
     let verification = verify(&Request {
         subject,
         baseline: args.baseline.clone(),
@@ -80,8 +99,11 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         explain,
         threads: crate::sys::cpu::count(),
     })?;
-    console.line(report::text(&verification, Style::Colour).trim_end());
-    console.json(&report::document(&verification));
+    if !outputs.take_stdout() {
+        console.line(report::text(&verification, Style::Colour).trim_end());
+        console.json(&report::document(&verification));
+    }
+    outputs.deliver(&verification, now)?;
     Ok(verification.verdict().into())
 }
 

@@ -38,6 +38,14 @@ pub fn document(verification: &Verification) -> impl Serialize {
     }
 }
 
+/// The same, as text: what `--json` prints.
+pub fn json_text(verification: &Verification) -> String {
+    // Documents hold text alone, so that there is none that cannot be written.
+    serde_json::to_string_pretty(&document(verification))
+        .map(|text| text + "\n")
+        .unwrap_or_default()
+}
+
 #[derive(Serialize)]
 struct Document {
     schema: &'static str,

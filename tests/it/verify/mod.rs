@@ -20,6 +20,7 @@ mod attacks;
 mod classes;
 mod command;
 mod judges;
+mod reports;
 mod trust;
 mod vectors;
 
