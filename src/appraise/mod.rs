@@ -12,6 +12,9 @@ mod door;
 mod drift;
 mod effect;
 mod evidence;
+mod group;
+mod lines;
+mod nonce;
 mod report;
 mod verification;
 
@@ -22,5 +25,8 @@ pub use effect::Effect;
 pub use evidence::{
     Evidence, InodeKey, NotChecked, Observed, ObservedContent, ObservedKind, Reason, Source, Want,
 };
+pub use group::{Group, Versions, groups};
+pub use lines::{Lines, Unified};
+pub use nonce::{Nonce, NonceError};
 pub use report::{Counts, Report, Verdict};
-pub use verification::{Artefact, Explanation, Facts, Finding, Target, Verification};
+pub use verification::{Artefact, Explanation, Facts, Finding, Inputs, Target, Verification};

@@ -7,8 +7,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::Exit;
-use super::report::{self, Format, Output, Outputs, Style};
-use crate::appraise::{Explanation, Finding, Target, Verdict, Verification, Want, appraise};
+use super::report::{self, Detail, Format, Output, Outputs, Style};
+use crate::appraise::{
+    Explanation, Finding, Nonce, Target, Verdict, Verification, Want, appraise, groups,
+};
 use crate::limits;
 use crate::manifest::RESERVED;
 use crate::path::{Escaped, ImagePath};
@@ -29,7 +31,9 @@ usage: karat-agent verify --root DIR --baseline X.dsse.json [--trust FILE] [--js
   --trust FILE     the trust root [default: /usr/lib/karat/trust.json]
   --json           print one JSON document instead of text
   --explain PATH   tell all about one path of the image
-  --report FORMAT=FILE    write a further report, as json or prometheus; - is standard output
+  --verbose        show every path
+  --nonce HEX      16 to 64 bytes that the report answers: its digest then stands for them too
+  --report FORMAT=FILE    write a further report: canonical, json or prometheus; - is standard output
   --report journal[=SOCKET]    send it to systemd's journal
 
 exit codes: 0 match · 10 drift · 11 untrusted · 12 rollback · 13 incomplete · 1 failed · 2 usage
@@ -74,7 +78,9 @@ struct Options {
     baseline: PathBuf,
     trust: Option<PathBuf>,
     json: bool,
+    verbose: bool,
     explain: Option<ImagePath>,
+    nonce: Option<Nonce>,
     reports: Outputs,
 }
 
@@ -121,6 +127,13 @@ impl Options {
                     let output = Output::parse(&value()?, Format::OF_AGENT);
                     reports.push(output.map_err(Wrong::of("--report"))?);
                 }
+                b"--nonce" => {
+                    let value = value()?;
+                    let nonce = value.to_string_lossy().parse::<Nonce>();
+                    let wrong = |error: crate::appraise::NonceError| error.to_string();
+                    options.nonce = Some(nonce.map_err(wrong).map_err(Wrong::of("--nonce"))?);
+                }
+                b"--verbose" if inline.is_none() => options.verbose = true,
                 b"--json" if inline.is_none() => options.json = true,
                 b"--help" | b"-h" => return Err(Wrong::Help),
                 _ => return Err(Wrong::Usage(format!("there is no option {flag}"))),
@@ -153,6 +166,10 @@ fn run(options: &Options) -> Exit {
     };
     match verify(options, &stem) {
         Ok(verification) => {
+            let delivered = options.reports.deliver(&verification, now);
+            if let (Err(error), true) = (&delivered, options.json) {
+                return failed(error, true);
+            }
             let text = if options.reports.take_stdout() {
                 String::new()
             } else if options.json {
@@ -164,19 +181,35 @@ fn run(options: &Options) -> Exit {
                 } else {
                     Style::Plain
                 };
-                report::text(&verification, style)
+                let detail = if options.verbose {
+                    Detail::Full
+                } else {
+                    Detail::Short
+                };
+                report::text(&verification, style, detail)
             };
             print(std::io::stdout(), &text);
-            match options.reports.deliver(&verification, now) {
+            match delivered {
                 Ok(()) => verification.verdict().into(),
-                Err(error) => failed(&error),
+                Err(error) => failed(&error, false),
             }
         }
-        Err(error) => failed(&error),
+        Err(error) => failed(&error, options.json),
     }
 }
 
-fn failed(error: &IoError) -> Exit {
+/// Says why it failed; where JSON was asked for, as a document too: that of karat's failures.
+fn failed(error: &IoError, json: bool) -> Exit {
+    if json {
+        let document = serde_json::json!({
+            "error": {
+                "exit_code": Exit::Failed.code(),
+                "message": error.to_string(),
+                "next": null,
+            }
+        });
+        print(std::io::stdout(), &format!("{document:#}\n"));
+    }
     print(std::io::stderr(), &format!("karat-agent: {error}\n"));
     Exit::Failed
 }
@@ -195,6 +228,7 @@ fn verify(options: &Options, stem: &std::path::Path) -> Result<Verification, IoE
         material.expectations = material::neighbour(&expectations, limits::EXPECTATIONS_MAX)?;
     }
     let opened = material.open();
+    let inputs = material.inputs();
     drop(material);
     let mut verification = Verification {
         target: Target {
@@ -206,6 +240,10 @@ fn verify(options: &Options, stem: &std::path::Path) -> Result<Verification, IoE
         artefact: None,
         report: None,
         explanation: None,
+        inputs,
+        nonce: options.nonce.clone(),
+        groups: Vec::new(),
+        lines: std::collections::BTreeMap::new(),
     };
     if options.trust.is_none() {
         verification.findings.push(Finding {
@@ -223,6 +261,7 @@ fn verify(options: &Options, stem: &std::path::Path) -> Result<Verification, IoE
             .explain
             .clone()
             .map(|path| Explanation::of(path, manifest, expectations, &evidence, &report));
+        verification.groups = groups(&report.drifts, None, None);
         verification.report = Some(report);
     }
     Ok(verification)
@@ -257,6 +296,8 @@ mod tests {
             baseline: "x.dsse.json".into(),
             trust: Some("t".into()),
             json: true,
+            verbose: true,
+            nonce: "00".repeat(16).parse().ok(),
             explain: ImagePath::parse("/etc").ok(),
             reports: Outputs::new(vec![journal.unwrap()], true).unwrap(),
         };
@@ -268,7 +309,9 @@ mod tests {
                 "--trust=t",
                 "--json",
                 "--explain=/etc",
-                "--report=journal"
+                "--report=journal",
+                "--verbose",
+                "--nonce=00000000000000000000000000000000"
             ]),
             Ok(options)
         );

@@ -4,11 +4,13 @@
 //! |---|---|
 //! | `text` | for people |
 //! | `json` | all that is known, as one document |
+//! | `canonical` | what a digest stands for |
 //! | `output` | further reports: `--report FORMAT=FILE` |
 //! | `journal` | systemd's journal |
 //! | `prometheus` | metrics |
 //! | `junit`, `sarif` | for CI; `karat` alone |
 
+pub mod canonical;
 mod journal;
 mod json;
 #[cfg(feature = "build")]
@@ -21,7 +23,7 @@ mod text;
 
 pub use json::{document, json_text};
 pub use output::{Format, Output, Outputs};
-pub use text::{Style, text};
+pub use text::{Detail, Style, text};
 
 use super::Exit;
 use crate::appraise::Verdict;

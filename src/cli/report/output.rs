@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
-use super::{journal, prometheus};
+use super::{canonical, journal, prometheus};
 use crate::appraise::Verification;
 use crate::path::Escaped;
 use crate::sys::fs::{self, IoError};
@@ -15,6 +15,8 @@ use crate::tree::Epoch;
 /// A format of reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
+    /// One line of canonical JSON, for digests and challenges.
+    Canonical,
     /// Entries of systemd's journal.
     Journal,
     /// The document of `--json`.
@@ -44,6 +46,7 @@ pub struct Outputs(Vec<Output>);
 impl Format {
     /// The formats that an instance's own verifier writes, by name.
     pub const OF_AGENT: &'static [(&'static str, Self)] = &[
+        ("canonical", Self::Canonical),
         ("journal", Self::Journal),
         ("json", Self::Json),
         ("prometheus", Self::Prometheus),
@@ -52,6 +55,7 @@ impl Format {
     /// All formats, by name.
     #[cfg(feature = "build")]
     pub const ALL: &'static [(&'static str, Self)] = &[
+        ("canonical", Self::Canonical),
         ("journal", Self::Journal),
         ("json", Self::Json),
         ("junit", Self::Junit),
@@ -106,6 +110,7 @@ impl Output {
 
     fn bytes(&self, verification: &Verification, now: Epoch) -> Vec<u8> {
         match self.format {
+            Format::Canonical => canonical::bytes(verification),
             Format::Journal => Vec::new(),
             Format::Json => super::json_text(verification).into_bytes(),
             #[cfg(feature = "build")]
@@ -160,7 +165,8 @@ impl Outputs {
     pub fn deliver(&self, verification: &Verification, now: Epoch) -> Result<(), IoError> {
         let mut result = Ok(());
         for output in &self.0 {
-            result = result.and(output.deliver(verification, now));
+            let delivered = output.deliver(verification, now);
+            result = result.and(delivered);
         }
         result
     }
