@@ -157,7 +157,7 @@ fn signed_versions(question: &Question<'_>, reference: Option<&Image>) -> Option
     let Kind::Regular(content) = question.manifest.get(&path)?.kind else {
         return None;
     };
-    if content.size > limits::DIFF_DATABASE_MAX {
+    if content.size > limits::DPKG_STATUS_MAX {
         return None;
     }
     let kept = reference?.contents(&BTreeMap::from([(path, content)]));
@@ -170,10 +170,10 @@ fn observed_versions(subject: &Image) -> Option<Versions> {
     let path = ImagePath::parse(STATUS).ok()?;
     if let Image::Directory(root, _) = subject {
         let root = Root::open(root).ok()?;
-        let bytes = root.read(&path, limits::DIFF_DATABASE_MAX).ok()??;
+        let bytes = root.read(&path, limits::DPKG_STATUS_MAX).ok()??;
         return Some(installed_versions(&String::from_utf8(bytes).ok()?));
     }
-    let mut keep = |at: &ImagePath, size| *at == path && size <= limits::DIFF_DATABASE_MAX;
+    let mut keep = |at: &ImagePath, size| *at == path && size <= limits::DPKG_STATUS_MAX;
     let read = subject.read(&mut keep).ok()?;
     database::versions(&read)?.ok()
 }

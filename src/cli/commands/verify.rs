@@ -175,7 +175,16 @@ fn deliver(
         let envelope = summarise(verification, &name, now, signer)?;
         fs::write_atomic(file, &envelope.to_bytes(), 0o644)?;
     }
-    Ok(delivered?)
+    delivered.map_err(|error| {
+        let is_socket = error.op == "connect to";
+        let failure = Failure::from(error);
+        if is_socket {
+            failure
+                .hint("is systemd-journald running? --report journal=SOCKET names another socket")
+        } else {
+            failure
+        }
+    })
 }
 
 impl From<SummaryError> for Failure {

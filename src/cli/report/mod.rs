@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `text` | for people |
+//! | `text`, `excerpt` | for people |
 //! | `json` | all that is known, as one document |
 //! | `canonical` | what a digest stands for |
 //! | `output` | further reports: `--report FORMAT=FILE` |
@@ -11,6 +11,7 @@
 //! | `junit`, `sarif` | for CI; `karat` alone |
 
 pub mod canonical;
+mod excerpt;
 mod journal;
 mod json;
 #[cfg(feature = "build")]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::canonical;
+use super::excerpt::{self, Excerpt};
 use crate::appraise::{
     Change, Drift, Explanation, Facts, Group, Lines, Owner, Report, Severity, Verdict, Verification,
 };
@@ -37,8 +38,8 @@ const OWNER_EVENT: usize = 20;
 /// Lines shown of one file's difference, and with `--explain`.
 const LINES_SHOWN: usize = 8;
 const LINES_EXPLAINED: usize = 400;
-/// Characters shown of one line.
-const WIDTH: usize = 200;
+/// Critical paths shown of one owner, however many others there are.
+const CRITICAL_SHOWN: usize = 1000;
 
 /// The report as text, each line ended by a line feed.
 pub fn text(verification: &Verification, style: Style, detail: Detail) -> String {
@@ -256,29 +257,20 @@ impl Page<'_> {
             count => format!("{count} paths"),
         };
         match event {
-            Some(event) => {
-                let (signed, observed) = (&event.signed, &event.observed);
-                let version = |version: &Option<String>| {
-                    let version = version.as_deref().unwrap_or_default();
-                    Escaped(version.as_bytes()).to_string()
-                };
-                self.line(format_args!(
-                    "{head} {} -> {}: {}, at worst {}",
-                    version(signed),
-                    version(observed),
-                    counts(event),
-                    event.severity.name()
-                ));
-            }
+            Some(event) => self.line(format_args!("{head} {}", excerpt::event(event))),
             None => self.line(format_args!("{head}: {count}")),
         }
+        let is_full = self.detail == Detail::Full;
         let mut shown: Vec<(&ImagePath, Vec<&Drift>)> = paths
             .iter()
-            .filter(|(path, drifts)| !is_below_whole(path, drifts, &paths))
+            .filter(|(path, drifts)| {
+                let is_listed = event.is_some() && worst(drifts) >= Severity::High;
+                is_full || is_listed || !is_below_whole(path, drifts, &paths)
+            })
             .map(|(path, drifts)| (*path, drifts.clone()))
             .collect();
         let total = shown.len();
-        if self.detail == Detail::Short {
+        if !is_full {
             if event.is_some() {
                 shown.retain(|(_, drifts)| worst(drifts) >= Severity::High);
             }
@@ -287,12 +279,15 @@ impl Page<'_> {
                 let is_critical =
                     |(_, drifts): &(_, Vec<&Drift>)| worst(drifts) == Severity::Critical;
                 let critical = shown.iter().take_while(|it| is_critical(it)).count();
-                shown.truncate(PATHS_SHOWN.max(critical));
+                shown.truncate(PATHS_SHOWN.max(critical.min(CRITICAL_SHOWN)));
                 shown.sort_by_key(|(path, _)| *path);
             }
         }
         for (path, drifts) in &shown {
             self.path(path, drifts, LINES_SHOWN);
+            if is_full {
+                continue;
+            }
             let below = paths
                 .iter()
                 .filter(|(other, drifts)| {
@@ -339,37 +334,24 @@ impl Page<'_> {
         }
     }
 
-    /// Which lines differ, no more than `most` of them.
     fn lines(&mut self, lines: &Lines, most: usize) {
-        let unified = match lines {
-            Lines::Unified(unified) => unified,
-            Lines::Binary => return,
-            Lines::TooLarge => return self.remark("too large to show its lines"),
-            Lines::TooMany => return self.remark("too many lines differ to show them"),
-            Lines::Stale => return self.remark("changed while it was verified"),
-        };
-        for line in unified.unified.iter().take(most) {
-            let cut: String = line.chars().take(WIDTH).collect();
-            let more = if cut.len() < line.len() { "…" } else { "" };
-            let colour = match line.as_bytes().first() {
-                Some(b'+') => GREEN,
-                Some(b'-') => RED,
-                _ => DIM,
-            };
-            let cut = self.paint(&cut, colour);
-            self.line(format_args!("             | {cut}{more}"));
+        for excerpt in excerpt::lines(lines, most) {
+            match excerpt {
+                Excerpt::Line(line) => {
+                    let colour = match line.as_bytes().first() {
+                        Some(b'+') => GREEN,
+                        Some(b'-') => RED,
+                        _ => DIM,
+                    };
+                    let line = self.paint(&line, colour);
+                    self.line(format_args!("             | {line}"));
+                }
+                Excerpt::Remark(text) => {
+                    let text = self.paint(&format!("({text})"), DIM);
+                    self.line(format_args!("             {text}"));
+                }
+            }
         }
-        if unified.unified.len() > most {
-            let more = unified.unified.len() - most;
-            self.remark(&format!(
-                "and {more} more lines; --explain or --json shows them"
-            ));
-        }
-    }
-
-    fn remark(&mut self, text: &str) {
-        let text = self.paint(&format!("({text})"), DIM);
-        self.line(format_args!("             {text}"));
     }
 
     fn explanation(&mut self, explanation: &Explanation) {
@@ -411,21 +393,6 @@ impl Page<'_> {
             ));
         }
     }
-}
-
-/// How many paths of a package are new, others, and gone.
-fn counts(group: &Group) -> String {
-    let counts = [
-        (group.changed, "changed"),
-        (group.added, "added"),
-        (group.removed, "removed"),
-    ];
-    let counts: Vec<String> = counts
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{count} {what}"))
-        .collect();
-    counts.join(", ")
 }
 
 fn worst(drifts: &[&Drift]) -> Severity {

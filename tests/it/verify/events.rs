@@ -143,6 +143,73 @@ fn no_event_hides_what_is_bad() {
 }
 
 #[test]
+fn no_directory_hides_what_is_bad_below_it() {
+    let release = instance("below");
+    upgrade(&release, "1-2");
+    let root = release.scratch.join("root");
+    fs::create_dir(on(&root, "/usr/bin/web.d")).unwrap();
+    write(&release, "/usr/bin/web.d/x", "#!x");
+    chmod(&on(&root, "/usr/bin/web.d/x"), 0o755);
+    fs::create_dir(on(&root, "/usr/share/web/new")).unwrap();
+    write(&release, "/usr/share/web/new/ld.so.preload", "");
+    chmod(&on(&root, "/usr/share/web/new/ld.so.preload"), 0o666);
+    let shown = text(&karat(&release, &AGAINST));
+    // A file that everybody may write, below a directory that is nothing in particular.
+    let line = "high       /usr/share/web/new/ld.so.preload\n";
+    assert!(shown.contains(line), "{shown}");
+    let shown = text(&karat(&release, &["--verbose"]));
+    for path in ["/usr/bin/web.d", "/usr/bin/web.d/x", "/usr/share/web/new"] {
+        assert!(shown.contains(&format!("{path}\n")), "{path}: {shown}");
+    }
+}
+
+#[test]
+fn the_signed_lock_says_which_versions_were_signed() {
+    use karat::lock::{Basis, LockedPackage, Lockfile};
+    let mut release = instance("lock");
+    upgrade(&release, "1-2");
+    let lock = Lockfile {
+        epoch: karat::tree::Epoch::new(1_760_000_000).unwrap(),
+        architecture: "amd64".parse().unwrap(),
+        distribution: "debian".to_owned(),
+        suite: "trixie".to_owned(),
+        agent: None,
+        template: karat::digest::Digest::of(b"template"),
+        basis: Basis {
+            packages: vec!["web".to_owned()],
+            components: vec!["main".to_owned()],
+            ..Basis::default()
+        },
+        releases: vec![karat::lock::LockedRelease {
+            name: "debian/trixie".parse().unwrap(),
+            date: karat::tree::Epoch::new(1_760_000_000).unwrap(),
+            valid_until: None,
+            digest: karat::digest::Digest::of(b"release"),
+            signed_by: vec!["0123456789ABCDEF0123456789ABCDEF01234567".parse().unwrap()],
+        }],
+        packages: vec![LockedPackage {
+            name: "web".parse().unwrap(),
+            version: "1-1".parse().unwrap(),
+            architecture: "amd64".parse().unwrap(),
+            content: root::content(b"deb"),
+            path: "pool/main/web_1-1_amd64.deb".to_owned(),
+            source: "debian/trixie".parse().unwrap(),
+        }],
+    };
+    let text_of = lock.encode();
+    fs::write(release.out("demo_1.lock"), &text_of).unwrap();
+    // Nobody signed it: it says nothing.
+    assert!(!text(&karat(&release, &[])).contains("1-1 -> 1-2"));
+    release.baseline.inputs.lock = lock.digest();
+    release.sign(&[&crate::support::signed::signer()], 5, None);
+    let shown = text(&karat(&release, &[]));
+    assert!(
+        shown.contains("package:web 1-1 -> 1-2: 31 changed, 1 added"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn the_same_version_is_no_event() {
     let release = instance("same");
     upgrade(&release, "1-1");
