@@ -22,7 +22,7 @@ use crate::sys::{clock, cpu, env};
 const USAGE: &str = "\
 karat-agent proves that this instance still is what was signed.
 
-usage: karat-agent verify --root DIR --baseline X.dsse.json [--trust FILE] [--json] [--explain PATH]
+usage: karat-agent verify --root DIR --baseline X.dsse.json [--trust FILE] [OPTIONS]
        karat-agent version
 
   --root DIR       the directory tree to check

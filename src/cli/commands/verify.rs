@@ -173,6 +173,7 @@ fn deliver(
         let name = envelope.file_name().unwrap_or_default();
         let name = Escaped(name.as_bytes()).to_string();
         let envelope = summarise(verification, &name, now, signer)?;
+        fs::refuse_special(file)?;
         fs::write_atomic(file, &envelope.to_bytes(), 0o644)?;
     }
     delivered.map_err(|error| {

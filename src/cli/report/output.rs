@@ -126,7 +126,10 @@ impl Output {
             Some(to) if self.format == Format::Journal => {
                 socket::send(to, &journal::entries(verification))
             }
-            Some(to) => fs::write_atomic(to, &self.bytes(verification, now), 0o644),
+            Some(to) => {
+                fs::refuse_special(to)?;
+                fs::write_atomic(to, &self.bytes(verification, now), 0o644)
+            }
             None => {
                 let mut out = std::io::stdout().lock();
                 let bytes = self.bytes(verification, now);

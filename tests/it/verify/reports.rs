@@ -111,6 +111,26 @@ fn files_standard_output_and_exit_codes() {
 }
 
 #[test]
+fn no_report_takes_the_place_of_a_device() {
+    let release = Release::new("report-device");
+    // A FIFO stands for all of them: as root, a failure would cost this machine its /dev/null.
+    let fifo = release.scratch.join("fifo");
+    root::node(&fifo, FileType::Fifo, 0, 0);
+    symlink("fifo", release.scratch.join("link")).unwrap();
+    for to in ["fifo", "link"] {
+        let report = format!("--report=json={to}");
+        let output = karat(&release, &[&report]);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.contains("a device, FIFO or socket"), "{error}");
+    }
+    use std::os::unix::fs::FileTypeExt as _;
+    let kind = |path: &Path| fs::symlink_metadata(path).unwrap().file_type();
+    assert!(kind(&fifo).is_fifo());
+    assert!(kind(&release.scratch.join("link")).is_symlink());
+}
+
+#[test]
 fn the_agent_reports_as_karat_does() {
     let release = Release::new("report-agent");
     let root = release.unpack();
@@ -249,6 +269,56 @@ fn metrics_are_those_of_promtool() {
         "karat_verify_artefact_as_signed{target=\"out/demo_1.tar.zst\"} 0",
     ] {
         assert!(text.lines().any(|it| it == line), "{line}: {text}");
+    }
+}
+
+/// The rules of the guide are rules, and speak about metrics that there are.
+#[test]
+fn documented_alerts_are_those_of_promtool() {
+    let Some(promtool) = judge("promtool") else {
+        return;
+    };
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/guides/watching.md");
+    let guide = fs::read_to_string(file).unwrap();
+    let rules = guide.split("```yaml\n").nth(1).unwrap();
+    let rules = rules.split("```").next().unwrap();
+    let release = tampered("alerts");
+    karat(&release, &["--report", "prometheus=r.prom"]);
+    let metrics = read(&release, "r.prom");
+    for name in rules.split("karat_verify_").skip(1) {
+        let end = name.find(|it: char| !it.is_ascii_lowercase() && it != '_');
+        let line = format!("# TYPE karat_verify_{} gauge", &name[..end.unwrap()]);
+        assert!(metrics.contains(&line), "{line}");
+    }
+    // Each alert goes off for what it is about, and for nothing else.
+    let test = format!(
+        "rule_files: [rules.yml]\ntests:\n  - interval: 1h\n    input_series:\n{}    \
+         alert_rule_test:\n      - {{eval_time: 0h, alertname: KaratUntrusted}}\n      \
+         - eval_time: 0h\n        alertname: KaratDrift\n        exp_alerts:\n          \
+         - exp_labels: {{severity: page, target: out/demo_1.tar.zst}}\n            \
+         exp_annotations: {{summary: \": 1 changes that an intruder would make\"}}\n",
+        metrics
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .map(|line| {
+                let (series, value) = line.rsplit_once(' ').unwrap();
+                format!("      - {{series: '{series}', values: '{value}'}}\n")
+            })
+            .collect::<String>()
+    );
+    fs::write(release.scratch.join("rules.yml"), rules).unwrap();
+    fs::write(release.scratch.join("test.yml"), test).unwrap();
+    for arguments in [
+        ["check", "rules", "rules.yml"],
+        ["test", "rules", "test.yml"],
+    ] {
+        let output = promtool
+            .command()
+            .args(arguments)
+            .current_dir(release.scratch.path())
+            .output()
+            .unwrap();
+        assert_accepts(&output);
     }
 }
 
