@@ -34,6 +34,11 @@ pub struct Group {
 }
 
 impl Group {
+    /// Whether a path of this origin is one of the package's.
+    pub fn is_of(&self, origin: &Origin) -> bool {
+        matches!(origin, Origin::Package(name) if *name == self.package)
+    }
+
     /// Whether the package database has another version than was signed: an upgrade or a
     /// downgrade, if it can be believed.
     pub fn is_event(&self) -> bool {

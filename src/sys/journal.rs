@@ -16,8 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Sends each entry as one datagram, in order.
 ///
 /// # Errors
-/// Nobody listens at `socket`, or an entry was not taken within [`PATIENCE`]; entries before it
-/// were.
+/// Nobody listens at `socket`, or an entry was not taken within five seconds; entries
+/// before it were.
 pub fn send(socket: &Path, entries: &[Vec<u8>]) -> Result<(), IoError> {
     let ours = UnixDatagram::unbound().at("make a socket for", socket)?;
     ours.set_write_timeout(Some(PATIENCE))

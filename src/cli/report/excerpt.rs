@@ -39,6 +39,16 @@ pub(super) fn lines(lines: &Lines, most: usize) -> Vec<Excerpt> {
     excerpt
 }
 
+/// A package's versions, where both are known.
+pub(super) fn versions(group: &Group) -> Option<String> {
+    let (signed, observed) = (group.signed.as_ref()?, group.observed.as_ref()?);
+    Some(format!(
+        "{} as signed, {} by the package database there",
+        Escaped(signed.as_bytes()),
+        Escaped(observed.as_bytes())
+    ))
+}
+
 /// What happened to a package: versions, how many paths changed, came and went, the worst severity.
 pub(super) fn event(group: &Group) -> String {
     let version = |version: &Option<String>| {

@@ -93,7 +93,7 @@ pub fn text(verification: &Verification, style: Style, detail: Detail) -> String
         }
     }
     match (&verification.explanation, &verification.report) {
-        (Some(explanation), _) => page.explanation(explanation),
+        (Some(explanation), _) => page.explanation(explanation, &verification.groups),
         (None, Some(report)) => page.report(report, &verification.groups),
         (None, None) => {}
     }
@@ -202,11 +202,7 @@ impl Page<'_> {
             );
             self.line(format_args!("{head}, such as {}", event.example));
         }
-        let events: BTreeMap<String, &Group> = packages
-            .iter()
-            .filter(|group| group.is_event())
-            .map(|group| (format!("package:{}", group.package), group))
-            .collect();
+        let events: Vec<&Group> = packages.iter().filter(|group| group.is_event()).collect();
         let mut groups: BTreeMap<String, Vec<&Drift>> = BTreeMap::new();
         for drift in drifts {
             let name = drift.owner.origin().to_string();
@@ -218,7 +214,12 @@ impl Page<'_> {
             std::cmp::Reverse(drifts.iter().map(|drift| drift.severity).max())
         });
         for (origin, drifts) in groups {
-            self.group(&origin, &drifts, events.get(&origin).copied());
+            let of_drifts = |group: &&Group| {
+                let first = drifts.first();
+                first.is_some_and(|drift| group.is_of(drift.owner.origin()))
+            };
+            let event = events.iter().copied().find(of_drifts);
+            self.group(&origin, &drifts, event);
         }
         if !events.is_empty() {
             self.line(format_args!(
@@ -354,7 +355,7 @@ impl Page<'_> {
         }
     }
 
-    fn explanation(&mut self, explanation: &Explanation) {
+    fn explanation(&mut self, explanation: &Explanation, packages: &[Group]) {
         self.line(format_args!(""));
         let path = self.paint(&explanation.path.to_string(), BOLD);
         self.line(format_args!("{path}"));
@@ -381,6 +382,11 @@ impl Page<'_> {
                 Owner::Nearest(origin) => format!("nobody; the directory above is of {origin}"),
             };
             self.line(format_args!("  owner        {owner}"));
+            let origin = drift.owner.origin();
+            let of_package = packages.iter().find(|group| group.is_of(origin));
+            if let Some(versions) = of_package.and_then(excerpt::versions) {
+                self.line(format_args!("  version      {versions}"));
+            }
             let drifts: Vec<&Drift> = explanation.drifts.iter().collect();
             self.path(&explanation.path, &drifts, LINES_EXPLAINED);
         } else {

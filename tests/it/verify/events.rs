@@ -293,6 +293,11 @@ fn lines_of_texts_are_shown() {
     }
     let shown = text(&karat(&release, &["--explain", "/etc/hosts"]));
     assert!(shown.contains("| -3\n"), "{shown}");
+    write(&release, "/var/lib/dpkg/status", status("1-2"));
+    let arguments = [&AGAINST[..], &["--explain", "/usr/bin/web"]].concat();
+    let shown = text(&karat(&release, &arguments));
+    let versions = "  version      1-1 as signed, 1-2 by the package database there\n";
+    assert!(shown.contains(versions), "{shown}");
     // Without anything to compare with, nothing is said about lines.
     let report = json(&release, &[]);
     assert!(!report.to_string().contains("\"diff\""));
@@ -372,6 +377,35 @@ fn the_canonical_report_answers_a_nonce() {
         let output = karat(&release, &["--nonce", wrong]);
         assert_eq!(output.status.code(), Some(2), "{wrong:?}");
     }
+}
+
+/// A document without its values.
+fn shape(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| (name.clone(), shape(value)))
+            .collect(),
+        Value::Array(items) => items.iter().map(shape).collect(),
+        _ => Value::Null,
+    }
+}
+
+#[test]
+fn the_documented_example_has_this_shape() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/formats/report.md");
+    let text = fs::read_to_string(file).unwrap();
+    let example = text
+        .lines()
+        .find(|line| line.starts_with("{\"artefact\""))
+        .unwrap();
+    let example: Value = serde_json::from_str(example).unwrap();
+    let release = instance("canonical-example");
+    let output = karat(&release, &["--report=canonical=-", "--nonce", NONCE]);
+    assert_eq!(output.status.code(), Some(0));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(shape(&example), shape(&report));
+    assert_eq!(example["nonce"], report["nonce"]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::os::unix::fs::FileTypeExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -124,7 +125,6 @@ fn no_report_takes_the_place_of_a_device() {
         let error = String::from_utf8(output.stderr).unwrap();
         assert!(error.contains("a device, FIFO or socket"), "{error}");
     }
-    use std::os::unix::fs::FileTypeExt as _;
     let kind = |path: &Path| fs::symlink_metadata(path).unwrap().file_type();
     assert!(kind(&fifo).is_fifo());
     assert!(kind(&release.scratch.join("link")).is_symlink());
