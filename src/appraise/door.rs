@@ -3,7 +3,7 @@
 use std::num::NonZero;
 
 use super::Verdict;
-use super::verification::{Facts, Finding};
+use super::verification::{Facts, Finding, Inputs};
 use crate::baseline::{OpenError, Statement, Subject, Verified};
 use crate::digest::Digest;
 use crate::envelope::Envelope;
@@ -55,6 +55,15 @@ pub struct Opened {
 }
 
 impl Material {
+    /// What is judged by.
+    pub fn inputs(&self) -> Inputs {
+        let digest = |file: &Neighbour| file.bytes.as_deref().map(Digest::of);
+        Inputs {
+            trust: digest(&self.trust),
+            envelope: digest(&self.envelope),
+        }
+    }
+
     /// Checks signatures first, then digests, and only then reads what is in the files.
     pub fn open(self) -> Opened {
         let mut opened = Opened {

@@ -13,7 +13,10 @@ mod drift;
 mod effect;
 mod evidence;
 mod expected;
+mod group;
+mod lines;
 mod mount;
+mod nonce;
 mod report;
 mod verification;
 
@@ -26,5 +29,8 @@ pub use evidence::{
     ObservedMount, Reason, Source, Want,
 };
 pub use expected::{Expected, Listed, UpTo};
+pub use group::{Group, Versions, groups};
+pub use lines::{Lines, Unified};
+pub use nonce::{Nonce, NonceError};
 pub use report::{Counts, Report, Verdict};
-pub use verification::{Artefact, Explanation, Facts, Finding, Target, Verification};
+pub use verification::{Artefact, Explanation, Facts, Finding, Inputs, Target, Verification};

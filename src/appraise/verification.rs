@@ -1,8 +1,8 @@
 //! The whole answer to "is this what was signed?": trust first, then the comparison.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Drift, Evidence, NotChecked, Report, Verdict};
+use super::{Drift, Evidence, Group, Lines, Nonce, NotChecked, Report, Verdict};
 use crate::digest::Digest;
 use crate::expect::{Expectations, Mutable};
 use crate::manifest::Manifest;
@@ -25,6 +25,23 @@ pub struct Verification {
     pub report: Option<Report>,
     /// All that is known of the path that was asked about.
     pub explanation: Option<Explanation>,
+    /// What was judged by.
+    pub inputs: Inputs,
+    /// The challenge that this answers.
+    pub nonce: Option<Nonce>,
+    /// The drifts of packages, by package.
+    pub groups: Vec<Group>,
+    /// Which lines differ, of changed files whose signed content is at hand.
+    pub lines: BTreeMap<ImagePath, Lines>,
+}
+
+/// What was judged by, whether it could be trusted or not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Inputs {
+    /// SHA-256 of the trust root's file; `None` where there is none.
+    pub trust: Option<Digest>,
+    /// SHA-256 of the Envelope's file; `None` where there is none.
+    pub envelope: Option<Digest>,
 }
 
 /// What was looked at.

@@ -7,20 +7,22 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::Exit;
-use super::report::{self, Style};
-use crate::appraise::{Explanation, Finding, Listed, Target, Verdict, Verification, appraise};
+use super::report::{self, Detail, Format, Output, Outputs, Style};
+use crate::appraise::{
+    Explanation, Finding, Listed, Nonce, Target, Verdict, Verification, appraise, groups,
+};
 use crate::limits;
 use crate::manifest::RESERVED;
 use crate::path::{Escaped, ImagePath};
 use crate::sys::fs::IoError;
 use crate::sys::material::{self, ENVELOPE_SUFFIX};
 use crate::sys::scan::{Scan, scan};
-use crate::sys::{cpu, env};
+use crate::sys::{clock, cpu, env};
 
 const USAGE: &str = "\
 karat-agent proves that this instance still is what was signed.
 
-usage: karat-agent verify --root DIR --baseline X.dsse.json [--trust FILE] [--json] [--explain PATH]
+usage: karat-agent verify --root DIR --baseline X.dsse.json [--trust FILE] [OPTIONS]
        karat-agent version
 
   --root DIR       the directory tree to check
@@ -29,6 +31,10 @@ usage: karat-agent verify --root DIR --baseline X.dsse.json [--trust FILE] [--js
   --trust FILE     the trust root [default: /usr/lib/karat/trust.json]
   --json           print one JSON document instead of text
   --explain PATH   tell all about one path of the image
+  --verbose        show every path
+  --nonce HEX      16 to 64 bytes that the report answers: its digest then stands for them too
+  --report FORMAT=FILE    write a further report: canonical, json or prometheus; - is standard output
+  --report journal[=SOCKET]    send it to systemd's journal
 
 exit codes: 0 match · 10 drift · 11 untrusted · 12 rollback · 13 incomplete · 1 failed · 2 usage
 ";
@@ -72,7 +78,10 @@ struct Options {
     baseline: PathBuf,
     trust: Option<PathBuf>,
     json: bool,
+    verbose: bool,
     explain: Option<ImagePath>,
+    nonce: Option<Nonce>,
+    reports: Outputs,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -84,6 +93,7 @@ enum Wrong {
 impl Options {
     fn parse(mut arguments: impl Iterator<Item = OsString>) -> Result<Self, Wrong> {
         let mut options = Self::default();
+        let mut reports = Vec::new();
         while let Some(argument) = arguments.next() {
             let bytes = argument.as_bytes();
             let (name, inline) = match bytes.iter().position(|byte| *byte == b'=') {
@@ -113,6 +123,17 @@ impl Options {
                         .map_err(|error| Wrong::Usage(format!("--explain: {error}")))?;
                     options.explain = Some(path);
                 }
+                b"--report" => {
+                    let output = Output::parse(&value()?, Format::OF_AGENT);
+                    reports.push(output.map_err(Wrong::of("--report"))?);
+                }
+                b"--nonce" => {
+                    let value = value()?;
+                    let nonce = value.to_string_lossy().parse::<Nonce>();
+                    let wrong = |error: crate::appraise::NonceError| error.to_string();
+                    options.nonce = Some(nonce.map_err(wrong).map_err(Wrong::of("--nonce"))?);
+                }
+                b"--verbose" if inline.is_none() => options.verbose = true,
                 b"--json" if inline.is_none() => options.json = true,
                 b"--help" | b"-h" => return Err(Wrong::Help),
                 _ => return Err(Wrong::Usage(format!("there is no option {flag}"))),
@@ -123,7 +144,15 @@ impl Options {
                 return Err(Wrong::Usage(format!("{name} is needed")));
             }
         }
+        options.reports = Outputs::new(reports, options.json).map_err(Wrong::of("--report"))?;
         Ok(options)
+    }
+}
+
+impl Wrong {
+    /// What is wrong with an option's value.
+    fn of(option: &'static str) -> impl Fn(String) -> Self {
+        move |error| Self::Usage(format!("{option}: {error}"))
     }
 }
 
@@ -131,12 +160,20 @@ fn run(options: &Options) -> Exit {
     let Some(stem) = material::without_suffix(&options.baseline, ENVELOPE_SUFFIX) else {
         return usage(&format!("--baseline: its name ends with {ENVELOPE_SUFFIX}"));
     };
+    let now = match clock::reported() {
+        Ok(now) => now,
+        Err(error) => return usage(&format!("SOURCE_DATE_EPOCH: {error}")),
+    };
     match verify(options, &stem) {
         Ok(verification) => {
-            let text = if options.json {
-                serde_json::to_string_pretty(&report::document(&verification))
-                    .map(|text| text + "\n")
-                    .unwrap_or_default()
+            let delivered = options.reports.deliver(&verification, now);
+            if let (Err(error), true) = (&delivered, options.json) {
+                return failed(error, true);
+            }
+            let text = if options.reports.take_stdout() {
+                String::new()
+            } else if options.json {
+                report::json_text(&verification)
             } else {
                 let is_colourful = std::io::stdout().is_terminal() && env::os("NO_COLOR").is_none();
                 let style = if is_colourful {
@@ -144,16 +181,37 @@ fn run(options: &Options) -> Exit {
                 } else {
                     Style::Plain
                 };
-                report::text(&verification, style)
+                let detail = if options.verbose {
+                    Detail::Full
+                } else {
+                    Detail::Short
+                };
+                report::text(&verification, style, detail)
             };
             print(std::io::stdout(), &text);
-            verification.verdict().into()
+            match delivered {
+                Ok(()) => verification.verdict().into(),
+                Err(error) => failed(&error, false),
+            }
         }
-        Err(error) => {
-            print(std::io::stderr(), &format!("karat-agent: {error}\n"));
-            Exit::Failed
-        }
+        Err(error) => failed(&error, options.json),
     }
+}
+
+/// Says why it failed; where JSON was asked for, as a document too: that of karat's failures.
+fn failed(error: &IoError, json: bool) -> Exit {
+    if json {
+        let document = serde_json::json!({
+            "error": {
+                "exit_code": Exit::Failed.code(),
+                "message": error.to_string(),
+                "next": null,
+            }
+        });
+        print(std::io::stdout(), &format!("{document:#}\n"));
+    }
+    print(std::io::stderr(), &format!("karat-agent: {error}\n"));
+    Exit::Failed
 }
 
 fn verify(options: &Options, stem: &std::path::Path) -> Result<Verification, IoError> {
@@ -169,6 +227,7 @@ fn verify(options: &Options, stem: &std::path::Path) -> Result<Verification, IoE
         material.manifest = material::manifest(&manifest)?;
         material.expectations = material::neighbour(&expectations, limits::EXPECTATIONS_MAX)?;
     }
+    let inputs = material.inputs();
     let opened = material.open();
     let mut verification = Verification {
         target: Target {
@@ -180,6 +239,10 @@ fn verify(options: &Options, stem: &std::path::Path) -> Result<Verification, IoE
         artefact: None,
         report: None,
         explanation: None,
+        inputs,
+        nonce: options.nonce.clone(),
+        groups: Vec::new(),
+        lines: std::collections::BTreeMap::new(),
     };
     if options.trust.is_none() {
         verification.findings.push(Finding {
@@ -196,6 +259,7 @@ fn verify(options: &Options, stem: &std::path::Path) -> Result<Verification, IoE
             .explain
             .clone()
             .map(|path| Explanation::of(path, manifest, expectations, &evidence, &report));
+        verification.groups = groups(&report.drifts, None, None);
         verification.report = Some(report);
     }
     Ok(verification)
@@ -224,12 +288,16 @@ mod tests {
 
     #[test]
     fn options_with_and_without_equals() {
+        let journal = Output::parse(OsStr::new("journal"), Format::OF_AGENT);
         let options = Options {
             root: "/r".into(),
             baseline: "x.dsse.json".into(),
             trust: Some("t".into()),
             json: true,
+            verbose: true,
+            nonce: "00".repeat(16).parse().ok(),
             explain: ImagePath::parse("/etc").ok(),
+            reports: Outputs::new(vec![journal.unwrap()], true).unwrap(),
         };
         assert_eq!(
             parse(&[
@@ -238,7 +306,10 @@ mod tests {
                 "x.dsse.json",
                 "--trust=t",
                 "--json",
-                "--explain=/etc"
+                "--explain=/etc",
+                "--report=journal",
+                "--verbose",
+                "--nonce=00000000000000000000000000000000"
             ]),
             Ok(options)
         );
@@ -253,6 +324,8 @@ mod tests {
         assert_eq!(parse(&["--root=/"]), usage("--baseline is needed"));
         assert_eq!(parse(&["--json=1"]), usage("there is no option --json"));
         assert_eq!(parse(&["--tar", "x"]), usage("there is no option --tar"));
+        let report = parse(&["--report", "sarif=x"]).unwrap_err();
+        assert!(matches!(report, Wrong::Usage(text) if text.starts_with("--report: there is no")));
         assert_eq!(parse(&["--help"]), Err(Wrong::Help));
     }
 }

@@ -11,6 +11,8 @@ pub mod exit;
 #[cfg(feature = "build")]
 pub mod failure;
 #[cfg(feature = "build")]
+mod markdown;
+#[cfg(feature = "build")]
 pub mod passphrase;
 #[cfg(feature = "build")]
 pub mod progress;

@@ -103,3 +103,5 @@ pub const DIFF_OUTPUT_MAX: usize = 4 << 20;
 pub const MOUNTINFO_MAX: u64 = 32 << 20;
 /// Largest file of a directory tree that is read to be compared: a sparse one costs nothing to make.
 pub const DIFF_FILE_MAX: u64 = 64 << 30;
+/// Largest status file of dpkg that is read to name versions; those of desktops have some 10 MB.
+pub const DPKG_STATUS_MAX: u64 = 64 << 20;

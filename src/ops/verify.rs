@@ -6,11 +6,13 @@ use std::num::NonZero;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use super::diff::DiffError;
+use super::explain::{Question, explain};
 use super::outputs::LayoutDirectory;
 use super::workspace::Workspace;
 use crate::appraise::{
-    Artefact, Evidence, Explanation, Finding, Listed, Opened, Target, UpTo, Verdict, Verification,
-    appraise,
+    Artefact, Evidence, Explanation, Finding, Listed, Nonce, Opened, Target, UpTo, Verdict,
+    Verification, appraise,
 };
 use crate::baseline::{Statement, Subject};
 use crate::digest::{Digest, HashingReader};
@@ -35,6 +37,11 @@ pub struct Request {
     pub trust: Option<PathBuf>,
     /// The path to tell all about.
     pub explain: Option<ImagePath>,
+    /// An image whose files are the signed ones: for showing which lines of texts differ. `None`:
+    /// for the path to tell all about, one beside the Envelope.
+    pub against: Option<PathBuf>,
+    /// The challenge that the report answers.
+    pub nonce: Option<Nonce>,
     /// How many threads to scan with.
     pub threads: NonZero<usize>,
 }
@@ -62,6 +69,9 @@ pub enum VerifyError {
     /// The trust root would come out of what is being checked.
     #[error("{}: the trust root lies inside of the tree that is being checked, where whoever tampered with that could replace it", Escaped(.0.as_os_str().as_bytes()))]
     TrustInside(PathBuf),
+    /// The image to take signed files from cannot be read.
+    #[error(transparent)]
+    Against(DiffError),
     /// A file cannot be read.
     #[error(transparent)]
     Io(#[from] IoError),
@@ -88,7 +98,9 @@ pub fn verify(request: &Request) -> Result<Verification, VerifyError> {
     };
     let stem = stem(request, path)?;
     let (trust, mut findings) = trust(request)?;
-    let opened = material::read(&stem, &trust)?.open();
+    let material = material::read(&stem, &trust)?;
+    let inputs = material.inputs();
+    let opened = material.open();
     findings.extend(opened.findings.iter().cloned());
     let mut verification = Verification {
         target: Target {
@@ -100,6 +112,10 @@ pub fn verify(request: &Request) -> Result<Verification, VerifyError> {
         artefact: None,
         report: None,
         explanation: None,
+        inputs,
+        nonce: request.nonce.clone(),
+        groups: Vec::new(),
+        lines: std::collections::BTreeMap::new(),
     };
     // Looked at even where nothing can be compared: a path that is wrong shall be an error.
     let looked = look(request, &opened)?;
@@ -111,9 +127,37 @@ pub fn verify(request: &Request) -> Result<Verification, VerifyError> {
             .explain
             .clone()
             .map(|path| Explanation::of(path, manifest, expectations, &evidence, &report));
+        if let Some(statement) = opened.statement.as_deref() {
+            let known = explain(&Question {
+                subject: &request.subject,
+                stem: &stem,
+                statement,
+                manifest,
+                drifts: &report.drifts,
+                against: request.against.as_deref(),
+                path: request.explain.as_ref(),
+                threads: request.threads,
+            })
+            .map_err(VerifyError::Against)?;
+            verification.groups = known.groups;
+            verification.lines = known.lines;
+            verification.findings.extend(known.findings);
+        }
         verification.report = Some(report);
     }
     Ok(verification)
+}
+
+/// The Envelope that `request` verifies against.
+///
+/// # Errors
+/// Neither it nor what is to be checked says which one.
+pub fn envelope(request: &Request) -> Result<PathBuf, VerifyError> {
+    let (Checked::Oci(path) | Checked::Root(path) | Checked::Tar(path)) = &request.subject;
+    Ok(material::with_suffix(
+        &stem(request, path)?,
+        ENVELOPE_SUFFIX,
+    ))
 }
 
 /// `X` of `X.dsse.json`.

@@ -3,12 +3,24 @@
 
 use std::time::Instant;
 
+use super::env;
+use crate::tree::{Epoch, EpochError};
+
 /// Seconds since 1970 by this machine's clock; 0 where the clock stands before that.
 pub fn now() -> u64 {
     #[expect(clippy::disallowed_methods, reason = "the one place that asks")]
     let now = std::time::SystemTime::now();
     now.duration_since(std::time::UNIX_EPOCH)
         .map_or(0, |duration| duration.as_secs())
+}
+
+/// When a report or a summary says that it was made: `SOURCE_DATE_EPOCH`, so that it can be made
+/// again byte for byte, else [`now`].
+///
+/// # Errors
+/// `SOURCE_DATE_EPOCH` is set to something that is no epoch.
+pub fn reported() -> Result<Epoch, EpochError> {
+    Ok(env::epoch()?.unwrap_or_else(|| Epoch::saturating(now())))
 }
 
 /// A stopwatch.

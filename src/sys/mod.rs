@@ -8,6 +8,7 @@ pub mod clock;
 pub mod cpu;
 pub mod env;
 pub mod fs;
+pub mod journal;
 pub mod material;
 #[cfg(feature = "build")]
 pub mod memory;

@@ -25,11 +25,16 @@ const LINES: [&[&str]; 11] = [
 const AGENT_LINES: usize = 6;
 
 /// What `cli` compiles for the agent as well.
-const AGENT_CLI: [&str; 5] = [
+const AGENT_CLI: [&str; 10] = [
     "src/cli/agent.rs",
     "src/cli/exit.rs",
+    "src/cli/report/canonical.rs",
+    "src/cli/report/excerpt.rs",
+    "src/cli/report/journal.rs",
     "src/cli/report/json.rs",
     "src/cli/report/mod.rs",
+    "src/cli/report/output.rs",
+    "src/cli/report/prometheus.rs",
     "src/cli/report/text.rs",
 ];
 

@@ -16,7 +16,7 @@ use crate::support::schema::{Published, published};
 use crate::support::signed::Release;
 
 /// All schemas in `docs/schemas/`, each held to by a test.
-const ALL: [&str; 15] = [
+const ALL: [&str; 17] = [
     "attach",
     "build-report",
     "cache-gc",
@@ -27,10 +27,12 @@ const ALL: [&str; 15] = [
     "key",
     "lock",
     "progress-event",
+    "sarif-report",
     "sign",
     "template-check",
     "template-show",
     "trust",
+    "verify-canonical",
     "verify-report",
 ];
 

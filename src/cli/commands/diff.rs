@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::cli::Exit;
 use crate::cli::console::{BAD, BOLD, Console, DIM, GOOD, WARN};
 use crate::cli::failure::Failure;
+use crate::cli::markdown;
 use crate::ops::diff::{
     DiffError, Difference, Lines, NotCompared, PackageChange, PackageEvent, PathChange, Side, diff,
 };
@@ -31,6 +32,22 @@ pub struct Args {
     /// Exit with 10 where something differs, with 13 where something could not be compared.
     #[arg(long)]
     exit_code: bool,
+
+    /// How to print it: text, or markdown for a pull request.
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "text",
+        hide_possible_values = true
+    )]
+    format: Format,
+}
+
+/// How differences are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Text,
+    Markdown,
 }
 
 /// Paths shown of one owner; the JSON document has all.
@@ -46,7 +63,10 @@ const UNSEEN_SHOWN: usize = 20;
 /// Runs `karat diff`.
 pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     let difference = diff(&args.from, &args.to, crate::sys::cpu::count())?;
-    show(&difference, console);
+    match args.format {
+        Format::Text => show(&difference, console),
+        Format::Markdown => console.line(markdown::page(&difference).trim_end()),
+    }
     console.json(&difference);
     Ok(match args.exit_code {
         true if !difference.is_empty() => Exit::Drift,

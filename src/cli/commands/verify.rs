@@ -1,14 +1,22 @@
 //! `karat verify`.
 
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
+use crate::appraise::{Nonce, Verification};
 use crate::cli::Exit;
 use crate::cli::console::Console;
 use crate::cli::failure::Failure;
-use crate::cli::report::{self, Style};
-use crate::ops::verify::{Checked, Request, VerifyError, verify};
-use crate::path::ImagePath;
+use crate::cli::passphrase::Source;
+use crate::cli::report::{self, Detail, Format, Output, Outputs, Style};
+use crate::key::SigningKey;
+use crate::ops::key;
+use crate::ops::summary::{SummaryError, summarise};
+use crate::ops::verify::{self, Checked, Request, VerifyError};
+use crate::path::{Escaped, ImagePath};
+use crate::sys::{clock, fs};
+use crate::tree::Epoch;
 
 /// Arguments of `karat verify`.
 #[derive(Debug, clap::Args)]
@@ -16,6 +24,9 @@ use crate::path::ImagePath;
 The baseline is the signed envelope X.dsse.json; X.mtree, X.expect.json and X.tlog-proof are found
 beside it. For --tar X.tar.zst and --oci X.oci it is found by name. The trust root is --trust, else
 keys/trust.json of the workspace at or above the working directory; never one from the image.
+
+Reports: canonical=FILE, json=FILE, junit=FILE, prometheus=FILE, sarif=FILE (- is standard output);
+journal or journal=SOCKET (systemd's journal).
 
 Exit codes: 0 match · 10 drift · 11 untrusted · 12 rollback · 13 incomplete · 1 failed · 2 usage")]
 pub struct Args {
@@ -33,6 +44,34 @@ pub struct Args {
     /// Tell all about one path of the image.
     #[arg(long, value_name = "PATH")]
     explain: Option<PathBuf>,
+
+    /// Show every path, those of upgraded packages too.
+    #[arg(long)]
+    verbose: bool,
+
+    /// An image whose files are the signed ones: shows which lines of text files differ. For
+    /// --explain, one beside the baseline is found by name.
+    #[arg(long, value_name = "IMAGE")]
+    against: Option<PathBuf>,
+
+    /// 16 to 64 bytes that the report answers: its digest then stands for them too.
+    #[arg(long, value_name = "HEX")]
+    nonce: Option<Nonce>,
+
+    /// Write a further report, see below; may be repeated.
+    #[arg(long, value_name = "FORMAT=FILE")]
+    report: Vec<OsString>,
+
+    /// Write a signed summary (SLSA VSA) for those who trust the key.
+    #[arg(long, value_name = "FILE", requires = "summary_key")]
+    summary: Option<PathBuf>,
+
+    /// The private key that signs the summary.
+    #[arg(long, value_name = "FILE", requires = "summary")]
+    summary_key: Option<PathBuf>,
+
+    #[command(flatten)]
+    passphrase: Source,
 }
 
 #[derive(Debug, clap::Args)]
@@ -73,20 +112,94 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         ),
         None => None,
     };
-    let verification = verify(&Request {
+    let outputs = args
+        .report
+        .iter()
+        .map(|text| Output::parse(text, Format::ALL));
+    let outputs = outputs
+        .collect::<Result<_, _>>()
+        .and_then(|outputs| Outputs::new(outputs, console.is_json()))
+        .map_err(|error| Failure::usage(format!("--report: {error}")))?;
+    let now =
+        clock::reported().map_err(|error| Failure::usage(format!("SOURCE_DATE_EPOCH: {error}")))?;
+    let signer = match &args.summary_key {
+        Some(path) => Some(key::read_private(path, || {
+            args.passphrase.existing(console, path)
+        })?),
+        None => None,
+    };
+    let request = Request {
         subject,
         baseline: args.baseline.clone(),
         trust: args.trust.clone(),
         explain,
+        against: args.against.clone(),
+        nonce: args.nonce.clone(),
         threads: crate::sys::cpu::count(),
-    })?;
-    console.line(report::text(&verification, Style::Colour).trim_end());
-    console.json(&report::document(&verification));
+    };
+    let verification = verify::verify(&request)?;
+    let written = deliver(
+        args,
+        &request,
+        &verification,
+        (&outputs, signer.as_ref(), now),
+    );
+    if !outputs.take_stdout() {
+        let detail = if args.verbose {
+            Detail::Full
+        } else {
+            Detail::Short
+        };
+        console.line(report::text(&verification, Style::Colour, detail).trim_end());
+    }
+    // One document on standard output: that of the failure, if there is one.
+    written?;
+    if !outputs.take_stdout() {
+        console.json(&report::document(&verification));
+    }
     Ok(verification.verdict().into())
+}
+
+/// Writes the further reports and the summary.
+fn deliver(
+    args: &Args,
+    request: &Request,
+    verification: &Verification,
+    (outputs, signer, now): (&Outputs, Option<&SigningKey>, Epoch),
+) -> Result<(), Failure> {
+    let delivered = outputs.deliver(verification, now);
+    if let (Some(file), Some(signer)) = (&args.summary, signer) {
+        let envelope = verify::envelope(request)?;
+        let name = envelope.file_name().unwrap_or_default();
+        let name = Escaped(name.as_bytes()).to_string();
+        let envelope = summarise(verification, &name, now, signer)?;
+        fs::refuse_special(file)?;
+        fs::write_atomic(file, &envelope.to_bytes(), 0o644)?;
+    }
+    delivered.map_err(|error| {
+        let is_socket = error.op == "connect to";
+        let failure = Failure::from(error);
+        if is_socket {
+            failure
+                .hint("is systemd-journald running? --report journal=SOCKET names another socket")
+        } else {
+            failure
+        }
+    })
+}
+
+impl From<SummaryError> for Failure {
+    fn from(error: SummaryError) -> Self {
+        Self::failed(&error)
+    }
 }
 
 impl From<VerifyError> for Failure {
     fn from(error: VerifyError) -> Self {
+        let error = match error {
+            VerifyError::Against(error) => return Self::from(error),
+            error => error,
+        };
         match &error {
             VerifyError::BaselineName(_) => Self::failed(&error).exit(Exit::Usage),
             VerifyError::NoBaseline(_) => Self::failed(&error)
@@ -95,7 +208,9 @@ impl From<VerifyError> for Failure {
             VerifyError::TrustInside(_) => Self::failed(&error)
                 .exit(Exit::Usage)
                 .hint("name a trust root from elsewhere with --trust"),
-            VerifyError::Io(_) | VerifyError::Oci { .. } => Self::failed(&error),
+            VerifyError::Against(_) | VerifyError::Io(_) | VerifyError::Oci { .. } => {
+                Self::failed(&error)
+            }
         }
     }
 }

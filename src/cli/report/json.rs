@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::canonical;
 use crate::appraise::{
-    Artefact, Change, Drift, Effect, Explanation, Facts, Finding, NotChecked, Owner, Report,
-    Verdict, Verification,
+    Artefact, Change, Counts, Drift, Effect, Explanation, Facts, Finding, Group, Inputs, Lines,
+    NotChecked, Owner, Report, Target, Verdict, Verification,
 };
 use crate::cli::Exit;
 use crate::path::Escaped;
@@ -22,10 +23,10 @@ pub fn document(verification: &Verification) -> impl Serialize {
             .map(Verdict::name)
             .collect(),
         exit_code: Exit::from(verification.verdict()).code(),
-        target: TargetJson {
-            kind: verification.target.kind,
-            path: verification.target.path.clone(),
-        },
+        target: TargetJson::from(&verification.target),
+        nonce: verification.nonce.as_ref().map(ToString::to_string),
+        canonical_sha256: canonical::digest(verification).to_string(),
+        inputs: InputsJson::from(&verification.inputs),
         baseline: verification.baseline.as_ref().map(BaselineJson::from),
         findings: verification
             .findings
@@ -33,9 +34,23 @@ pub fn document(verification: &Verification) -> impl Serialize {
             .map(FindingJson::from)
             .collect(),
         artefact: verification.artefact.as_ref().map(ArtefactJson::from),
-        comparison: verification.report.as_ref().map(ComparisonJson::from),
-        explanation: verification.explanation.as_ref().map(ExplanationJson::from),
+        comparison: verification
+            .report
+            .as_ref()
+            .map(|report| ComparisonJson::of(report, verification)),
+        explanation: verification
+            .explanation
+            .as_ref()
+            .map(|explanation| ExplanationJson::of(explanation, verification)),
     }
+}
+
+/// The same, as text: what `--json` prints.
+pub fn json_text(verification: &Verification) -> String {
+    // Documents hold text alone, so that there is none that cannot be written.
+    serde_json::to_string_pretty(&document(verification))
+        .map(|text| text + "\n")
+        .unwrap_or_default()
 }
 
 #[derive(Serialize)]
@@ -45,6 +60,9 @@ struct Document {
     verdicts: Vec<&'static str>,
     exit_code: u8,
     target: TargetJson,
+    nonce: Option<String>,
+    canonical_sha256: String,
+    inputs: InputsJson,
     baseline: Option<BaselineJson>,
     findings: Vec<FindingJson>,
     artefact: Option<ArtefactJson>,
@@ -54,13 +72,37 @@ struct Document {
 }
 
 #[derive(Serialize)]
-struct TargetJson {
+pub(super) struct TargetJson {
     kind: &'static str,
     path: String,
 }
 
+impl From<&Target> for TargetJson {
+    fn from(target: &Target) -> Self {
+        Self {
+            kind: target.kind,
+            path: target.path.clone(),
+        }
+    }
+}
+
 #[derive(Serialize)]
-struct BaselineJson {
+pub(super) struct InputsJson {
+    trust_root_sha256: Option<String>,
+    envelope_sha256: Option<String>,
+}
+
+impl From<&Inputs> for InputsJson {
+    fn from(inputs: &Inputs) -> Self {
+        Self {
+            trust_root_sha256: inputs.trust.map(|digest| digest.to_string()),
+            envelope_sha256: inputs.envelope.map(|digest| digest.to_string()),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct BaselineJson {
     name: String,
     version: String,
     serial: u64,
@@ -107,7 +149,7 @@ impl From<&Finding> for FindingJson {
 }
 
 #[derive(Serialize)]
-struct ArtefactJson {
+pub(super) struct ArtefactJson {
     name: String,
     expected_sha256: String,
     observed_sha256: String,
@@ -129,6 +171,7 @@ impl From<&Artefact> for ArtefactJson {
 struct ComparisonJson {
     checked: CheckedJson,
     drifts: Vec<DriftJson>,
+    groups: Vec<GroupJson>,
     exempted: BTreeMap<&'static str, u64>,
     not_checked: Vec<NotCheckedJson>,
     paths_not_checked: u64,
@@ -136,21 +179,57 @@ struct ComparisonJson {
 }
 
 #[derive(Serialize)]
-struct CheckedJson {
+pub(super) struct CheckedJson {
     paths: u64,
     files: u64,
     bytes: u64,
 }
 
-impl From<&Report> for ComparisonJson {
-    fn from(report: &Report) -> Self {
+impl From<&Counts> for CheckedJson {
+    fn from(counts: &Counts) -> Self {
         Self {
-            checked: CheckedJson {
-                paths: report.checked.paths,
-                files: report.checked.files,
-                bytes: report.checked.bytes,
-            },
-            drifts: report.drifts.iter().map(DriftJson::from).collect(),
+            paths: counts.paths,
+            files: counts.files,
+            bytes: counts.bytes,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct GroupJson {
+    package: String,
+    signed: Option<String>,
+    observed: Option<String>,
+    drifts: Vec<usize>,
+    added: usize,
+    changed: usize,
+    removed: usize,
+    severity: &'static str,
+    effects: Vec<&'static str>,
+}
+
+impl From<&Group> for GroupJson {
+    fn from(group: &Group) -> Self {
+        Self {
+            package: group.package.clone(),
+            signed: group.signed.clone(),
+            observed: group.observed.clone(),
+            drifts: group.drifts.clone(),
+            added: group.added,
+            changed: group.changed,
+            removed: group.removed,
+            severity: group.severity.name(),
+            effects: group.effects.iter().copied().map(Effect::name).collect(),
+        }
+    }
+}
+
+impl ComparisonJson {
+    fn of(report: &Report, verification: &Verification) -> Self {
+        Self {
+            checked: CheckedJson::from(&report.checked),
+            drifts: DriftJson::with_lines(&report.drifts, verification),
+            groups: verification.groups.iter().map(GroupJson::from).collect(),
             exempted: report
                 .exempted
                 .iter()
@@ -168,7 +247,7 @@ impl From<&Report> for ComparisonJson {
 }
 
 #[derive(Serialize)]
-struct DriftJson {
+pub(super) struct DriftJson {
     path: String,
     change: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -180,6 +259,25 @@ struct DriftJson {
     /// Whether the path is listed; if not, the origin is that of the nearest listed directory.
     listed: bool,
     effects: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    diff: Option<Lines>,
+}
+
+impl DriftJson {
+    /// Drifts, each with its lines where they are known.
+    fn with_lines(drifts: &[Drift], verification: &Verification) -> Vec<Self> {
+        let lines = |drift: &Drift| match &drift.change {
+            Change::Content { .. } => verification.lines.get(&drift.path).cloned(),
+            _ => None,
+        };
+        drifts
+            .iter()
+            .map(|drift| Self {
+                diff: lines(drift),
+                ..Self::from(drift)
+            })
+            .collect()
+    }
 }
 
 impl From<&Drift> for DriftJson {
@@ -198,14 +296,15 @@ impl From<&Drift> for DriftJson {
             origin: drift.owner.origin().to_string(),
             listed: matches!(drift.owner, Owner::Listed(_)),
             effects: drift.effects.iter().copied().map(Effect::name).collect(),
+            diff: None,
         }
     }
 }
 
 #[derive(Serialize)]
-struct NotCheckedJson {
-    path: String,
-    reason: &'static str,
+pub(super) struct NotCheckedJson {
+    pub(super) path: String,
+    pub(super) reason: &'static str,
     message: String,
 }
 
@@ -230,8 +329,8 @@ struct ExplanationJson {
     not_checked: Vec<NotCheckedJson>,
 }
 
-impl From<&Explanation> for ExplanationJson {
-    fn from(explanation: &Explanation) -> Self {
+impl ExplanationJson {
+    fn of(explanation: &Explanation, verification: &Verification) -> Self {
         let mutable = explanation.mutable.as_ref();
         Self {
             path: explanation.path.to_string(),
@@ -239,7 +338,7 @@ impl From<&Explanation> for ExplanationJson {
             observed: explanation.is_observed,
             class: mutable.map(|mutable| mutable.class.name()),
             pattern: mutable.map(|mutable| mutable.path.to_string()),
-            drifts: explanation.drifts.iter().map(DriftJson::from).collect(),
+            drifts: DriftJson::with_lines(&explanation.drifts, verification),
             not_checked: explanation
                 .not_checked
                 .iter()

@@ -1,10 +1,30 @@
-//! A verification as text for people and as JSON for machines; both binaries print the same.
+//! A verification as text for people and in formats for machines; both binaries print the same.
+//!
+//! | file | what |
+//! |---|---|
+//! | `text`, `excerpt` | for people |
+//! | `json` | all that is known, as one document |
+//! | `canonical` | what a digest stands for |
+//! | `output` | further reports: `--report FORMAT=FILE` |
+//! | `journal` | systemd's journal |
+//! | `prometheus` | metrics |
+//! | `junit`, `sarif` | for CI; `karat` alone |
 
+pub mod canonical;
+mod excerpt;
+mod journal;
 mod json;
+#[cfg(feature = "build")]
+mod junit;
+mod output;
+mod prometheus;
+#[cfg(feature = "build")]
+mod sarif;
 mod text;
 
-pub use json::document;
-pub use text::{Style, text};
+pub use json::{document, json_text};
+pub use output::{Format, Output, Outputs};
+pub use text::{Detail, Style, text};
 
 use super::Exit;
 use crate::appraise::Verdict;

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::canonical;
+use super::excerpt::{self, Excerpt};
 use crate::appraise::{
-    Change, Drift, Explanation, Facts, Owner, Report, Severity, Verdict, Verification,
+    Change, Drift, Explanation, Facts, Group, Lines, Owner, Report, Severity, Verdict, Verification,
 };
 use crate::path::{Escaped, ImagePath};
 
@@ -17,18 +19,35 @@ pub enum Style {
     Plain,
 }
 
-/// Paths shown of one owner; the rest is counted, and is in the JSON report.
+/// How much of a report to show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// What matters most of each owner, upgraded packages as one event.
+    Short,
+    /// Every path.
+    Full,
+}
+
+/// Paths shown of one owner, but that critical ones are never left out; the rest is counted, and is in the JSON report.
 const PATHS_SHOWN: usize = 20;
 /// Unchecked paths shown.
 const UNCHECKED_SHOWN: usize = 10;
 /// So many paths of another owner make one event.
 const OWNER_EVENT: usize = 20;
 
+/// Lines shown of one file's difference, and with `--explain`.
+const LINES_SHOWN: usize = 8;
+const LINES_EXPLAINED: usize = 400;
+/// Critical paths shown of one owner, however many others there are.
+const CRITICAL_SHOWN: usize = 1000;
+
 /// The report as text, each line ended by a line feed.
-pub fn text(verification: &Verification, style: Style) -> String {
+pub fn text(verification: &Verification, style: Style, detail: Detail) -> String {
     let mut page = Page {
         text: String::new(),
         style,
+        detail,
+        lines: &verification.lines,
     };
     page.headline(verification);
     if let Some(facts) = &verification.baseline {
@@ -36,6 +55,13 @@ pub fn text(verification: &Verification, style: Style) -> String {
     }
     if let Some(report) = &verification.report {
         page.counts(report);
+    }
+    if let Some(nonce) = &verification.nonce {
+        let digest = canonical::digest(verification);
+        page.line(format_args!("  answers    nonce {nonce}"));
+        page.line(format_args!(
+            "             with sha256 {digest}, of the canonical report"
+        ));
     }
     for finding in &verification.findings {
         let (name, colour) = match finding.verdict {
@@ -67,8 +93,8 @@ pub fn text(verification: &Verification, style: Style) -> String {
         }
     }
     match (&verification.explanation, &verification.report) {
-        (Some(explanation), _) => page.explanation(explanation),
-        (None, Some(report)) => page.report(report),
+        (Some(explanation), _) => page.explanation(explanation, &verification.groups),
+        (None, Some(report)) => page.report(report, &verification.groups),
         (None, None) => {}
     }
     for hint in hints(verification) {
@@ -84,12 +110,15 @@ const GREEN: &str = "\x1b[1;32m";
 const RED: &str = "\x1b[1;31m";
 const YELLOW: &str = "\x1b[1;33m";
 
-struct Page {
+struct Page<'a> {
     text: String,
     style: Style,
+    detail: Detail,
+    /// Which lines differ of changed files.
+    lines: &'a BTreeMap<ImagePath, Lines>,
 }
 
-impl Page {
+impl Page<'_> {
     fn line(&mut self, line: std::fmt::Arguments<'_>) {
         // Writing to a string cannot fail.
         let _: std::fmt::Result = writeln!(self.text, "{line}");
@@ -160,7 +189,7 @@ impl Page {
         }
     }
 
-    fn report(&mut self, report: &Report) {
+    fn report(&mut self, report: &Report, packages: &[Group]) {
         let (event, drifts) = owner_event(&report.drifts);
         if let Some(event) = event {
             self.line(format_args!(""));
@@ -173,6 +202,7 @@ impl Page {
             );
             self.line(format_args!("{head}, such as {}", event.example));
         }
+        let events: Vec<&Group> = packages.iter().filter(|group| group.is_event()).collect();
         let mut groups: BTreeMap<String, Vec<&Drift>> = BTreeMap::new();
         for drift in drifts {
             let name = drift.owner.origin().to_string();
@@ -184,7 +214,18 @@ impl Page {
             std::cmp::Reverse(drifts.iter().map(|drift| drift.severity).max())
         });
         for (origin, drifts) in groups {
-            self.group(&origin, &drifts);
+            let of_drifts = |group: &&Group| {
+                let first = drifts.first();
+                first.is_some_and(|drift| group.is_of(drift.owner.origin()))
+            };
+            let event = events.iter().copied().find(of_drifts);
+            self.group(&origin, &drifts, event);
+        }
+        if !events.is_empty() {
+            self.line(format_args!(
+                "note: other versions are by the package database of what was verified, which whoever \
+                 changes files can change too"
+            ));
         }
         if !report.not_checked.is_empty() {
             self.line(format_args!(""));
@@ -206,7 +247,9 @@ impl Page {
         }
     }
 
-    fn group(&mut self, origin: &str, drifts: &[&Drift]) {
+    /// The drifts of one owner; of a package with another version, as one event: what is not
+    /// critical or high is counted only.
+    fn group(&mut self, origin: &str, drifts: &[&Drift], event: Option<&Group>) {
         let paths = by_path(drifts);
         self.line(format_args!(""));
         let head = self.paint(origin, BOLD);
@@ -214,20 +257,38 @@ impl Page {
             1 => "1 path".to_owned(),
             count => format!("{count} paths"),
         };
-        self.line(format_args!("{head}: {count}"));
+        match event {
+            Some(event) => self.line(format_args!("{head} {}", excerpt::event(event))),
+            None => self.line(format_args!("{head}: {count}")),
+        }
+        let is_full = self.detail == Detail::Full;
         let mut shown: Vec<(&ImagePath, Vec<&Drift>)> = paths
             .iter()
-            .filter(|(path, drifts)| !is_below_whole(path, drifts, &paths))
+            .filter(|(path, drifts)| {
+                let is_listed = event.is_some() && worst(drifts) >= Severity::High;
+                is_full || is_listed || !is_below_whole(path, drifts, &paths)
+            })
             .map(|(path, drifts)| (*path, drifts.clone()))
             .collect();
         let total = shown.len();
-        if total > PATHS_SHOWN {
-            shown.sort_by_key(|(_, drifts)| std::cmp::Reverse(worst(drifts)));
-            shown.truncate(PATHS_SHOWN);
-            shown.sort_by_key(|(path, _)| *path);
+        if !is_full {
+            if event.is_some() {
+                shown.retain(|(_, drifts)| worst(drifts) >= Severity::High);
+            }
+            if shown.len() > PATHS_SHOWN {
+                shown.sort_by_key(|(_, drifts)| std::cmp::Reverse(worst(drifts)));
+                let is_critical =
+                    |(_, drifts): &(_, Vec<&Drift>)| worst(drifts) == Severity::Critical;
+                let critical = shown.iter().take_while(|it| is_critical(it)).count();
+                shown.truncate(PATHS_SHOWN.max(critical.min(CRITICAL_SHOWN)));
+                shown.sort_by_key(|(path, _)| *path);
+            }
         }
         for (path, drifts) in &shown {
-            self.path(path, drifts);
+            self.path(path, drifts, LINES_SHOWN);
+            if is_full {
+                continue;
+            }
             let below = paths
                 .iter()
                 .filter(|(other, drifts)| {
@@ -240,13 +301,14 @@ impl Page {
                 self.line(format_args!("             with {below} paths below it"));
             }
         }
-        if total > PATHS_SHOWN {
-            let more = total - PATHS_SHOWN;
-            self.line(format_args!("  and {more} more; --json lists all"));
+        if total > shown.len() {
+            let more = total - shown.len();
+            self.line(format_args!("  and {more} more; --verbose lists all"));
         }
     }
 
-    fn path(&mut self, path: &ImagePath, drifts: &[&Drift]) {
+    /// One path, with no more than `most` lines of a difference.
+    fn path(&mut self, path: &ImagePath, drifts: &[&Drift], most: usize) {
         let severity = worst(drifts);
         let colour = match severity {
             Severity::Critical | Severity::High => RED,
@@ -258,6 +320,9 @@ impl Page {
         let mut effects = Vec::new();
         for drift in drifts {
             self.line(format_args!("             {}", drift.change));
+            if let (Change::Content { .. }, Some(lines)) = (&drift.change, self.lines.get(path)) {
+                self.lines(lines, most);
+            }
             for effect in &drift.effects {
                 if !effects.contains(effect) {
                     effects.push(*effect);
@@ -270,7 +335,27 @@ impl Page {
         }
     }
 
-    fn explanation(&mut self, explanation: &Explanation) {
+    fn lines(&mut self, lines: &Lines, most: usize) {
+        for excerpt in excerpt::lines(lines, most) {
+            match excerpt {
+                Excerpt::Line(line) => {
+                    let colour = match line.as_bytes().first() {
+                        Some(b'+') => GREEN,
+                        Some(b'-') => RED,
+                        _ => DIM,
+                    };
+                    let line = self.paint(&line, colour);
+                    self.line(format_args!("             | {line}"));
+                }
+                Excerpt::Remark(text) => {
+                    let text = self.paint(&format!("({text})"), DIM);
+                    self.line(format_args!("             {text}"));
+                }
+            }
+        }
+    }
+
+    fn explanation(&mut self, explanation: &Explanation, packages: &[Group]) {
         self.line(format_args!(""));
         let path = self.paint(&explanation.path.to_string(), BOLD);
         self.line(format_args!("{path}"));
@@ -297,8 +382,13 @@ impl Page {
                 Owner::Nearest(origin) => format!("nobody; the directory above is of {origin}"),
             };
             self.line(format_args!("  owner        {owner}"));
+            let origin = drift.owner.origin();
+            let of_package = packages.iter().find(|group| group.is_of(origin));
+            if let Some(versions) = of_package.and_then(excerpt::versions) {
+                self.line(format_args!("  version      {versions}"));
+            }
             let drifts: Vec<&Drift> = explanation.drifts.iter().collect();
-            self.path(&explanation.path, &drifts);
+            self.path(&explanation.path, &drifts, LINES_EXPLAINED);
         } else {
             self.line(format_args!("  drift        none"));
         }

@@ -14,7 +14,8 @@ use crate::manifest::{Manifest, RESERVED, is_reserved};
 use crate::path::ImagePath;
 use crate::tree::{Blobs as _, Kind, Open, Tree};
 
-const STATUS: &str = "/var/lib/dpkg/status";
+/// dpkg's status file.
+pub(in crate::ops) const STATUS: &str = "/var/lib/dpkg/status";
 const INFO: &str = "/var/lib/dpkg/info";
 const LIST: &str = ".list";
 /// The owner of a directory that many packages list, if it lists it too.
@@ -52,11 +53,16 @@ pub(super) fn expectations(read: &Read) -> Option<Result<Expectations, String>> 
 
 /// Versions of the packages that dpkg's status file has as installed; `None` where there is no such
 /// file. Stanzas that dpkg would not write are passed over.
-pub(super) fn versions(read: &Read) -> Option<Result<BTreeMap<String, String>, String>> {
+pub(in crate::ops) fn versions(read: &Read) -> Option<Result<BTreeMap<String, String>, String>> {
     Some(file(read, STATUS)?.and_then(|bytes| {
         let text = String::from_utf8(bytes).map_err(|_error| "it is not UTF-8".to_owned())?;
-        Ok(stanzas(&text).filter_map(installed).collect())
+        Ok(installed_versions(&text))
     }))
+}
+
+/// The same, of the text of a status file.
+pub(in crate::ops) fn installed_versions(text: &str) -> BTreeMap<String, String> {
+    stanzas(text).filter_map(installed).collect()
 }
 
 fn installed(stanza: Stanza<'_>) -> Option<(String, String)> {

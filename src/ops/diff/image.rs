@@ -13,15 +13,19 @@ use crate::limits;
 use crate::ops::outputs::LayoutDirectory;
 use crate::path::ImagePath;
 use crate::sys::fs::{self, IoContext as _};
+use crate::sys::material::without_suffix;
 use crate::sys::root::Root;
 use crate::sys::scan::{Scan, scan};
 use crate::tree::{
     Content, Epoch, Inode, Kind, MemoryBlobs, Mode, Open, Origin, Stat, Tree, TreeError,
 };
 
+/// What names of tar archives end with.
+pub(in crate::ops) const TAR_SUFFIXES: [&str; 3] = [".tar.zst", ".tar.gz", ".tar"];
+
 /// An image, by what it is.
 #[derive(Debug)]
-pub(super) enum Image {
+pub(in crate::ops) enum Image {
     /// A directory tree, scanned with so many threads.
     Directory(PathBuf, NonZero<usize>),
     /// An OCI image layout.
@@ -31,11 +35,11 @@ pub(super) enum Image {
 }
 
 /// What reading an image gave.
-pub(super) struct Read {
+pub(in crate::ops) struct Read {
     /// All paths; every origin is [`unknown`].
-    pub(super) tree: Tree<Open>,
+    pub(in crate::ops) tree: Tree<Open>,
     /// The contents that were asked for.
-    pub(super) kept: MemoryBlobs,
+    pub(in crate::ops) kept: MemoryBlobs,
     /// What could not be looked at; it is not in the tree.
     pub(super) not_checked: Vec<NotChecked>,
 }
@@ -49,6 +53,32 @@ pub(super) fn unknown() -> Origin {
 type Keep<'a> = &'a mut dyn FnMut(&ImagePath, u64) -> bool;
 
 impl Image {
+    /// The image that `path` names: an OCI layout, another directory, or a tar archive; `None`
+    /// where the name says none of them.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub(in crate::ops) fn named(
+        path: &Path,
+        threads: NonZero<usize>,
+    ) -> Result<Option<Self>, DiffError> {
+        let path_of = || path.to_owned();
+        if fs::is_dir(path)? {
+            let is_layout = without_suffix(path, ".oci").is_some()
+                || without_suffix(path, ".oci/").is_some()
+                || fs::exists(path.join("oci-layout"))?;
+            return Ok(Some(if is_layout {
+                Self::Oci(path_of())
+            } else {
+                Self::Directory(path_of(), threads)
+            }));
+        }
+        let is_tar = TAR_SUFFIXES
+            .iter()
+            .any(|suffix| without_suffix(path, suffix).is_some());
+        Ok(is_tar.then(|| Self::Tar(path_of())))
+    }
+
     pub(super) fn path(&self) -> &Path {
         match self {
             Self::Directory(path, _) | Self::Oci(path) | Self::Tar(path) => path,
@@ -56,7 +86,7 @@ impl Image {
     }
 
     /// All paths, and the contents that `keep` chooses.
-    pub(super) fn read(&self, keep: Keep<'_>) -> Result<Read, DiffError> {
+    pub(in crate::ops) fn read(&self, keep: Keep<'_>) -> Result<Read, DiffError> {
         // Times are not compared.
         let epoch = Epoch::saturating(0);
         match self {
@@ -87,7 +117,7 @@ impl Image {
     }
 
     /// The contents of some files, found by their digests: one that is another by now is missing.
-    pub(super) fn contents(
+    pub(in crate::ops) fn contents(
         &self,
         wanted: &BTreeMap<ImagePath, Content>,
     ) -> Result<MemoryBlobs, DiffError> {

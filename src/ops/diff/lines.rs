@@ -5,9 +5,11 @@ use std::ops::Range;
 
 use similar::{Algorithm, DiffOp, capture_diff_slices, group_diff_ops};
 
-use super::difference::{Lines, PathChange, Unified};
+use super::difference::PathChange;
 use super::error::DiffError;
+use super::image::Image;
 use super::side::Loaded;
+use crate::appraise::{Lines, Unified};
 use crate::limits;
 use crate::manifest::Manifest;
 use crate::path::{Escaped, ImagePath};
@@ -28,39 +30,57 @@ pub(super) fn explain(
     let (Some(old_image), Some(new_image)) = (&old.image, &new.image) else {
         return Ok(());
     };
+    let of_contents = |change: &PathChange| change.change == "content";
+    let pairs = changes
+        .iter()
+        .filter(|(_, change)| of_contents(change))
+        .filter_map(|(path, _)| {
+            let (before, after) = (content(&old.manifest, path)?, content(&new.manifest, path)?);
+            Some((path.clone(), before, after))
+        });
+    let mut found = between_images(old_image, new_image, pairs)?;
+    for (path, change) in changes.iter_mut().filter(|(_, it)| of_contents(it)) {
+        change.lines = found.remove(path);
+    }
+    Ok(())
+}
+
+/// Which lines of some files differ, given the old and the new content of each: bytes that are
+/// others by now are never shown.
+///
+/// # Errors
+/// An image can no longer be read.
+pub(in crate::ops) fn between_images(
+    old: &Image,
+    new: &Image,
+    pairs: impl IntoIterator<Item = (ImagePath, Content, Content)>,
+) -> Result<BTreeMap<ImagePath, Lines>, DiffError> {
     let mut left = [limits::DIFF_TEXTS_MAX; 2];
     let (mut from, mut to) = (BTreeMap::new(), BTreeMap::new());
-    let mut changed = Vec::new();
-    for (path, change) in changes {
-        if change.change != "content" {
-            continue;
-        }
-        let contents = (content(&old.manifest, path), content(&new.manifest, path));
-        let (Some(before), Some(after)) = contents else {
-            continue;
-        };
+    let mut found = BTreeMap::new();
+    for (path, before, after) in pairs {
         if before.size.max(after.size) > limits::DIFF_TEXT_MAX {
-            change.lines = Some(Lines::TooLarge);
+            found.insert(path, Lines::TooLarge);
         } else if !take(&mut left, [before.size, after.size]) {
-            change.lines = Some(Lines::TooMany);
+            found.insert(path, Lines::TooMany);
         } else {
             from.insert(path.clone(), before);
-            to.insert(path.clone(), after);
-            changed.push((before, after, change));
+            to.insert(path, after);
         }
     }
-    if changed.is_empty() {
-        return Ok(());
+    if from.is_empty() {
+        return Ok(found);
     }
-    let (from, to) = (old_image.contents(&from)?, new_image.contents(&to)?);
+    let (old, new) = (old.contents(&from)?, new.contents(&to)?);
     let mut room = Room {
         output: limits::DIFF_OUTPUT_MAX,
         lines: limits::DIFF_ALL_LINES_MAX,
     };
-    for (before, after, change) in changed {
-        change.lines = Some(lines((&from, before), (&to, after), &mut room));
+    for ((path, before), after) in from.into_iter().zip(to.into_values()) {
+        let lines = lines((&old, before), (&new, after), &mut room);
+        found.insert(path, lines);
     }
-    Ok(())
+    Ok(found)
 }
 
 fn content(manifest: &Manifest, path: &ImagePath) -> Option<Content> {

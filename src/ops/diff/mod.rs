@@ -13,12 +13,12 @@
 //! | `lines` | which lines of changed files differ |
 
 mod compare;
-mod database;
+pub(super) mod database;
 mod difference;
 mod error;
-mod image;
-mod lines;
-mod side;
+pub(super) mod image;
+pub(super) mod lines;
+pub(super) mod side;
 
 use std::num::NonZero;
 use std::path::Path;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::database;
 use super::difference::{OriginsFrom, Side, SideKind, VersionsFrom};
 use super::error::DiffError;
-use super::image::{Image, Read, unknown};
+use super::image::{Image, Read, TAR_SUFFIXES, unknown};
 use crate::appraise::NotChecked;
 use crate::baseline::{Draft, Serial, Statement, Subject};
 use crate::digest::Digest;
@@ -25,7 +25,6 @@ use crate::tree::{Kind, Origin};
 /// The suffix of a draft's file name.
 const DRAFT_SUFFIX: &str = ".statement.json";
 const LOCK_SUFFIX: &str = ".lock";
-const TAR_SUFFIXES: [&str; 3] = [".tar.zst", ".tar.gz", ".tar"];
 
 /// All that is known of one side.
 pub(super) struct Loaded {
@@ -43,25 +42,14 @@ pub(super) struct Loaded {
 impl Loaded {
     /// Reads whatever `path` names.
     pub(super) fn read(path: &Path, threads: NonZero<usize>) -> Result<Self, DiffError> {
-        let path_of = || path.to_owned();
-        if fs::is_dir(path)? {
-            let is_layout = without_suffix(path, ".oci").is_some()
-                || without_suffix(path, ".oci/").is_some()
-                || fs::exists(path.join("oci-layout"))?;
-            return Self::of_image(if is_layout {
-                Image::Oci(path_of())
-            } else {
-                Image::Directory(path_of(), threads)
-            });
+        if let Some(image) = Image::named(path, threads)? {
+            return Self::of_image(image);
         }
         let suffixes = [Subject::Manifest.suffix(), ENVELOPE_SUFFIX, DRAFT_SUFFIX];
         if let Some((stem, suffix)) = find_suffix(path, &suffixes) {
             return Self::of_baseline(path, &stem, suffix);
         }
-        match find_suffix(path, &TAR_SUFFIXES) {
-            Some(_) => Self::of_image(Image::Tar(path_of())),
-            None => Err(DiffError::Name(path_of())),
-        }
+        Err(DiffError::Name(path.to_owned()))
     }
 
     /// Who put `entry` there; `None` where nobody says.
@@ -242,7 +230,7 @@ fn beside(image: &Image) -> Option<Lockfile> {
 }
 
 /// The lock beside a baseline, if it is the one that the statement names.
-fn lock(stem: &Path, signed: Option<Digest>) -> Option<Lockfile> {
+pub(in crate::ops) fn lock(stem: &Path, signed: Option<Digest>) -> Option<Lockfile> {
     let text = fs::read_text(with_suffix(stem, LOCK_SUFFIX), limits::LOCKFILE_MAX).ok()?;
     let lock = Lockfile::parse(&text).ok()?;
     signed
@@ -250,7 +238,8 @@ fn lock(stem: &Path, signed: Option<Digest>) -> Option<Lockfile> {
         .then_some(lock)
 }
 
-fn locked(lock: &Lockfile) -> BTreeMap<String, String> {
+/// The versions that a lock names, by package.
+pub(in crate::ops) fn locked(lock: &Lockfile) -> BTreeMap<String, String> {
     lock.packages
         .iter()
         .map(|package| (package.name.to_string(), package.version.to_string()))

@@ -33,6 +33,24 @@ pub fn is_dir(path: impl AsRef<Path>) -> Result<bool, IoError> {
     }
 }
 
+/// Refuses a path that leads to a device, FIFO or socket: a file that is written and renamed would
+/// take its place, and `/dev/null` would be none any more.
+///
+/// # Errors
+/// It leads to one, or the system would not say.
+pub fn refuse_special(path: impl AsRef<Path>) -> Result<(), IoError> {
+    let path = path.as_ref();
+    match std::fs::metadata(path) {
+        Ok(stat) if stat.is_file() || stat.is_dir() => Ok(()),
+        Ok(_) => {
+            let special = io::Error::other("a device, FIFO or socket is there, no file");
+            Err(IoError::new("replace", path, special))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(IoError::new("stat", path, error)),
+    }
+}
+
 /// The names in a directory, in bytewise order.
 ///
 /// # Errors

@@ -26,5 +26,7 @@ pub use error::{IoContext, IoError};
 pub use gather::write_all_at;
 pub use inherited::{inherited, read_inherited};
 pub use lock::{Lock, open_locked};
-pub use look::{absolute, exists, is_dir, list, mode_and_owner, program_dir, spare};
+pub use look::{
+    absolute, exists, is_dir, list, mode_and_owner, program_dir, refuse_special, spare,
+};
 pub use read::{open, open_directory, read, read_all, read_beneath, read_text};

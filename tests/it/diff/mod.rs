@@ -9,6 +9,7 @@ use karat::ops::diff::{DiffError, Difference};
 mod baselines;
 mod hostile;
 mod images;
+mod markdown;
 
 fn diff(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<Difference, DiffError> {
     karat::ops::diff::diff(from.as_ref(), to.as_ref(), NonZero::new(2).unwrap())

@@ -19,7 +19,10 @@ use crate::support::{Scratch, judge, skip};
 mod attacks;
 mod classes;
 mod command;
+mod events;
 mod judges;
+mod reports;
+mod summary;
 mod trust;
 mod vectors;
 

@@ -14,6 +14,8 @@ fn request(release: &Release, subject: Checked) -> Request {
         baseline: Some(release.out("demo_1.dsse.json")),
         trust: Some(release.trust_file()),
         explain: None,
+        against: None,
+        nonce: None,
         threads: NonZero::new(2).unwrap(),
     }
 }

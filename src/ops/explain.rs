@@ -1,0 +1,179 @@
+//! What else is known about drifts: versions of their packages, and which lines of texts differ.
+//!
+//! Nothing here decides anything: the verdict is there before. Of what was signed, only bytes are
+//! used whose digests are signed: the lock that the statement names, and files of an image whose
+//! digests are those of the manifest.
+
+use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::path::Path;
+
+use super::diff::database::{self, STATUS, installed_versions};
+use super::diff::image::{Image, TAR_SUFFIXES};
+use super::diff::{DiffError, lines, side};
+use super::verify::Checked;
+use crate::appraise::{Change, Drift, Finding, Group, Lines, Verdict, Versions, groups};
+use crate::baseline::Statement;
+use crate::limits;
+use crate::manifest::Manifest;
+use crate::path::ImagePath;
+use crate::sys::fs;
+use crate::sys::material::with_suffix;
+use crate::sys::root::Root;
+use crate::tree::{Blobs as _, Content, Kind, Origin};
+
+/// What to explain, and where what explains it is.
+pub(super) struct Question<'a> {
+    /// What was verified.
+    pub(super) subject: &'a Checked,
+    /// What the names of the Envelope and its neighbours begin with.
+    pub(super) stem: &'a Path,
+    /// The signed statement.
+    pub(super) statement: &'a Statement,
+    /// The signed manifest.
+    pub(super) manifest: &'a Manifest,
+    /// What drifted.
+    pub(super) drifts: &'a [Drift],
+    /// The image whose files are the signed ones, if somebody named it.
+    pub(super) against: Option<&'a Path>,
+    /// The only path whose lines matter, if somebody asked about one.
+    pub(super) path: Option<&'a ImagePath>,
+    /// How many threads to read with.
+    pub(super) threads: NonZero<usize>,
+}
+
+/// What is known.
+#[derive(Default)]
+pub(super) struct Answer {
+    pub(super) groups: Vec<Group>,
+    pub(super) lines: BTreeMap<ImagePath, Lines>,
+    /// Why lines are not known that were asked for.
+    pub(super) findings: Vec<Finding>,
+}
+
+/// Finds out.
+///
+/// # Errors
+/// The image that somebody named cannot be read. Of one that was found beside the Envelope, a
+/// finding says so.
+pub(super) fn explain(question: &Question<'_>) -> Result<Answer, DiffError> {
+    let mut answer = Answer::default();
+    let subject = image_of(question.subject, question.threads);
+    let named = match question.against {
+        Some(path) => Some(named(path, question.threads)?),
+        None => None,
+    };
+    let changed = changed(question, &mut answer.lines);
+    if let Some(reference) = &named {
+        answer
+            .lines
+            .extend(lines::between_images(reference, &subject, changed)?);
+    } else if question.path.is_some()
+        && !changed.is_empty()
+        && let Some(reference) = beside(question)?
+    {
+        match lines::between_images(&reference, &subject, changed) {
+            Ok(lines) => answer.lines.extend(lines),
+            Err(error) => answer.findings.push(Finding {
+                verdict: Verdict::Match,
+                message: format!("the lines that differ cannot be shown: {error}"),
+                hint: Some("name another copy of the image: --against FILE".to_owned()),
+            }),
+        }
+    }
+    let of_package = |drift: &Drift| matches!(drift.owner.origin(), Origin::Package(_));
+    if question.drifts.iter().any(of_package) {
+        let signed = signed_versions(question, named.as_ref());
+        let observed = signed.as_ref().and_then(|_| observed_versions(&subject));
+        answer.groups = groups(question.drifts, signed.as_ref(), observed.as_ref());
+    }
+    Ok(answer)
+}
+
+fn image_of(subject: &Checked, threads: NonZero<usize>) -> Image {
+    match subject {
+        Checked::Oci(path) => Image::Oci(path.clone()),
+        Checked::Root(path) => Image::Directory(path.clone(), threads),
+        Checked::Tar(path) => Image::Tar(path.clone()),
+    }
+}
+
+fn named(path: &Path, threads: NonZero<usize>) -> Result<Image, DiffError> {
+    // Whatever is there can be named; what is not shall be an error even where nothing drifted.
+    if !fs::is_dir(path)? {
+        fs::open(path)?;
+    }
+    Image::named(path, threads)?.ok_or_else(|| DiffError::Name(path.to_owned()))
+}
+
+/// An image beside the Envelope that is not what was verified.
+fn beside(question: &Question<'_>) -> Result<Option<Image>, DiffError> {
+    let subject = match question.subject {
+        Checked::Oci(path) | Checked::Root(path) | Checked::Tar(path) => fs::absolute(path)?,
+    };
+    for suffix in TAR_SUFFIXES.iter().chain([&".oci"]) {
+        let path = with_suffix(question.stem, suffix);
+        if fs::exists(&path)? && fs::absolute(&path)? != subject {
+            return Image::named(&path, question.threads);
+        }
+    }
+    Ok(None)
+}
+
+/// Files whose contents are others, with both contents; what is too large to be read goes to
+/// `lines`.
+fn changed(
+    question: &Question<'_>,
+    lines: &mut BTreeMap<ImagePath, Lines>,
+) -> Vec<(ImagePath, Content, Content)> {
+    let mut changed = Vec::new();
+    let is_wanted = |drift: &&Drift| question.path.is_none_or(|path| *path == drift.path);
+    for drift in question.drifts.iter().filter(is_wanted) {
+        let Change::Content { expected, observed } = &drift.change else {
+            continue;
+        };
+        match observed.digest {
+            Some(digest) => {
+                let size = observed.size;
+                changed.push((drift.path.clone(), *expected, Content { digest, size }));
+            }
+            // Somebody may never ask for lines: then nobody shall read that there are none.
+            None if question.against.is_some() => {
+                lines.insert(drift.path.clone(), Lines::TooLarge);
+            }
+            None => {}
+        }
+    }
+    changed
+}
+
+/// Versions by the lock that the statement names, else by the package database as it was signed.
+fn signed_versions(question: &Question<'_>, reference: Option<&Image>) -> Option<Versions> {
+    let lock = question.statement.baseline().inputs.lock;
+    if let Some(lock) = side::lock(question.stem, Some(lock)) {
+        return Some(side::locked(&lock));
+    }
+    let path = ImagePath::parse(STATUS).ok()?;
+    let Kind::Regular(content) = question.manifest.get(&path)?.kind else {
+        return None;
+    };
+    if content.size > limits::DPKG_STATUS_MAX {
+        return None;
+    }
+    let kept = reference?.contents(&BTreeMap::from([(path, content)]));
+    let text = String::from_utf8(kept.ok()?.read(&content).ok()?).ok()?;
+    Some(installed_versions(&text))
+}
+
+/// Versions by the package database of what was verified.
+fn observed_versions(subject: &Image) -> Option<Versions> {
+    let path = ImagePath::parse(STATUS).ok()?;
+    if let Image::Directory(root, _) = subject {
+        let root = Root::open(root).ok()?;
+        let bytes = root.read(&path, limits::DPKG_STATUS_MAX).ok()??;
+        return Some(installed_versions(&String::from_utf8(bytes).ok()?));
+    }
+    let mut keep = |at: &ImagePath, size| *at == path && size <= limits::DPKG_STATUS_MAX;
+    let read = subject.read(&mut keep).ok()?;
+    database::versions(&read)?.ok()
+}
