@@ -2,10 +2,11 @@
 //! a few at a time. One file alone would leave half of a core's hashing units idle.
 
 use std::cmp::Ordering;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use rustix::io::Errno;
 
+use super::disk::Disk;
 use super::inode::{self, Examined};
 use super::walk::Found;
 use crate::appraise::{Expected, Observed, ObservedContent, ObservedKind, Want};
@@ -44,6 +45,21 @@ impl PartialOrd for Large {
     }
 }
 
+/// What a thread reads with.
+pub(super) struct Reading {
+    pub(super) small: Small,
+    pub(super) disk: Disk,
+}
+
+impl Reading {
+    pub(super) fn new() -> Self {
+        Self {
+            small: Small::new(),
+            disk: Disk::new(),
+        }
+    }
+}
+
 /// Small files that were read and are still to be hashed.
 pub(super) struct Small {
     arena: Vec<u8>,
@@ -52,7 +68,7 @@ pub(super) struct Small {
 }
 
 impl Small {
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         Self {
             arena: vec![0; ARENA],
             used: 0,
@@ -71,6 +87,7 @@ impl Small {
         &mut self,
         file: &OwnedFd,
         before: &Examined,
+        disk: &mut Disk,
     ) -> Result<Option<usize>, Errno> {
         let size = usize::try_from(before.size()).unwrap_or(usize::MAX);
         // One byte more than expected shows a file that grew.
@@ -80,8 +97,17 @@ impl Small {
             .and_then(|free| free.get_mut(..size.saturating_add(1)))
             .unwrap_or_default();
         let mut count = 0;
-        if !room.is_empty() {
-            count = read_at(file, room, 0)?;
+        while let Some(room) = room.get_mut(count..).filter(|room| !room.is_empty()) {
+            let position = u64::try_from(count).unwrap_or(u64::MAX);
+            match disk.read(file, room, position)? {
+                0 => break,
+                // All that was expected: the examination afterwards tells whether there is more.
+                more if count.saturating_add(more) == size => {
+                    count = size;
+                    break;
+                }
+                more => count = count.saturating_add(more),
+            }
         }
         let is_whole = count == size && inode::examine(file, c"")?.is_unchanged(before);
         Ok(is_whole.then_some(count))
@@ -174,9 +200,9 @@ impl Lane {
 
     /// Reads the next piece. Should its size be another now, it is asked anew what is worth
     /// hashing.
-    pub(super) fn read(&mut self, expected: &dyn Expected) -> Result<Step, Errno> {
+    pub(super) fn read(&mut self, expected: &dyn Expected, disk: &mut Disk) -> Result<Step, Errno> {
         loop {
-            let content = match self.piece()? {
+            let content = match self.piece(disk)? {
                 Piece::Some => return Ok(Step::Piece),
                 Piece::End(content) => Some(content),
                 Piece::Changed => None,
@@ -197,7 +223,7 @@ impl Lane {
         }
     }
 
-    fn piece(&mut self) -> Result<Piece, Errno> {
+    fn piece(&mut self, disk: &mut Disk) -> Result<Piece, Errno> {
         let size = self.examined.size();
         let position = self.hasher.length();
         if self.want.prefix == Some(position) && self.prefix.is_none() {
@@ -217,7 +243,7 @@ impl Lane {
         });
         self.buffer.resize(PIECE, 0);
         let room = self.buffer.get_mut(..most).unwrap_or_default();
-        let count = read_at(&self.file, room, position)?;
+        let count = disk.read(&self.file, room, position)?;
         let after = position.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
         if after > size || count == 0 && position != size {
             return Ok(Piece::Changed);
@@ -243,14 +269,4 @@ enum Piece {
     Some,
     End(ObservedContent),
     Changed,
-}
-
-/// Reads at a position as many bytes as there are, at most as many as `buffer` takes.
-fn read_at(file: &OwnedFd, buffer: &mut [u8], position: u64) -> Result<usize, Errno> {
-    loop {
-        match rustix::io::pread(file.as_fd(), &mut *buffer, position) {
-            Err(Errno::INTR) => {}
-            answer => return answer,
-        }
-    }
 }

@@ -6,25 +6,56 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
-use super::content::{LANES, Lane, Large, Small, Step};
+use super::content::{LANES, Lane, Large, Reading, Small, Step};
+use super::disk::{self, Disk};
 use super::inode::{self, Examined};
 use super::queue::Queue;
 use super::walk::{Found, Job, Open, Walk, text};
 use crate::appraise::{ObservedContent, ObservedKind, Reason};
 use crate::path::ImagePath;
 
+/// Most bytes of a small file that the disk is asked for before they are read.
+const SMALL_ASKED: u64 = 128 << 10;
+
 impl Walk<'_> {
-    /// Reads a file; gives it back where it is to be read piece by piece.
-    pub(super) fn file(
+    /// Reads files of one directory; gives those that are to be read piece by piece.
+    pub(super) fn files(
         &self,
         directory: &Open,
+        files: Vec<(CString, ImagePath)>,
+        found: &mut Found<'_>,
+        reading: &mut Reading,
+    ) -> Vec<Large> {
+        let at = directory.descriptor.as_fd();
+        let mut opened = Vec::with_capacity(files.len());
+        let is_cold = reading.disk.was_cold();
+        for (name, path) in files {
+            if let Some((file, examined)) = self.open(at, &name, &path, found) {
+                if is_cold && examined.size() > 0 {
+                    disk::ask(&file, 0, examined.size().min(SMALL_ASKED));
+                }
+                opened.push((name, path, file, examined));
+            }
+        }
+        let mut large = Vec::new();
+        for (name, path, file, examined) in opened {
+            if reading.small.is_full() {
+                reading.small.flush(found);
+            }
+            large.extend(self.file(at, &name, path, (file, examined), found, reading));
+        }
+        large
+    }
+
+    fn file(
+        &self,
+        at: BorrowedFd<'_>,
         name: &CStr,
         path: ImagePath,
+        (file, examined): (OwnedFd, Examined),
         found: &mut Found<'_>,
-        small: &mut Small,
+        reading: &mut Reading,
     ) -> Option<Large> {
-        let at = directory.descriptor.as_fd();
-        let (file, examined) = self.open(at, name, &path, found)?;
         let want = self.options.expected.want(&path, examined.size());
         let content = ObservedKind::Regular(unread(&examined));
         if !Small::takes(examined.size(), want) {
@@ -39,10 +70,8 @@ impl Walk<'_> {
             found.see(examined.observed(path, content, attributes));
             return None;
         }
-        if small.is_full() {
-            small.flush(found);
-        }
-        match small.read(&file, &examined) {
+        let Reading { small, disk } = reading;
+        match small.read(&file, &examined, disk) {
             Ok(Some(bytes)) => {
                 let attributes = found.attributes(&path, inode::xattrs(file.as_fd()));
                 small.keep(examined.observed(path, content, attributes), bytes);
@@ -88,7 +117,13 @@ impl Walk<'_> {
     }
 
     /// Reads a large file, and beside it others that wait.
-    pub(super) fn large(&self, first: Large, queue: &Queue<Job, Large>, found: &mut Found<'_>) {
+    pub(super) fn large(
+        &self,
+        first: Large,
+        queue: &Queue<Job, Large>,
+        found: &mut Found<'_>,
+        disk: &mut Disk,
+    ) {
         let mut next = Some(first);
         let mut lanes: Vec<Lane> = Vec::new();
         loop {
@@ -103,7 +138,7 @@ impl Walk<'_> {
             }
             let mut reading = Vec::with_capacity(LANES);
             for mut lane in lanes {
-                match lane.read(self.options.expected) {
+                match lane.read(self.options.expected, disk) {
                     Ok(Step::Piece) => reading.push(lane),
                     Ok(Step::Stable(content)) => found.file(lane, content),
                     Ok(Step::Unstable) => {

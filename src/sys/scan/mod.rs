@@ -16,6 +16,7 @@
 mod ahead;
 mod content;
 mod directory;
+mod disk;
 mod file;
 mod inode;
 mod mounts;

@@ -12,7 +12,7 @@ use rustix::fs::{Mode as OpenMode, OFlags};
 use rustix::io::Errno;
 
 use super::ahead::Ahead;
-use super::content::{LANES, Lane, Large, Small};
+use super::content::{LANES, Lane, Large, Reading};
 use super::inode::{self, Examined, Names};
 use super::mounts;
 use super::queue::{More, Queue, Task};
@@ -136,22 +136,19 @@ pub(super) struct Walk<'a> {
 impl Walk<'_> {
     fn work(&self, queue: &Queue<Job, Large>) -> Found<'_> {
         let mut found = Found::new(self.options.expected);
-        let mut small = Small::new();
+        let mut reading = Reading::new();
         queue.run(|task| {
             let mut more = More::default();
             match task {
                 Task::Job(Job::Directory(path)) => more.jobs = self.directory(path, &mut found),
                 Task::Job(Job::Files(directory, files)) => {
-                    for (name, path) in files {
-                        let large = self.file(&directory, &name, path, &mut found, &mut small);
-                        more.large.extend(large);
-                    }
+                    more.large = self.files(&directory, files, &mut found, &mut reading);
                 }
-                Task::Large(first) => self.large(first, queue, &mut found),
+                Task::Large(first) => self.large(first, queue, &mut found, &mut reading.disk),
             }
             more
         });
-        small.flush(&mut found);
+        reading.small.flush(&mut found);
         found
     }
 
