@@ -7,20 +7,28 @@
 //! not be read is listed, and both are part of the [`Report`].
 
 mod capability;
+mod choice;
+mod circumstances;
 mod compare;
 mod door;
 mod drift;
 mod effect;
 mod evidence;
 mod report;
+mod roots;
 mod verification;
 
+pub use choice::{Choice, choose};
+pub use circumstances::{
+    Assurance, BootId, BootIdError, Circumstances, Expiry, ExpiryError, Remembered,
+};
 pub use compare::appraise;
-pub use door::{Material, Neighbour, Opened};
+pub use door::{Material, Neighbour, Opened, Terms, newest_root};
 pub use drift::{Change, Drift, Owner, Severity};
 pub use effect::Effect;
 pub use evidence::{
     Evidence, InodeKey, NotChecked, Observed, ObservedContent, ObservedKind, Reason, Source, Want,
 };
 pub use report::{Counts, Report, Verdict};
+pub use roots::NewerRoot;
 pub use verification::{Artefact, Explanation, Facts, Finding, Target, Verification};

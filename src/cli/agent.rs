@@ -3,52 +3,59 @@
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal as _;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::Exit;
+use super::bless;
+use super::instance::{self, Fault};
+use super::journal;
 use super::report::{self, Style};
-use crate::appraise::{Explanation, Finding, Target, Verdict, Verification, Want, appraise};
-use crate::limits;
-use crate::manifest::RESERVED;
+use crate::appraise::{Expiry, Verification};
+use crate::baseline::ImageName;
 use crate::path::{Escaped, ImagePath};
-use crate::sys::fs::IoError;
-use crate::sys::material::{self, ENVELOPE_SUFFIX};
-use crate::sys::scan::{Scan, scan};
-use crate::sys::{cpu, env};
+use crate::sys::env;
+use crate::sys::fs::{self, IoError};
 
 const USAGE: &str = "\
 karat-agent proves that this instance still is what was signed.
 
-usage: karat-agent verify --root DIR --baseline X.dsse.json [--trust FILE] [--json] [--explain PATH]
+usage: karat-agent verify [--root DIR] [--baseline X.dsse.json] [--image NAME] [--trust FILE]
+                          [--expiry WORD] [--state DIR] [--verdict FILE] [--journal] [--json]
+                          [--explain PATH]
+       karat-agent bless [--verdict FILE] [--state DIR] [--journal]
        karat-agent version
 
-  --root DIR       the directory tree to check
+verify checks a directory tree against its signed baseline:
+  --root DIR       the tree [default: /, this machine itself]
   --baseline FILE  the signed envelope; X.mtree and X.expect.json lie beside it, or, where neither
-                   does, in DIR/usr/lib/karat/baseline (their digests are signed)
-  --trust FILE     the trust root [default: /usr/lib/karat/trust.json]
+                   does, in DIR/usr/lib/karat/baseline (their digests are signed) [default: of those
+                   in DIR/var/lib/karat/baseline the newest that is trusted and names the manifest
+                   in DIR]
+  --image NAME     the image that is expected [default for /: what /usr/lib/karat/policy.json says]
+  --trust FILE     the pinned trust root; trust/N.json beside the envelope are followed from there
+                   [default: /usr/lib/karat/trust.json]
+  --expiry WORD    once something has expired: enforce, warn or ignore [default: the policy's, warn]
+  --state DIR      what was remembered of boots before [default for /: /var/lib/karat/state]
+  --verdict FILE   write the report there too, as JSON
+  --journal        print the report to standard error, each line with its priority (sd-daemon(3))
   --json           print one JSON document instead of text
   --explain PATH   tell all about one path of the image
 
+bless remembers what this boot was verified as; nothing older is accepted from then on:
+  --verdict FILE   the report of this boot [default: /run/karat/verdict.json]
+  --state DIR      where it is remembered [default: /var/lib/karat/state]
+
 exit codes: 0 match · 10 drift · 11 untrusted · 12 rollback · 13 incomplete · 1 failed · 2 usage
 ";
-
-/// The trust root that an image carries, for its own verifier.
-const OWN_TRUST: &str = "/usr/lib/karat/trust.json";
 
 /// Runs `karat-agent`.
 pub fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     let verb = arguments.next().unwrap_or_default();
     let exit = match verb.as_bytes() {
-        b"verify" => match Options::parse(arguments) {
-            Ok(options) => run(&options),
-            Err(Wrong::Help) => {
-                print(std::io::stdout(), USAGE);
-                Exit::Ok
-            }
-            Err(Wrong::Usage(message)) => usage(&message),
-        },
+        b"verify" => with(Options::parse(arguments, Verb::Verify), run),
+        b"bless" => with(Options::parse(arguments, Verb::Bless), bless_now),
         b"version" | b"--version" => {
             print(
                 std::io::stdout(),
@@ -60,19 +67,42 @@ pub fn main() -> ExitCode {
             print(std::io::stdout(), USAGE);
             Exit::Ok
         }
-        b"" => usage("what to do: verify or version"),
+        b"" => usage("what to do: verify, bless or version"),
         other => usage(&format!("there is no command {}", Escaped(other))),
     };
     exit.into()
 }
 
+fn with(options: Result<Options, Wrong>, run: impl FnOnce(&Options) -> Exit) -> Exit {
+    match options {
+        Ok(options) => run(&options),
+        Err(Wrong::Help) => {
+            print(std::io::stdout(), USAGE);
+            Exit::Ok
+        }
+        Err(Wrong::Usage(message)) => usage(&message),
+    }
+}
+
+/// What the command line says; what it leaves out is decided by [`instance`] and [`bless`].
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Options {
-    root: PathBuf,
-    baseline: PathBuf,
-    trust: Option<PathBuf>,
+pub(super) struct Options {
+    pub(super) root: Option<PathBuf>,
+    pub(super) baseline: Option<PathBuf>,
+    pub(super) image: Option<ImageName>,
+    pub(super) trust: Option<PathBuf>,
+    pub(super) expiry: Option<Expiry>,
+    pub(super) state: Option<PathBuf>,
+    pub(super) verdict: Option<PathBuf>,
+    pub(super) explain: Option<ImagePath>,
+    journal: bool,
     json: bool,
-    explain: Option<ImagePath>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verb {
+    Bless,
+    Verify,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -82,7 +112,7 @@ enum Wrong {
 }
 
 impl Options {
-    fn parse(mut arguments: impl Iterator<Item = OsString>) -> Result<Self, Wrong> {
+    fn parse(mut arguments: impl Iterator<Item = OsString>, verb: Verb) -> Result<Self, Wrong> {
         let mut options = Self::default();
         while let Some(argument) = arguments.next() {
             let bytes = argument.as_bytes();
@@ -105,102 +135,116 @@ impl Options {
                     .ok_or_else(|| Wrong::Usage(format!("{flag} needs a value")))
             };
             match name {
-                b"--root" => options.root = value()?.into(),
-                b"--baseline" => options.baseline = value()?.into(),
+                b"--state" => options.state = Some(value()?.into()),
+                b"--verdict" => options.verdict = Some(value()?.into()),
+                b"--journal" if inline.is_none() => options.journal = true,
+                b"--help" | b"-h" => return Err(Wrong::Help),
+                _ if verb == Verb::Bless => return Err(no_option(&flag)),
+                b"--root" => options.root = Some(value()?.into()),
+                b"--baseline" => options.baseline = Some(value()?.into()),
                 b"--trust" => options.trust = Some(value()?.into()),
+                b"--image" => options.image = Some(word(&flag, &value()?, ImageName::parse)?),
+                b"--expiry" => options.expiry = Some(word(&flag, &value()?, str::parse)?),
                 b"--explain" => {
                     let path = ImagePath::parse(value()?.as_bytes())
                         .map_err(|error| Wrong::Usage(format!("--explain: {error}")))?;
                     options.explain = Some(path);
                 }
                 b"--json" if inline.is_none() => options.json = true,
-                b"--help" | b"-h" => return Err(Wrong::Help),
-                _ => return Err(Wrong::Usage(format!("there is no option {flag}"))),
-            }
-        }
-        for (value, name) in [(&options.root, "--root"), (&options.baseline, "--baseline")] {
-            if value.as_os_str().is_empty() {
-                return Err(Wrong::Usage(format!("{name} is needed")));
+                _ => return Err(no_option(&flag)),
             }
         }
         Ok(options)
     }
 }
 
+fn no_option(flag: &str) -> Wrong {
+    Wrong::Usage(format!("there is no option {flag}"))
+}
+
+fn word<T, E: std::fmt::Display>(
+    flag: &str,
+    value: &OsStr,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<T, Wrong> {
+    let text = String::from_utf8_lossy(value.as_bytes());
+    parse(&text).map_err(|error| Wrong::Usage(format!("{flag}: {error}")))
+}
+
 fn run(options: &Options) -> Exit {
-    let Some(stem) = material::without_suffix(&options.baseline, ENVELOPE_SUFFIX) else {
-        return usage(&format!("--baseline: its name ends with {ENVELOPE_SUFFIX}"));
+    let verification = match instance::verify(options) {
+        Ok(verification) => verification,
+        Err(Fault::Usage(message)) => return usage(&message),
+        Err(Fault::Io(error)) => return failed(options, &error),
     };
-    match verify(options, &stem) {
-        Ok(verification) => {
-            let text = if options.json {
-                serde_json::to_string_pretty(&report::document(&verification))
-                    .map(|text| text + "\n")
-                    .unwrap_or_default()
+    let exit = Exit::from(verification.verdict());
+    let exit = match &options.verdict {
+        Some(file) => match write_verdict(file, &verification) {
+            Ok(()) => exit,
+            Err(error) => exit.and(failed(options, &error)),
+        },
+        None => exit,
+    };
+    if options.journal {
+        let text = report::text(&verification, Style::Plain);
+        let text = journal::lines(verification.verdict(), &text);
+        print(std::io::stderr(), &text);
+    }
+    if options.json {
+        print(std::io::stdout(), &json(&verification));
+    } else if !options.journal {
+        let is_colourful = std::io::stdout().is_terminal() && env::os("NO_COLOR").is_none();
+        let style = if is_colourful {
+            Style::Colour
+        } else {
+            Style::Plain
+        };
+        print(std::io::stdout(), &report::text(&verification, style));
+    }
+    exit
+}
+
+fn bless_now(options: &Options) -> Exit {
+    match bless::bless(options) {
+        Ok(message) => {
+            let message = message + "\n";
+            if options.journal {
+                let prefixed = journal::line(journal::INFO, &message);
+                print(std::io::stderr(), &prefixed);
             } else {
-                let is_colourful = std::io::stdout().is_terminal() && env::os("NO_COLOR").is_none();
-                let style = if is_colourful {
-                    Style::Colour
-                } else {
-                    Style::Plain
-                };
-                report::text(&verification, style)
-            };
-            print(std::io::stdout(), &text);
-            verification.verdict().into()
+                print(std::io::stdout(), &message);
+            }
+            Exit::Ok
         }
-        Err(error) => {
-            print(std::io::stderr(), &format!("karat-agent: {error}\n"));
-            Exit::Failed
-        }
+        Err(error) => failed(options, &error),
     }
 }
 
-fn verify(options: &Options, stem: &std::path::Path) -> Result<Verification, IoError> {
-    let trust = options.trust.clone().unwrap_or_else(|| OWN_TRUST.into());
-    let mut material = material::read(stem, &trust)?;
-    if material.manifest.bytes.is_none() && material.expectations.bytes.is_none() {
-        // The image's own copies: their digests are signed, so that it does not matter who kept
-        // them.
-        let [manifest, expectations] = RESERVED.map(|path| {
-            let relative = path.trim_start_matches('/');
-            options.root.join(relative)
-        });
-        material.manifest = material::neighbour(&manifest, limits::MANIFEST_MAX)?;
-        material.expectations = material::neighbour(&expectations, limits::EXPECTATIONS_MAX)?;
+fn json(verification: &Verification) -> String {
+    serde_json::to_string_pretty(&report::document(verification))
+        .map(|text| text + "\n")
+        .unwrap_or_default()
+}
+
+fn write_verdict(file: &Path, verification: &Verification) -> Result<(), IoError> {
+    if let Some(parent) = file
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    {
+        fs::make_dirs(parent, 0o755)?;
     }
-    let opened = material.open();
-    drop(material);
-    let mut verification = Verification {
-        target: Target {
-            kind: "root",
-            path: Escaped(options.root.as_os_str().as_bytes()).to_string(),
-        },
-        baseline: opened.facts,
-        findings: opened.findings,
-        artefact: None,
-        report: None,
-        explanation: None,
+    fs::write_atomic(file, json(verification).as_bytes(), 0o644)
+}
+
+fn failed(options: &Options, error: &dyn std::error::Error) -> Exit {
+    let message = format!("karat-agent: {error}\n");
+    let message = if options.journal {
+        journal::line(journal::ERROR, &message)
+    } else {
+        message
     };
-    if options.trust.is_none() {
-        verification.findings.push(Finding {
-            verdict: Verdict::Match,
-            message: "assurance: self; the trust root is the one that this machine carries"
-                .to_owned(),
-            hint: None,
-        });
-    }
-    if let Some((manifest, expectations)) = &opened.expected {
-        let want = |path: &ImagePath, size| Want::of(manifest, path, size);
-        let evidence = scan(&options.root, &Scan::new(&want, cpu::count()))?;
-        let report = appraise(manifest, expectations, &evidence);
-        verification.explanation = options
-            .explain
-            .clone()
-            .map(|path| Explanation::of(path, manifest, expectations, &evidence, &report));
-        verification.report = Some(report);
-    }
-    Ok(verification)
+    print(std::io::stderr(), &message);
+    Exit::Failed
 }
 
 fn usage(message: &str) -> Exit {
@@ -221,15 +265,20 @@ mod tests {
     use super::*;
 
     fn parse(arguments: &[&str]) -> Result<Options, Wrong> {
-        Options::parse(arguments.iter().map(OsString::from))
+        Options::parse(arguments.iter().map(OsString::from), Verb::Verify)
     }
 
     #[test]
     fn options_with_and_without_equals() {
         let options = Options {
-            root: "/r".into(),
-            baseline: "x.dsse.json".into(),
+            root: Some("/r".into()),
+            baseline: Some("x.dsse.json".into()),
             trust: Some("t".into()),
+            image: ImageName::parse("web").ok(),
+            expiry: Some(Expiry::Enforce),
+            state: Some("/s".into()),
+            verdict: Some("v".into()),
+            journal: true,
             json: true,
             explain: ImagePath::parse("/etc").ok(),
         };
@@ -239,22 +288,36 @@ mod tests {
                 "--baseline",
                 "x.dsse.json",
                 "--trust=t",
+                "--image=web",
+                "--expiry",
+                "enforce",
+                "--state=/s",
+                "--verdict=v",
+                "--journal",
                 "--json",
                 "--explain=/etc"
             ]),
             Ok(options)
         );
+        assert_eq!(parse(&[]), Ok(Options::default()));
     }
 
     #[test]
     fn wrong_options_are_told() {
         let usage = |text: &str| Err(Wrong::Usage(text.to_owned()));
-        assert_eq!(parse(&[]), usage("--root is needed"));
         assert_eq!(parse(&["--root"]), usage("--root needs a value"));
         assert_eq!(parse(&["--root="]), usage("--root needs a value"));
-        assert_eq!(parse(&["--root=/"]), usage("--baseline is needed"));
         assert_eq!(parse(&["--json=1"]), usage("there is no option --json"));
         assert_eq!(parse(&["--tar", "x"]), usage("there is no option --tar"));
+        assert_eq!(
+            parse(&["--expiry", "never"]),
+            usage("--expiry: what to do about expiry is enforce, warn or ignore")
+        );
+        assert!(parse(&["--image", "../x"]).is_err());
         assert_eq!(parse(&["--help"]), Err(Wrong::Help));
+        let bless =
+            |arguments: &[&str]| Options::parse(arguments.iter().map(OsString::from), Verb::Bless);
+        assert!(bless(&["--verdict=v", "--state", "s"]).is_ok());
+        assert_eq!(bless(&["--root=/"]), usage("there is no option --root"));
     }
 }

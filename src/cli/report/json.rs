@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::appraise::{
-    Artefact, Change, Drift, Effect, Explanation, Facts, Finding, NotChecked, Owner, Report,
-    Verdict, Verification,
+    Artefact, Change, Drift, Effect, Explanation, Facts, Finding, NotChecked, Owner, Remembered,
+    Report, Verdict, Verification,
 };
 use crate::cli::Exit;
 use crate::path::Escaped;
@@ -26,6 +26,21 @@ pub fn document(verification: &Verification) -> impl Serialize {
             kind: verification.target.kind,
             path: verification.target.path.clone(),
         },
+        assurance: verification.circumstances.assurance.name(),
+        clock: ClockJson {
+            seconds: verification.circumstances.clock,
+            expiry: verification.circumstances.expiry.name(),
+        },
+        boot_id: verification
+            .circumstances
+            .boot
+            .as_ref()
+            .map(|boot| boot.as_str().to_owned()),
+        rollback: verification
+            .circumstances
+            .remembered
+            .as_ref()
+            .map(RollbackJson::from),
         baseline: verification.baseline.as_ref().map(BaselineJson::from),
         findings: verification
             .findings
@@ -45,6 +60,10 @@ struct Document {
     verdicts: Vec<&'static str>,
     exit_code: u8,
     target: TargetJson,
+    assurance: &'static str,
+    clock: ClockJson,
+    boot_id: Option<String>,
+    rollback: Option<RollbackJson>,
     baseline: Option<BaselineJson>,
     findings: Vec<FindingJson>,
     artefact: Option<ArtefactJson>,
@@ -57,6 +76,29 @@ struct Document {
 struct TargetJson {
     kind: &'static str,
     path: String,
+}
+
+#[derive(Serialize)]
+struct ClockJson {
+    seconds: u64,
+    expiry: &'static str,
+}
+
+#[derive(Serialize)]
+struct RollbackJson {
+    protection: &'static str,
+    serial_floor: Option<u64>,
+    trust_root_floor: Option<u64>,
+}
+
+impl From<&Remembered> for RollbackJson {
+    fn from(remembered: &Remembered) -> Self {
+        Self {
+            protection: Remembered::PROTECTION,
+            serial_floor: remembered.serial,
+            trust_root_floor: remembered.trust_root,
+        }
+    }
 }
 
 #[derive(Serialize)]

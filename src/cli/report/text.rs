@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::appraise::{
-    Change, Drift, Explanation, Facts, Owner, Report, Severity, Verdict, Verification,
+    Change, Drift, Explanation, Facts, Owner, Remembered, Report, Severity, Verdict, Verification,
 };
 use crate::path::{Escaped, ImagePath};
 
@@ -37,6 +37,7 @@ pub fn text(verification: &Verification, style: Style) -> String {
     if let Some(report) = &verification.report {
         page.counts(report);
     }
+    page.circumstances(verification);
     for finding in &verification.findings {
         let (name, colour) = match finding.verdict {
             Verdict::Match => ("warning", YELLOW),
@@ -142,6 +143,26 @@ impl Page {
             facts.threshold, facts.trust_root
         ));
         self.line(format_args!("  epoch      {}", facts.epoch.rfc3339()));
+    }
+
+    fn circumstances(&mut self, verification: &Verification) {
+        let circumstances = &verification.circumstances;
+        let assurance = circumstances.assurance;
+        self.line(format_args!(
+            "  assurance: {assurance}; {}",
+            assurance.meaning()
+        ));
+        if let Some(remembered) = &circumstances.remembered {
+            let floor = |floor: Option<u64>| {
+                floor.map_or_else(|| "none yet".to_owned(), |it| it.to_string())
+            };
+            self.line(format_args!(
+                "  rollback: {}; lowest serial {}, lowest trust root {}",
+                Remembered::PROTECTION,
+                floor(remembered.serial),
+                floor(remembered.trust_root)
+            ));
+        }
     }
 
     fn counts(&mut self, report: &Report) {

@@ -9,6 +9,7 @@
 //! | `change` | names, modes and directories |
 //! | `atomic` | files and directories that appear whole or not at all |
 //! | `lock` | advisory locks |
+//! | `ours` | files that nobody else can have written |
 
 mod atomic;
 mod change;
@@ -16,6 +17,7 @@ mod error;
 mod inherited;
 mod lock;
 mod look;
+mod ours;
 mod read;
 
 pub use atomic::{AtomicDir, AtomicFile, remove_temporaries, sync_parent, write_atomic};
@@ -24,4 +26,5 @@ pub use error::{IoContext, IoError};
 pub use inherited::{inherited, read_inherited};
 pub use lock::{Lock, open_locked};
 pub use look::{absolute, exists, is_dir, list, mode_and_owner, program_dir, spare};
+pub use ours::{directory_is_ours, read_ours, same};
 pub use read::{open, open_directory, read, read_all, read_beneath, read_text};

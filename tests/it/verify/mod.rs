@@ -19,6 +19,8 @@ use crate::support::{Scratch, judge, skip};
 mod attacks;
 mod classes;
 mod command;
+mod instance;
+mod itself;
 mod judges;
 mod trust;
 mod vectors;
