@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::workshop::{Workshop, said, unpack};
-use crate::support::{judge, skip};
+use crate::support::{Scratch, judge, skip};
 
 /// The small template with an agent. What the kernel mounts on an instance is declared.
 fn guarded(on_failure: &str) -> String {
@@ -37,6 +37,33 @@ const UNITS: [&str; 5] = [
     "karat-verify.service",
     "karat-verify.timer",
 ];
+
+#[test]
+fn systemd_finds_nothing_wrong_with_the_units() {
+    let Some(analyse) = judge("systemd-analyze") else {
+        return;
+    };
+    let scratch = Scratch::new("units");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ops/build/units");
+    for unit in UNITS {
+        let text = fs::read_to_string(source.join(unit)).unwrap();
+        // The agent is not installed on this machine.
+        let text = text.replace("/usr/lib/karat/karat-agent", "/bin/true");
+        fs::write(scratch.join(unit), text).unwrap();
+    }
+    for policy in ["isolate", "poweroff"] {
+        for unit in ["karat-verify.service", "karat-verify-again.service"] {
+            let directory = scratch.join(format!("{unit}.d"));
+            fs::create_dir_all(&directory).unwrap();
+            let text = fs::read(source.join(format!("on-failure-{policy}.conf")));
+            fs::write(directory.join("10-on-failure.conf"), text.unwrap()).unwrap();
+        }
+        let mut command = analyse.command();
+        command.args(["verify", "--man=no"]);
+        let output = command.args(UNITS.map(|unit| scratch.join(unit))).output();
+        assert_eq!(said(&output.unwrap()), (0, String::new()), "{policy}");
+    }
+}
 
 #[test]
 fn an_image_with_an_agent_verifies_each_boot_by_itself() {
