@@ -344,6 +344,53 @@ fn a_serial_or_a_trust_root_below_what_was_accepted() {
 }
 
 #[test]
+fn what_is_delivered_has_bounds_and_is_not_waited_for() {
+    let instance = Instance::new("bounds");
+    let failure = || {
+        let output = Command::new(env!("CARGO_BIN_EXE_karat-agent"))
+            .args(["verify", "--root", "root", "--image", "demo", "--trust"])
+            .arg(instance.release.trust_file())
+            .current_dir(instance.release.scratch.path())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    for number in 0..karat::limits::ENVELOPES_MAX {
+        fs::write(instance.delivered(&format!("x_{number}.dsse.json")), "").unwrap();
+    }
+    assert!(
+        failure().contains("more than 64 envelopes"),
+        "{}",
+        failure()
+    );
+    for number in 0..karat::limits::ENVELOPES_MAX {
+        fs::remove_file(instance.delivered(&format!("x_{number}.dsse.json"))).unwrap();
+    }
+    for version in 0..=karat::limits::NEWER_ROOTS_MAX {
+        fs::write(instance.delivered(&format!("trust/{version}.json")), "").unwrap();
+    }
+    assert!(
+        failure().contains("more than 256 trust roots"),
+        "{}",
+        failure()
+    );
+    fs::remove_dir_all(instance.delivered("trust")).unwrap();
+    let pipe = instance.delivered("a_1.dsse.json");
+    root::node(&pipe, FileType::Fifo, 0, 0);
+    assert!(failure().contains("not a regular file"), "{}", failure());
+    fs::remove_file(&pipe).unwrap();
+    fs::write(&pipe, vec![b'x'; 70_000]).unwrap();
+    assert!(
+        failure().contains("larger than 65535 bytes"),
+        "{}",
+        failure()
+    );
+    fs::remove_file(&pipe).unwrap();
+    assert_eq!(instance.judged(&[]).0, 0);
+}
+
+#[test]
 fn a_snapshot_does_not_say_itself_what_it_is() {
     let instance = Instance::new("itself");
     let refuse = |more: &[&str]| {
