@@ -21,7 +21,7 @@
 //! | 2 | [`tree`] [`key`] | the file tree as a value; keys, signatures, the trust root, the one threshold loop |
 //! | 3 | [`manifest`] [`envelope`] | the canonical mtree(5) list; DSSE |
 //! | 4 | [`baseline`] [`expect`] | the signed statement; what may vary |
-//! | 5 | [`appraise`] | Evidence against Baseline gives a Verdict |
+//! | 5 | [`appraise`] [`instance`] | Evidence against Baseline gives a Verdict; what an instance is told and remembers |
 //! | | [`sys`] | the only module that touches the machine; what it scans is Evidence |
 //! | | *wall* | above it is all that `karat-agent` contains |
 //! | 6 | [`deb`] [`image`] [`progress`] | packages, versions, relations, archives' metadata; tar, OCI, compression; what a long operation says |
@@ -45,6 +45,7 @@ pub mod baseline;
 pub mod expect;
 
 pub mod appraise;
+pub mod instance;
 pub mod sys;
 
 #[cfg(feature = "build")]

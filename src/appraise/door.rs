@@ -2,9 +2,10 @@
 
 use std::num::NonZero;
 
-use super::Verdict;
+use super::roots::{self, NewerRoot};
 use super::verification::{Facts, Finding, Inputs};
-use crate::baseline::{OpenError, Statement, Subject, Verified};
+use super::{Expiry, Verdict};
+use crate::baseline::{ImageName, OpenError, Statement, Subject, Verified};
 use crate::digest::Digest;
 use crate::envelope::Envelope;
 use crate::expect::Expectations;
@@ -17,6 +18,8 @@ use crate::tree::{Content, Epoch};
 pub struct Material {
     /// The trust root that somebody chose to trust, never out of what is being checked.
     pub trust: Neighbour,
+    /// Newer ones that it may lead to, by version: `trust/N.json` beside the Envelope.
+    pub newer_roots: Vec<NewerRoot>,
     /// The Envelope, `X.dsse.json`.
     pub envelope: Neighbour,
     /// The manifest, `X.mtree`.
@@ -25,10 +28,21 @@ pub struct Material {
     pub expectations: Neighbour,
     /// Whether there is a Receipt, `X.tlog-proof`.
     pub has_receipt: bool,
-    /// This machine's clock, in seconds since 1970: for warnings about expiry only.
-    pub now: u64,
+    /// What is demanded of all that.
+    pub terms: Terms,
     /// How many threads to parse with.
     pub threads: NonZero<usize>,
+}
+
+/// What is demanded beyond signatures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// The image that is expected; `None`: any that the trust root lets sign.
+    pub image: Option<ImageName>,
+    /// What happens once something has expired.
+    pub expiry: Expiry,
+    /// This machine's clock, in seconds since 1970: for judging expiry only.
+    pub now: u64,
 }
 
 /// A file that should be there.
@@ -43,6 +57,8 @@ pub struct Neighbour<Bytes = Vec<u8>> {
 /// What the door gives.
 #[derive(Clone, Debug)]
 pub struct Opened {
+    /// The version of the trust root that was judged by; `None` where there is none to judge by.
+    pub trust_root: Option<u64>,
     /// What was signed and by whom; `None` where no signature could be trusted.
     pub facts: Option<Facts>,
     /// The signed statement; `None` as above.
@@ -67,14 +83,22 @@ impl Material {
     /// Checks signatures first, then digests, and only then reads what is in the files.
     pub fn open(self) -> Opened {
         let mut opened = Opened {
+            trust_root: None,
             facts: None,
             statement: None,
             expected: None,
             findings: Vec::new(),
         };
-        let Some(root) = self.trust_root(&mut opened.findings) else {
+        let root = newest_root(
+            &self.trust,
+            &self.newer_roots,
+            &self.terms,
+            &mut opened.findings,
+        );
+        let Some(root) = root else {
             return opened;
         };
+        opened.trust_root = Some(root.version());
         let Some(statement) = self.statement(&root, &mut opened.findings) else {
             return opened;
         };
@@ -98,31 +122,6 @@ impl Material {
         opened.expected = manifest.zip(expectations);
         opened.statement = Some(statement);
         opened
-    }
-
-    fn trust_root(&self, findings: &mut Vec<Finding>) -> Option<TrustRoot> {
-        let Some(bytes) = &self.trust.bytes else {
-            findings.push(Finding {
-                verdict: Verdict::Incomplete,
-                message: format!("there is no trust root at {}", self.trust.path),
-                hint: Some("name the trust root that you trust with --trust".to_owned()),
-            });
-            return None;
-        };
-        match TrustRoot::parse(bytes) {
-            Ok(root) => {
-                self.warn_expired("the trust root", root.expires(), findings);
-                Some(root)
-            }
-            Err(error) => {
-                findings.push(Finding {
-                    verdict: Verdict::Untrusted,
-                    message: format!("{}: {error}", self.trust.path),
-                    hint: None,
-                });
-                None
-            }
-        }
     }
 
     fn statement(
@@ -152,6 +151,10 @@ impl Material {
                     let hint = hint_of(&error);
                     (verdict_of(&error), error.to_string(), hint)
                 })
+            })
+            .and_then(|statement| match self.terms.other_image(&statement) {
+                Some(message) => Err((Verdict::Untrusted, message, None)),
+                None => Ok(statement),
             });
         match opened {
             Ok(statement) => {
@@ -165,8 +168,10 @@ impl Material {
                     });
                 }
                 let expires = statement.expires().map(Epoch::seconds);
-                self.warn_expired("the signed statement", expires, findings);
-                Some(statement)
+                let built = statement.baseline().epoch.seconds();
+                let what = "the signed statement";
+                let is_current = self.terms.is_current(what, expires, built, findings);
+                is_current.then_some(statement)
             }
             Err((verdict, message, hint)) => {
                 refuse(verdict, message, hint);
@@ -181,20 +186,96 @@ impl Material {
             }
         }
     }
+}
 
-    fn warn_expired(&self, what: &str, expires: Option<u64>, findings: &mut Vec<Finding>) {
-        if let Some(expires) = expires.filter(|expires| *expires < self.now) {
-            let when = Epoch::new(expires).map_or_else(|_| expires.to_string(), Epoch::rfc3339);
-            findings.push(Finding {
-                verdict: Verdict::Match,
-                message: format!("{what} expired at {when}, by this machine's clock"),
-                hint: None,
-            });
+/// The trust root to judge by: the newest that `pinned` leads to through `newer`, which are ordered
+/// by version.
+pub fn newest_root(
+    pinned: &Neighbour,
+    newer: &[NewerRoot],
+    terms: &Terms,
+    findings: &mut Vec<Finding>,
+) -> Option<TrustRoot> {
+    let mut refuse = |verdict, message, hint: Option<&str>| {
+        findings.push(Finding {
+            verdict,
+            message,
+            hint: hint.map(str::to_owned),
+        });
+    };
+    let Some(bytes) = &pinned.bytes else {
+        let message = format!("there is no trust root at {}", pinned.path);
+        let hint = "name the trust root that you trust with --trust";
+        refuse(Verdict::Incomplete, message, Some(hint));
+        return None;
+    };
+    match TrustRoot::parse(bytes) {
+        Ok(root) => {
+            let root = roots::follow(root, newer, findings)?;
+            let what = format!("trust root {}", root.version());
+            let is_current = terms.is_current(&what, root.expires(), 0, findings);
+            is_current.then_some(root)
+        }
+        Err(error) => {
+            let message = format!("{}: {error}", pinned.path);
+            refuse(Verdict::Untrusted, message, None);
+            None
         }
     }
 }
 
-fn verdict_of(error: &OpenError) -> Verdict {
+impl Terms {
+    /// Why `statement` is about another image than the expected one; `None` where it is not.
+    pub(super) fn other_image(&self, statement: &Statement) -> Option<String> {
+        let expected = self.image.as_ref()?;
+        let name = &statement.baseline().name;
+        (name != expected)
+            .then(|| format!("it is well signed, and for the image {name}, not for {expected}"))
+    }
+
+    /// Whether something that `expires` still counts. A clock that stands before `built`, when it
+    /// was made, is wrong, and cannot tell.
+    fn is_current(
+        &self,
+        what: &str,
+        expires: Option<u64>,
+        built: u64,
+        findings: &mut Vec<Finding>,
+    ) -> bool {
+        let (Some(expires), false) = (expires, self.expiry == Expiry::Ignore) else {
+            return true;
+        };
+        let when =
+            |seconds| Epoch::new(seconds).map_or_else(|_| seconds.to_string(), Epoch::rfc3339);
+        let (message, enforced) = if expires < self.now {
+            let when = when(expires);
+            let message = format!("{what} expired at {when}, by this machine's clock");
+            (message, Verdict::Untrusted)
+        } else if self.now < built {
+            let (now, built) = (when(self.now), when(built));
+            let message = format!(
+                "whether {what} has expired cannot be told: this machine's clock says {now}, and it \
+                 was made at {built}"
+            );
+            (message, Verdict::Incomplete)
+        } else {
+            return true;
+        };
+        let is_enforced = self.expiry == Expiry::Enforce;
+        findings.push(Finding {
+            verdict: if is_enforced {
+                enforced
+            } else {
+                Verdict::Match
+            },
+            message,
+            hint: is_enforced.then(|| "deliver a newer one, or set the clock".to_owned()),
+        });
+        !is_enforced
+    }
+}
+
+pub(super) fn verdict_of(error: &OpenError) -> Verdict {
     match error {
         OpenError::Rollback { .. } => Verdict::Rollback,
         OpenError::ReceiptRequired => Verdict::Incomplete,
@@ -205,7 +286,7 @@ fn verdict_of(error: &OpenError) -> Verdict {
     }
 }
 
-fn hint_of(error: &OpenError) -> Option<&'static str> {
+pub(super) fn hint_of(error: &OpenError) -> Option<&'static str> {
     match error {
         OpenError::Threshold(_) | OpenError::Image { .. } => Some(
             "compare the key ids with those of 'karat trust show'; --trust names another trust root",

@@ -7,6 +7,8 @@
 //! not be read is listed, and both are part of the [`Report`].
 
 mod capability;
+mod choice;
+mod circumstances;
 mod compare;
 mod door;
 mod drift;
@@ -18,10 +20,15 @@ mod lines;
 mod mount;
 mod nonce;
 mod report;
+mod roots;
 mod verification;
 
+pub use choice::{Choice, choose};
+pub use circumstances::{
+    Assurance, BootId, BootIdError, Circumstances, Expiry, ExpiryError, Remembered,
+};
 pub use compare::appraise;
-pub use door::{Material, Neighbour, Opened};
+pub use door::{Material, Neighbour, Opened, Terms, newest_root};
 pub use drift::{Change, Drift, Owner, Severity};
 pub use effect::Effect;
 pub use evidence::{
@@ -33,4 +40,5 @@ pub use group::{Group, Versions, groups};
 pub use lines::{Lines, Unified};
 pub use nonce::{Nonce, NonceError};
 pub use report::{Counts, Report, Verdict};
+pub use roots::NewerRoot;
 pub use verification::{Artefact, Explanation, Facts, Finding, Inputs, Target, Verification};

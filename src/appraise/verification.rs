@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Drift, Evidence, Group, Lines, Nonce, NotChecked, Report, Verdict};
+use super::{Circumstances, Drift, Evidence, Group, Lines, Nonce, NotChecked, Report, Verdict};
 use crate::digest::Digest;
 use crate::expect::{Expectations, Mutable};
 use crate::manifest::Manifest;
@@ -15,6 +15,8 @@ use crate::tree::Epoch;
 pub struct Verification {
     /// What was looked at.
     pub target: Target,
+    /// What the answer is worth.
+    pub circumstances: Circumstances,
     /// What was signed and by whom; `None` where no signature could be trusted.
     pub baseline: Option<Facts>,
     /// What is wrong with signature, keys, neighbours or age, or could not be found.

@@ -3,32 +3,41 @@
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal as _;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::Exit;
+use super::bless;
+use super::instance::{self, Fault};
+use super::journal;
 use super::report::{self, Detail, Format, Output, Outputs, Style};
-use crate::appraise::{
-    Explanation, Finding, Listed, Nonce, Target, Verdict, Verification, appraise, groups,
-};
-use crate::limits;
-use crate::manifest::RESERVED;
+use crate::appraise::{Expiry, Nonce, Verification};
+use crate::baseline::ImageName;
 use crate::path::{Escaped, ImagePath};
-use crate::sys::fs::IoError;
-use crate::sys::material::{self, ENVELOPE_SUFFIX};
-use crate::sys::scan::{Scan, scan};
-use crate::sys::{clock, cpu, env};
+use crate::sys::fs::{self, IoError};
+use crate::sys::{clock, env};
 
 const USAGE: &str = "\
 karat-agent proves that this instance still is what was signed.
 
-usage: karat-agent verify --root DIR --baseline X.dsse.json [--trust FILE] [OPTIONS]
+usage: karat-agent verify [--root DIR] [--baseline X.dsse.json] [--image NAME] [--trust FILE]
+                          [OPTIONS]
+       karat-agent bless [--verdict FILE] [--state DIR] [--journal]
        karat-agent version
 
-  --root DIR       the directory tree to check
+verify checks a directory tree against its signed baseline:
+  --root DIR       the tree [default: /, this machine itself]
   --baseline FILE  the signed envelope; X.mtree and X.expect.json lie beside it, or, where neither
-                   does, in DIR/usr/lib/karat/baseline (their digests are signed)
-  --trust FILE     the trust root [default: /usr/lib/karat/trust.json]
+                   does, in DIR/usr/lib/karat/baseline (their digests are signed) [default: of those
+                   in DIR/var/lib/karat/baseline the newest that is trusted and names the manifest
+                   in DIR]
+  --image NAME     the image that is expected [default for /: what /usr/lib/karat/policy.json says]
+  --trust FILE     the pinned trust root; trust/N.json beside the envelope are followed from there
+                   [default: /usr/lib/karat/trust.json]
+  --expiry WORD    once something has expired: enforce, warn or ignore [default: the policy's, warn]
+  --state DIR      what was remembered of boots before [default for /: /var/lib/karat/state]
+  --verdict FILE   write the report there too, as JSON
+  --journal        print the report to standard error, each line with its priority (sd-daemon(3))
   --json           print one JSON document instead of text
   --explain PATH   tell all about one path of the image
   --verbose        show every path
@@ -36,25 +45,20 @@ usage: karat-agent verify --root DIR --baseline X.dsse.json [--trust FILE] [OPTI
   --report FORMAT=FILE    write a further report: canonical, json or prometheus; - is standard output
   --report journal[=SOCKET]    send it to systemd's journal
 
+bless remembers what this boot was verified as; nothing older is accepted from then on:
+  --verdict FILE   the report of this boot [default: /run/karat/verdict.json]
+  --state DIR      where it is remembered [default: /var/lib/karat/state]
+
 exit codes: 0 match · 10 drift · 11 untrusted · 12 rollback · 13 incomplete · 1 failed · 2 usage
 ";
-
-/// The trust root that an image carries, for its own verifier.
-const OWN_TRUST: &str = "/usr/lib/karat/trust.json";
 
 /// Runs `karat-agent`.
 pub fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     let verb = arguments.next().unwrap_or_default();
     let exit = match verb.as_bytes() {
-        b"verify" => match Options::parse(arguments) {
-            Ok(options) => run(&options),
-            Err(Wrong::Help) => {
-                print(std::io::stdout(), USAGE);
-                Exit::Ok
-            }
-            Err(Wrong::Usage(message)) => usage(&message),
-        },
+        b"verify" => with(Options::parse(arguments, Verb::Verify), run),
+        b"bless" => with(Options::parse(arguments, Verb::Bless), bless_now),
         b"version" | b"--version" => {
             print(
                 std::io::stdout(),
@@ -66,22 +70,45 @@ pub fn main() -> ExitCode {
             print(std::io::stdout(), USAGE);
             Exit::Ok
         }
-        b"" => usage("what to do: verify or version"),
+        b"" => usage("what to do: verify, bless or version"),
         other => usage(&format!("there is no command {}", Escaped(other))),
     };
     exit.into()
 }
 
+fn with(options: Result<Options, Wrong>, run: impl FnOnce(&Options) -> Exit) -> Exit {
+    match options {
+        Ok(options) => run(&options),
+        Err(Wrong::Help) => {
+            print(std::io::stdout(), USAGE);
+            Exit::Ok
+        }
+        Err(Wrong::Usage(message)) => usage(&message),
+    }
+}
+
+/// What the command line says; what it leaves out is decided by [`instance`] and [`bless`].
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Options {
-    root: PathBuf,
-    baseline: PathBuf,
-    trust: Option<PathBuf>,
+pub(super) struct Options {
+    pub(super) root: Option<PathBuf>,
+    pub(super) baseline: Option<PathBuf>,
+    pub(super) image: Option<ImageName>,
+    pub(super) trust: Option<PathBuf>,
+    pub(super) expiry: Option<Expiry>,
+    pub(super) state: Option<PathBuf>,
+    pub(super) verdict: Option<PathBuf>,
+    pub(super) explain: Option<ImagePath>,
+    journal: bool,
     json: bool,
     verbose: bool,
-    explain: Option<ImagePath>,
-    nonce: Option<Nonce>,
+    pub(super) nonce: Option<Nonce>,
     reports: Outputs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verb {
+    Bless,
+    Verify,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -91,7 +118,7 @@ enum Wrong {
 }
 
 impl Options {
-    fn parse(mut arguments: impl Iterator<Item = OsString>) -> Result<Self, Wrong> {
+    fn parse(mut arguments: impl Iterator<Item = OsString>, verb: Verb) -> Result<Self, Wrong> {
         let mut options = Self::default();
         let mut reports = Vec::new();
         while let Some(argument) = arguments.next() {
@@ -115,9 +142,16 @@ impl Options {
                     .ok_or_else(|| Wrong::Usage(format!("{flag} needs a value")))
             };
             match name {
-                b"--root" => options.root = value()?.into(),
-                b"--baseline" => options.baseline = value()?.into(),
+                b"--state" => options.state = Some(value()?.into()),
+                b"--verdict" => options.verdict = Some(value()?.into()),
+                b"--journal" if inline.is_none() => options.journal = true,
+                b"--help" | b"-h" => return Err(Wrong::Help),
+                _ if verb == Verb::Bless => return Err(no_option(&flag)),
+                b"--root" => options.root = Some(value()?.into()),
+                b"--baseline" => options.baseline = Some(value()?.into()),
                 b"--trust" => options.trust = Some(value()?.into()),
+                b"--image" => options.image = Some(word(&flag, &value()?, ImageName::parse)?),
+                b"--expiry" => options.expiry = Some(word(&flag, &value()?, str::parse)?),
                 b"--explain" => {
                     let path = ImagePath::parse(value()?.as_bytes())
                         .map_err(|error| Wrong::Usage(format!("--explain: {error}")))?;
@@ -135,17 +169,21 @@ impl Options {
                 }
                 b"--verbose" if inline.is_none() => options.verbose = true,
                 b"--json" if inline.is_none() => options.json = true,
-                b"--help" | b"-h" => return Err(Wrong::Help),
-                _ => return Err(Wrong::Usage(format!("there is no option {flag}"))),
-            }
-        }
-        for (value, name) in [(&options.root, "--root"), (&options.baseline, "--baseline")] {
-            if value.as_os_str().is_empty() {
-                return Err(Wrong::Usage(format!("{name} is needed")));
+                _ => return Err(no_option(&flag)),
             }
         }
         options.reports = Outputs::new(reports, options.json).map_err(Wrong::of("--report"))?;
         Ok(options)
+    }
+}
+
+impl Options {
+    fn detail(&self) -> Detail {
+        if self.verbose {
+            Detail::Full
+        } else {
+            Detail::Short
+        }
     }
 }
 
@@ -156,51 +194,92 @@ impl Wrong {
     }
 }
 
+fn no_option(flag: &str) -> Wrong {
+    Wrong::Usage(format!("there is no option {flag}"))
+}
+
+fn word<T, E: std::fmt::Display>(
+    flag: &str,
+    value: &OsStr,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<T, Wrong> {
+    let text = String::from_utf8_lossy(value.as_bytes());
+    parse(&text).map_err(|error| Wrong::Usage(format!("{flag}: {error}")))
+}
+
 fn run(options: &Options) -> Exit {
-    let Some(stem) = material::without_suffix(&options.baseline, ENVELOPE_SUFFIX) else {
-        return usage(&format!("--baseline: its name ends with {ENVELOPE_SUFFIX}"));
+    let verification = match instance::verify(options) {
+        Ok(verification) => verification,
+        Err(Fault::Usage(message)) => return usage(&message),
+        Err(Fault::Io(error)) => return failed(options, &error),
     };
     let now = match clock::reported() {
         Ok(now) => now,
         Err(error) => return usage(&format!("SOURCE_DATE_EPOCH: {error}")),
     };
-    match verify(options, &stem) {
-        Ok(verification) => {
-            let delivered = options.reports.deliver(&verification, now);
-            if let (Err(error), true) = (&delivered, options.json) {
-                return failed(error, true);
-            }
-            let text = if options.reports.take_stdout() {
-                String::new()
-            } else if options.json {
-                report::json_text(&verification)
-            } else {
-                let is_colourful = std::io::stdout().is_terminal() && env::os("NO_COLOR").is_none();
-                let style = if is_colourful {
-                    Style::Colour
-                } else {
-                    Style::Plain
-                };
-                let detail = if options.verbose {
-                    Detail::Full
-                } else {
-                    Detail::Short
-                };
-                report::text(&verification, style, detail)
-            };
-            print(std::io::stdout(), &text);
-            match delivered {
-                Ok(()) => verification.verdict().into(),
-                Err(error) => failed(&error, false),
-            }
-        }
-        Err(error) => failed(&error, options.json),
+    let exit = Exit::from(verification.verdict());
+    let written = match &options.verdict {
+        Some(file) => write_verdict(file, &verification),
+        None => Ok(()),
+    };
+    let delivered = options.reports.deliver(&verification, now);
+    let written = written.and(delivered);
+    if options.journal {
+        let text = report::text(&verification, Style::Plain, options.detail());
+        let text = journal::lines(verification.verdict(), &text);
+        print(std::io::stderr(), &text);
+    }
+    if let (Err(error), true) = (&written, options.json) {
+        // One document on standard output: that of the failure.
+        return exit.and(failed(options, error));
+    }
+    if options.json {
+        print(std::io::stdout(), &report::json_text(&verification));
+    } else if !options.journal && !options.reports.take_stdout() {
+        let is_colourful = std::io::stdout().is_terminal() && env::os("NO_COLOR").is_none();
+        let style = if is_colourful {
+            Style::Colour
+        } else {
+            Style::Plain
+        };
+        let text = report::text(&verification, style, options.detail());
+        print(std::io::stdout(), &text);
+    }
+    match written {
+        Ok(()) => exit,
+        Err(error) => exit.and(failed(options, &error)),
     }
 }
 
+fn bless_now(options: &Options) -> Exit {
+    match bless::bless(options) {
+        Ok(message) => {
+            let message = message + "\n";
+            if options.journal {
+                let prefixed = journal::line(journal::INFO, &message);
+                print(std::io::stderr(), &prefixed);
+            } else {
+                print(std::io::stdout(), &message);
+            }
+            Exit::Ok
+        }
+        Err(error) => failed(options, &error),
+    }
+}
+
+fn write_verdict(file: &Path, verification: &Verification) -> Result<(), IoError> {
+    if let Some(parent) = file
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    {
+        fs::make_dirs(parent, 0o755)?;
+    }
+    fs::write_atomic(file, report::json_text(verification).as_bytes(), 0o644)
+}
+
 /// Says why it failed; where JSON was asked for, as a document too: that of karat's failures.
-fn failed(error: &IoError, json: bool) -> Exit {
-    if json {
+fn failed(options: &Options, error: &dyn std::error::Error) -> Exit {
+    if options.json {
         let document = serde_json::json!({
             "error": {
                 "exit_code": Exit::Failed.code(),
@@ -210,59 +289,14 @@ fn failed(error: &IoError, json: bool) -> Exit {
         });
         print(std::io::stdout(), &format!("{document:#}\n"));
     }
-    print(std::io::stderr(), &format!("karat-agent: {error}\n"));
-    Exit::Failed
-}
-
-fn verify(options: &Options, stem: &std::path::Path) -> Result<Verification, IoError> {
-    let trust = options.trust.clone().unwrap_or_else(|| OWN_TRUST.into());
-    let mut material = material::read(stem, &trust)?;
-    if material.manifest.bytes.is_none() && material.expectations.bytes.is_none() {
-        // The image's own copies: their digests are signed, so that it does not matter who kept
-        // them.
-        let [manifest, expectations] = RESERVED.map(|path| {
-            let relative = path.trim_start_matches('/');
-            options.root.join(relative)
-        });
-        material.manifest = material::manifest(&manifest)?;
-        material.expectations = material::neighbour(&expectations, limits::EXPECTATIONS_MAX)?;
-    }
-    let inputs = material.inputs();
-    let opened = material.open();
-    let mut verification = Verification {
-        target: Target {
-            kind: "root",
-            path: Escaped(options.root.as_os_str().as_bytes()).to_string(),
-        },
-        baseline: opened.facts,
-        findings: opened.findings,
-        artefact: None,
-        report: None,
-        explanation: None,
-        inputs,
-        nonce: options.nonce.clone(),
-        groups: Vec::new(),
-        lines: std::collections::BTreeMap::new(),
+    let message = format!("karat-agent: {error}\n");
+    let message = if options.journal {
+        journal::line(journal::ERROR, &message)
+    } else {
+        message
     };
-    if options.trust.is_none() {
-        verification.findings.push(Finding {
-            verdict: Verdict::Match,
-            message: "assurance: self; the trust root is the one that this machine carries"
-                .to_owned(),
-            hint: None,
-        });
-    }
-    if let Some((manifest, expectations)) = &opened.expected {
-        let evidence = scan(&options.root, &Scan::new(&Listed(manifest), cpu::count()))?;
-        let report = appraise(manifest, expectations, &evidence);
-        verification.explanation = options
-            .explain
-            .clone()
-            .map(|path| Explanation::of(path, manifest, expectations, &evidence, &report));
-        verification.groups = groups(&report.drifts, None, None);
-        verification.report = Some(report);
-    }
-    Ok(verification)
+    print(std::io::stderr(), &message);
+    Exit::Failed
 }
 
 fn usage(message: &str) -> Exit {
@@ -283,16 +317,21 @@ mod tests {
     use super::*;
 
     fn parse(arguments: &[&str]) -> Result<Options, Wrong> {
-        Options::parse(arguments.iter().map(OsString::from))
+        Options::parse(arguments.iter().map(OsString::from), Verb::Verify)
     }
 
     #[test]
     fn options_with_and_without_equals() {
         let journal = Output::parse(OsStr::new("journal"), Format::OF_AGENT);
         let options = Options {
-            root: "/r".into(),
-            baseline: "x.dsse.json".into(),
+            root: Some("/r".into()),
+            baseline: Some("x.dsse.json".into()),
             trust: Some("t".into()),
+            image: ImageName::parse("web").ok(),
+            expiry: Some(Expiry::Enforce),
+            state: Some("/s".into()),
+            verdict: Some("v".into()),
+            journal: true,
             json: true,
             verbose: true,
             nonce: "00".repeat(16).parse().ok(),
@@ -305,6 +344,12 @@ mod tests {
                 "--baseline",
                 "x.dsse.json",
                 "--trust=t",
+                "--image=web",
+                "--expiry",
+                "enforce",
+                "--state=/s",
+                "--verdict=v",
+                "--journal",
                 "--json",
                 "--explain=/etc",
                 "--report=journal",
@@ -313,19 +358,27 @@ mod tests {
             ]),
             Ok(options)
         );
+        assert_eq!(parse(&[]), Ok(Options::default()));
     }
 
     #[test]
     fn wrong_options_are_told() {
         let usage = |text: &str| Err(Wrong::Usage(text.to_owned()));
-        assert_eq!(parse(&[]), usage("--root is needed"));
         assert_eq!(parse(&["--root"]), usage("--root needs a value"));
         assert_eq!(parse(&["--root="]), usage("--root needs a value"));
-        assert_eq!(parse(&["--root=/"]), usage("--baseline is needed"));
         assert_eq!(parse(&["--json=1"]), usage("there is no option --json"));
         assert_eq!(parse(&["--tar", "x"]), usage("there is no option --tar"));
         let report = parse(&["--report", "sarif=x"]).unwrap_err();
         assert!(matches!(report, Wrong::Usage(text) if text.starts_with("--report: there is no")));
+        assert_eq!(
+            parse(&["--expiry", "never"]),
+            usage("--expiry: what to do about expiry is enforce, warn or ignore")
+        );
+        assert!(parse(&["--image", "../x"]).is_err());
         assert_eq!(parse(&["--help"]), Err(Wrong::Help));
+        let bless =
+            |arguments: &[&str]| Options::parse(arguments.iter().map(OsString::from), Verb::Bless);
+        assert!(bless(&["--verdict=v", "--state", "s"]).is_ok());
+        assert_eq!(bless(&["--root=/"]), usage("there is no option --root"));
     }
 }

@@ -3,6 +3,7 @@
 pub mod agent;
 #[cfg(feature = "build")]
 pub mod args;
+mod bless;
 #[cfg(feature = "build")]
 pub mod commands;
 #[cfg(feature = "build")]
@@ -10,6 +11,8 @@ pub mod console;
 pub mod exit;
 #[cfg(feature = "build")]
 pub mod failure;
+mod instance;
+mod journal;
 #[cfg(feature = "build")]
 mod markdown;
 #[cfg(feature = "build")]

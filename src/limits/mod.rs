@@ -31,6 +31,18 @@ pub const IMAGE_NAME_MAX: usize = 64;
 pub const KEY_NAME_MAX: usize = 255;
 /// Largest trust root file.
 pub const TRUST_ROOT_MAX: u64 = 1 << 20;
+/// Largest policy of an image; real ones have 70 bytes.
+pub const POLICY_MAX: u64 = 65_535;
+/// Largest file of what an instance remembers.
+pub const STATE_MAX: u64 = 65_535;
+/// Most images that an instance remembers: it is one of them at a time.
+pub const STATE_IMAGES_MAX: usize = 256;
+/// Largest report of a verification that is read again: one drift takes some 300 bytes.
+pub const REPORT_MAX: u64 = 256 << 20;
+/// Most envelopes in the directory where an instance looks for its own.
+pub const ENVELOPES_MAX: usize = 64;
+/// Most trust roots beside an envelope: one for each change of keys since the image was built.
+pub const NEWER_ROOTS_MAX: usize = 256;
 /// Largest expectations file.
 pub const EXPECTATIONS_MAX: u64 = 16 << 20;
 /// Largest key file, private or public.

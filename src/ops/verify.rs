@@ -11,10 +11,10 @@ use super::explain::{Question, explain};
 use super::outputs::LayoutDirectory;
 use super::workspace::Workspace;
 use crate::appraise::{
-    Artefact, Evidence, Explanation, Finding, Listed, Nonce, Opened, Target, UpTo, Verdict,
-    Verification, appraise,
+    Artefact, Assurance, Circumstances, Evidence, Expiry, Explanation, Finding, Listed, Nonce,
+    Opened, Target, UpTo, Verdict, Verification, appraise,
 };
-use crate::baseline::{Statement, Subject};
+use crate::baseline::{ImageName, Statement, Subject};
 use crate::digest::{Digest, HashingReader};
 use crate::image::compress::Decoder;
 use crate::image::oci::{self, OciError};
@@ -35,6 +35,10 @@ pub struct Request {
     pub baseline: Option<PathBuf>,
     /// The trust root; `None`: that of the workspace at or above the working directory.
     pub trust: Option<PathBuf>,
+    /// The image that is expected; `None`: any that the trust root lets sign.
+    pub image: Option<ImageName>,
+    /// What happens once something has expired.
+    pub expiry: Expiry,
     /// The path to tell all about.
     pub explain: Option<ImagePath>,
     /// An image whose files are the signed ones: for showing which lines of texts differ. `None`:
@@ -97,18 +101,27 @@ pub fn verify(request: &Request) -> Result<Verification, VerifyError> {
         Checked::Tar(path) => ("tar", path),
     };
     let stem = stem(request, path)?;
-    let (trust, mut findings) = trust(request)?;
-    let material = material::read(&stem, &trust)?;
+    let (trust, assurance) = trust(request)?;
+    let mut material = material::read(&stem, &trust)?;
+    material.terms.image.clone_from(&request.image);
+    material.terms.expiry = request.expiry;
+    let clock = material.terms.now;
     let inputs = material.inputs();
     let opened = material.open();
-    findings.extend(opened.findings.iter().cloned());
     let mut verification = Verification {
         target: Target {
             kind,
             path: Escaped(path.as_os_str().as_bytes()).to_string(),
         },
+        circumstances: Circumstances {
+            assurance,
+            clock,
+            expiry: request.expiry,
+            boot: None,
+            remembered: None,
+        },
         baseline: opened.facts.clone(),
-        findings,
+        findings: opened.findings.clone(),
         artefact: None,
         report: None,
         explanation: None,
@@ -177,8 +190,9 @@ fn stem(request: &Request, path: &Path) -> Result<PathBuf, VerifyError> {
         .ok_or_else(|| VerifyError::NoBaseline(path.to_owned()))
 }
 
-/// Where the trust root is: named, or the workspace's; never out of what is checked.
-fn trust(request: &Request) -> Result<(PathBuf, Vec<Finding>), VerifyError> {
+/// Where the trust root is: named, or the workspace's; never out of what is checked. And what the
+/// answer is worth, with a trust root from there.
+fn trust(request: &Request) -> Result<(PathBuf, Assurance), VerifyError> {
     let trust = match &request.trust {
         Some(trust) => trust.clone(),
         None => match Workspace::find(".")? {
@@ -186,22 +200,16 @@ fn trust(request: &Request) -> Result<(PathBuf, Vec<Finding>), VerifyError> {
             None => PathBuf::from("keys/trust.json"),
         },
     };
-    let mut findings = Vec::new();
-    if let Checked::Root(root) = &request.subject {
-        let (inside, root) = (fs::absolute(&trust)?, fs::absolute(root)?);
-        if root == Path::new("/") {
-            findings.push(Finding {
-                verdict: Verdict::Match,
-                message: "assurance: self; the machine that is checked also holds the trust root \
-                          and runs this program"
-                    .to_owned(),
-                hint: None,
-            });
-        } else if inside.starts_with(&root) {
-            return Err(VerifyError::TrustInside(trust));
-        }
+    let Checked::Root(root) = &request.subject else {
+        return Ok((trust, Assurance::Archive));
+    };
+    if fs::same(root, "/")? {
+        return Ok((trust, Assurance::Machine));
     }
-    Ok((trust, findings))
+    if fs::absolute(&trust)?.starts_with(fs::absolute(root)?) {
+        return Err(VerifyError::TrustInside(trust));
+    }
+    Ok((trust, Assurance::Snapshot))
 }
 
 /// What looking gave.

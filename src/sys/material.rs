@@ -1,11 +1,13 @@
-//! Reading an Envelope and its neighbours.
+//! Reading an Envelope and its neighbours, and what an instance was given.
 
+use std::ffi::OsString;
+use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::fs::{self, IoContext as _, IoError};
 use super::{clock, cpu};
-use crate::appraise::{Material, Neighbour};
+use crate::appraise::{Expiry, Material, Neighbour, NewerRoot, Terms};
 use crate::baseline::Subject;
 use crate::limits;
 use crate::manifest::Parts;
@@ -32,8 +34,13 @@ pub fn read(stem: &Path, trust: &Path) -> Result<Material, IoError> {
             &beside(Subject::Expectations.suffix()),
             limits::EXPECTATIONS_MAX,
         )?,
+        newer_roots: Vec::new(),
         has_receipt: fs::exists(beside(RECEIPT_SUFFIX))?,
-        now: clock::now(),
+        terms: Terms {
+            image: None,
+            expiry: Expiry::default(),
+            now: clock::now(),
+        },
         threads: cpu::count(),
     })
 }
@@ -53,6 +60,68 @@ pub fn manifest(path: &Path) -> Result<Neighbour<Parts>, IoError> {
         path: Escaped(path.as_os_str().as_bytes()).to_string(),
         bytes,
     })
+}
+
+/// All Envelopes in `directory`, in bytewise order of their names; none where it is not there.
+///
+/// # Errors
+/// There are more than [`limits::ENVELOPES_MAX`], or one cannot be read.
+pub fn envelopes(directory: &Path) -> Result<Vec<(PathBuf, Neighbour)>, IoError> {
+    let mut envelopes = Vec::new();
+    for name in listed(directory)? {
+        let path = directory.join(&name);
+        if without_suffix(&path, ENVELOPE_SUFFIX).is_none() {
+            continue;
+        }
+        if envelopes.len() == limits::ENVELOPES_MAX {
+            return Err(too_many(directory, limits::ENVELOPES_MAX, "envelopes"));
+        }
+        let file = neighbour(&path, limits::ENVELOPE_MAX)?;
+        envelopes.push((path, file));
+    }
+    Ok(envelopes)
+}
+
+/// The trust roots `trust/N.json` below `directory`, by N; none where there is no such directory.
+/// Other names are nothing to go by.
+///
+/// # Errors
+/// There are more than [`limits::NEWER_ROOTS_MAX`], or one cannot be read.
+pub fn newer_roots(directory: &Path) -> Result<Vec<NewerRoot>, IoError> {
+    let directory = directory.join("trust");
+    let mut roots = Vec::new();
+    for name in listed(&directory)? {
+        let version = name.to_str().and_then(|name| name.strip_suffix(".json"));
+        let Some(version) = version.and_then(version_of) else {
+            continue;
+        };
+        if roots.len() == limits::NEWER_ROOTS_MAX {
+            return Err(too_many(&directory, limits::NEWER_ROOTS_MAX, "trust roots"));
+        }
+        let file = neighbour(&directory.join(&name), limits::TRUST_ROOT_MAX)?;
+        roots.push(NewerRoot { version, file });
+    }
+    roots.sort_by_key(|root| root.version);
+    Ok(roots)
+}
+
+/// A version in its one spelling: no sign, no zero in front.
+fn version_of(text: &str) -> Option<u64> {
+    let version: u64 = text.parse().ok()?;
+    (version.to_string() == text).then_some(version)
+}
+
+/// The names in a directory; none where it is not there.
+fn listed(directory: &Path) -> Result<Vec<OsString>, IoError> {
+    match fs::list(directory) {
+        Err(error) if error.is_not_found() => Ok(Vec::new()),
+        names => names,
+    }
+}
+
+fn too_many(directory: &Path, most: usize, what: &str) -> IoError {
+    let message = format!("there are more than {most} {what}; take away what is out of date");
+    IoError::new("read", directory, io::Error::other(message))
 }
 
 /// A file that should be there, of at most `cap` bytes.

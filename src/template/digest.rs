@@ -94,6 +94,8 @@ impl Template {
                 "verify".to_owned(),
                 json!({
                     "agent": agent,
+                    "expiry": verify.expiry.word(),
+                    "on_failure": verify.on_failure.word(),
                     "mutable": list(&verify.mutable, |entry| json!({
                         "path": entry.path.as_str(),
                         "class": entry.class.word(),

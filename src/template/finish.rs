@@ -114,6 +114,8 @@ pub(super) fn finish(
         },
         verify: Verify {
             agent: agent?,
+            expiry: raw.verify.expiry.map(|at| at.value).unwrap_or_default(),
+            on_failure: raw.verify.on_failure.map(|at| at.value).unwrap_or_default(),
             mutable,
         },
         outputs: Outputs {

@@ -98,6 +98,8 @@ fn segment(parent: RawSegment, child: RawSegment) -> RawSegment {
 fn verify(parent: RawVerify, child: RawVerify, sink: &Sink) -> RawVerify {
     RawVerify {
         agent: child.agent.or(parent.agent),
+        expiry: child.expiry.or(parent.expiry),
+        on_failure: child.on_failure.or(parent.on_failure),
         mutable: entries(parent.mutable, child.mutable, sink),
     }
 }

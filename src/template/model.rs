@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::appraise::Expiry;
 use crate::baseline::{ImageName, ImageVersion};
 use crate::expect::{self, Class};
+use crate::instance::OnFailure;
 use crate::path::{Glob, ImagePath};
 use crate::tree::{Content, Epoch, Mode, Origin};
 
@@ -323,6 +325,10 @@ pub enum Lifecycle {
 pub struct Verify {
     /// The agent to install.
     pub agent: Agent,
+    /// What happens once a trust root or a statement has expired.
+    pub expiry: Expiry,
+    /// What happens at boot where the instance is not what was signed.
+    pub on_failure: OnFailure,
     /// Paths that may differ, sorted by pattern; a pattern stands there once.
     pub mutable: Vec<Mutable>,
 }
@@ -379,17 +385,32 @@ pub enum Compression {
 }
 
 impl Template {
-    /// What `[[verify.mutable]]` states, as expectations take it.
+    /// What `[[verify.mutable]]` states, as expectations take it; with an agent also what the
+    /// instance is given and remembers, unless the template says otherwise about that.
     pub fn expectations(&self) -> Vec<expect::Mutable> {
+        let mutable = |path: &Glob, class, mode| expect::Mutable {
+            class,
+            mode,
+            origin: Origin::Template("verify".to_owned()),
+            path: path.clone(),
+        };
         let entries = self.verify.mutable.iter();
-        entries
-            .map(|entry| expect::Mutable {
-                class: entry.class,
-                mode: entry.mode,
-                origin: Origin::Template("verify".to_owned()),
-                path: entry.path.clone(),
-            })
-            .collect()
+        let mut all: Vec<expect::Mutable> = entries
+            .map(|entry| mutable(&entry.path, entry.class, entry.mode))
+            .collect();
+        if self.verify.agent != Agent::None {
+            for (path, class) in [
+                ("/run/karat/**", Class::Volatile),
+                ("/var/lib/karat/**", Class::State),
+            ] {
+                if let Ok(path) = Glob::parse(path)
+                    && all.iter().all(|entry| entry.path != path)
+                {
+                    all.push(mutable(&path, class, None));
+                }
+            }
+        }
+        all
     }
 }
 
@@ -432,6 +453,22 @@ impl Choice for Class {
         (Self::GeneratedOnce.name(), Self::GeneratedOnce),
         (Self::State.name(), Self::State),
         (Self::Volatile.name(), Self::Volatile),
+    ];
+}
+
+impl Choice for Expiry {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        (Self::Warn.name(), Self::Warn),
+        (Self::Enforce.name(), Self::Enforce),
+        (Self::Ignore.name(), Self::Ignore),
+    ];
+}
+
+impl Choice for OnFailure {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        (Self::Report.name(), Self::Report),
+        (Self::Isolate.name(), Self::Isolate),
+        (Self::Poweroff.name(), Self::Poweroff),
     ];
 }
 

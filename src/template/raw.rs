@@ -1,7 +1,9 @@
 //! One template file as written: values parsed, nothing merged yet.
 
+use crate::appraise::Expiry;
 use crate::baseline::{ImageName, ImageVersion};
 use crate::expect::Class;
+use crate::instance::OnFailure;
 use crate::path::{Glob, ImagePath};
 use crate::tree::{Epoch, Mode};
 
@@ -137,6 +139,8 @@ pub(super) struct RawSegment {
 #[derive(Debug)]
 pub(super) struct RawVerify {
     pub(super) agent: Option<At<RawAgent>>,
+    pub(super) expiry: Option<At<Expiry>>,
+    pub(super) on_failure: Option<At<OnFailure>>,
     pub(super) mutable: Vec<RawMutable>,
 }
 

@@ -255,8 +255,28 @@ enum LifecycleWord {
 #[serde(deny_unknown_fields)]
 struct VerifyTable {
     agent: Option<AgentValue>,
+    /// What happens once a trust root or a statement has expired.
+    expiry: Option<ExpiryWord>,
+    /// What happens at boot where an instance is not what was signed.
+    on_failure: Option<OnFailureWord>,
     /// Paths that may differ.
     mutable: Option<Vec<MutableTable>>,
+}
+
+#[derive(JsonSchema, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum ExpiryWord {
+    Warn,
+    Enforce,
+    Ignore,
+}
+
+#[derive(JsonSchema, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum OnFailureWord {
+    Report,
+    Isolate,
+    Poweroff,
 }
 
 /// True for the karat-agent beside karat, false for none, or a table with file.

@@ -11,7 +11,7 @@ const LINES: [&[&str]; 11] = [
     &["tree", "key"],
     &["manifest", "envelope"],
     &["baseline", "expect"],
-    &["appraise"],
+    &["appraise", "instance"],
     &["sys"],
     // The wall.
     &["deb", "image", "progress"],
@@ -25,9 +25,12 @@ const LINES: [&[&str]; 11] = [
 const AGENT_LINES: usize = 6;
 
 /// What `cli` compiles for the agent as well.
-const AGENT_CLI: [&str; 10] = [
+const AGENT_CLI: [&str; 13] = [
     "src/cli/agent.rs",
+    "src/cli/bless.rs",
     "src/cli/exit.rs",
+    "src/cli/instance.rs",
+    "src/cli/journal.rs",
     "src/cli/report/canonical.rs",
     "src/cli/report/excerpt.rs",
     "src/cli/report/journal.rs",

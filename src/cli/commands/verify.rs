@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
-use crate::appraise::{Nonce, Verification};
+use crate::appraise::{Expiry, Nonce, Verification};
+use crate::baseline::ImageName;
 use crate::cli::Exit;
 use crate::cli::console::Console;
 use crate::cli::failure::Failure;
@@ -40,6 +41,14 @@ pub struct Args {
     /// The trust root: whose signatures count.
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
+
+    /// The image that is expected: a baseline of another one is untrusted.
+    #[arg(long, value_name = "NAME")]
+    image: Option<String>,
+
+    /// What to do about an expired trust root or baseline: enforce, warn or ignore.
+    #[arg(long, value_name = "WORD", default_value = "warn")]
+    expiry: Expiry,
 
     /// Tell all about one path of the image.
     #[arg(long, value_name = "PATH")]
@@ -112,6 +121,8 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         ),
         None => None,
     };
+    let image = args.image.as_deref().map(ImageName::parse).transpose();
+    let image = image.map_err(|error| Failure::usage(format!("--image: {error}")))?;
     let outputs = args
         .report
         .iter()
@@ -132,6 +143,8 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         subject,
         baseline: args.baseline.clone(),
         trust: args.trust.clone(),
+        image,
+        expiry: args.expiry,
         explain,
         against: args.against.clone(),
         nonce: args.nonce.clone(),

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::canonical;
 use crate::appraise::{
     Artefact, Change, Counts, Drift, Effect, Explanation, Facts, Finding, Group, Inputs, Lines,
-    NotChecked, Owner, Report, Target, Verdict, Verification,
+    NotChecked, Owner, Remembered, Report, Target, Verdict, Verification,
 };
 use crate::cli::Exit;
 use crate::path::Escaped;
@@ -27,6 +27,21 @@ pub fn document(verification: &Verification) -> impl Serialize {
         nonce: verification.nonce.as_ref().map(ToString::to_string),
         canonical_sha256: canonical::digest(verification).to_string(),
         inputs: InputsJson::from(&verification.inputs),
+        assurance: verification.circumstances.assurance.name(),
+        clock: ClockJson {
+            seconds: verification.circumstances.clock,
+            expiry: verification.circumstances.expiry.name(),
+        },
+        boot_id: verification
+            .circumstances
+            .boot
+            .as_ref()
+            .map(|boot| boot.as_str().to_owned()),
+        rollback: verification
+            .circumstances
+            .remembered
+            .as_ref()
+            .map(RollbackJson::from),
         baseline: verification.baseline.as_ref().map(BaselineJson::from),
         findings: verification
             .findings
@@ -63,6 +78,10 @@ struct Document {
     nonce: Option<String>,
     canonical_sha256: String,
     inputs: InputsJson,
+    assurance: &'static str,
+    clock: ClockJson,
+    boot_id: Option<String>,
+    rollback: Option<RollbackJson>,
     baseline: Option<BaselineJson>,
     findings: Vec<FindingJson>,
     artefact: Option<ArtefactJson>,
@@ -97,6 +116,29 @@ impl From<&Inputs> for InputsJson {
         Self {
             trust_root_sha256: inputs.trust.map(|digest| digest.to_string()),
             envelope_sha256: inputs.envelope.map(|digest| digest.to_string()),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ClockJson {
+    seconds: u64,
+    expiry: &'static str,
+}
+
+#[derive(Serialize)]
+struct RollbackJson {
+    protection: &'static str,
+    serial_floor: Option<u64>,
+    trust_root_floor: Option<u64>,
+}
+
+impl From<&Remembered> for RollbackJson {
+    fn from(remembered: &Remembered) -> Self {
+        Self {
+            protection: Remembered::PROTECTION,
+            serial_floor: remembered.serial,
+            trust_root_floor: remembered.trust_root,
         }
     }
 }

@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use super::canonical;
 use super::excerpt::{self, Excerpt};
 use crate::appraise::{
-    Change, Drift, Explanation, Facts, Group, Lines, Owner, Report, Severity, Verdict, Verification,
+    Change, Drift, Explanation, Facts, Group, Lines, Owner, Remembered, Report, Severity, Verdict,
+    Verification,
 };
 use crate::path::{Escaped, ImagePath};
 
@@ -63,6 +64,7 @@ pub fn text(verification: &Verification, style: Style, detail: Detail) -> String
             "             with sha256 {digest}, of the canonical report"
         ));
     }
+    page.circumstances(verification);
     for finding in &verification.findings {
         let (name, colour) = match finding.verdict {
             Verdict::Match => ("warning", YELLOW),
@@ -171,6 +173,26 @@ impl Page<'_> {
             facts.threshold, facts.trust_root
         ));
         self.line(format_args!("  epoch      {}", facts.epoch.rfc3339()));
+    }
+
+    fn circumstances(&mut self, verification: &Verification) {
+        let circumstances = &verification.circumstances;
+        let assurance = circumstances.assurance;
+        self.line(format_args!(
+            "  assurance: {assurance}; {}",
+            assurance.meaning()
+        ));
+        if let Some(remembered) = &circumstances.remembered {
+            let floor = |floor: Option<u64>| {
+                floor.map_or_else(|| "none yet".to_owned(), |it| it.to_string())
+            };
+            self.line(format_args!(
+                "  rollback: {}; lowest serial {}, lowest trust root {}",
+                Remembered::PROTECTION,
+                floor(remembered.serial),
+                floor(remembered.trust_root)
+            ));
+        }
     }
 
     fn counts(&mut self, report: &Report) {

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use super::units::{self, Part};
 use super::{BuildError, LIBRARY};
 use crate::digest::Digest;
+use crate::instance::Policy;
 use crate::limits;
 use crate::path::ImagePath;
 use crate::sys;
@@ -55,17 +57,24 @@ impl Agent {
         self.digest
     }
 
-    /// Puts the agent into the tree, with the trust root that it shall use and the place where it
-    /// finds the baseline.
+    /// Puts the agent into the tree, with the trust root and the policy that it shall use, the place
+    /// where it finds the baseline, and the units that start it.
     pub(super) fn install(
         &self,
         tree: &mut Tree<Open>,
+        template: &Template,
         trust: Option<&[u8]>,
         blobs: &mut MemoryBlobs,
     ) -> Result<(), BuildError> {
         let origin = Origin::Template("verify".to_owned());
         let library = ImagePath::parse(LIBRARY)?;
         tree.make_dirs(&library.join("baseline")?, &origin)?;
+        let units = units::parts(tree, template.verify.on_failure)?;
+        for path in units.iter().map(Part::path) {
+            if let Some(above) = path.parent() {
+                tree.make_dirs(&above, &origin)?;
+            }
+        }
         let mtime = tree.epoch().seconds();
         let mut put = |path: ImagePath, mode: Mode, kind: Kind| {
             let stat = Stat {
@@ -85,6 +94,24 @@ impl Agent {
         if let Some(trust) = trust {
             let trust = Kind::Regular(blobs.add(trust.to_vec()));
             put(library.join("trust.json")?, Mode::FILE, trust)?;
+        }
+        let policy = Policy {
+            image: template.image.name.clone(),
+            expiry: template.verify.expiry,
+            on_failure: template.verify.on_failure,
+        };
+        let policy = Kind::Regular(blobs.add(policy.to_bytes()));
+        put(library.join("policy.json")?, Mode::FILE, policy)?;
+        for unit in units {
+            match unit {
+                Part::File(path, text) => {
+                    let text = Kind::Regular(blobs.add(text.as_bytes().to_vec()));
+                    put(path, Mode::FILE, text)?;
+                }
+                Part::Link(path, target) => {
+                    put(path, Mode::SYMLINK, Kind::Symlink(target.into_bytes()))?;
+                }
+            }
         }
         let link = Kind::Symlink(b"../lib/karat/karat-agent".to_vec());
         put(

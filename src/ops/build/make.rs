@@ -104,11 +104,12 @@ impl Making<'_> {
         let (template, lock, plan) = (self.template, self.lock, self.plan);
         let mut added = MemoryBlobs::new();
         let mut tree = configured.tree.clone().reopen();
-        tree = overlay::apply(tree, template, &mut added, &configured.blobs)?;
+        // Before the template's own changes: it may mask the units.
         if let Some(agent) = self.agent {
             let trust = self.trust.map(|trust| trust.file.as_slice());
-            agent.install(&mut tree, trust, &mut added)?;
+            agent.install(&mut tree, template, trust, &mut added)?;
         }
+        tree = overlay::apply(tree, template, &mut added, &configured.blobs)?;
         let tree = tree.seal()?;
         let manifest = Manifest::of(&tree).to_bytes();
         let expectations = Expectations::new(template.expectations())?.to_bytes();

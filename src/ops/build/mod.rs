@@ -12,6 +12,7 @@ mod fresh;
 mod layers;
 mod make;
 mod release;
+mod units;
 
 use std::path::PathBuf;
 

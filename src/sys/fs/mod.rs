@@ -10,6 +10,7 @@
 //! | `change` | names, modes and directories |
 //! | `atomic` | files and directories that appear whole or not at all |
 //! | `lock` | advisory locks |
+//! | `ours` | files that nobody else can have written |
 
 mod atomic;
 mod change;
@@ -18,6 +19,7 @@ mod gather;
 mod inherited;
 mod lock;
 mod look;
+mod ours;
 mod read;
 
 pub use atomic::{AtomicDir, AtomicFile, remove_temporaries, sync_parent, write_atomic};
@@ -29,4 +31,5 @@ pub use lock::{Lock, open_locked};
 pub use look::{
     absolute, exists, is_dir, list, mode_and_owner, program_dir, refuse_special, spare,
 };
+pub use ours::{directory_is_ours, read_ours, same};
 pub use read::{open, open_directory, read, read_all, read_beneath, read_text};

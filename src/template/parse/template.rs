@@ -118,8 +118,15 @@ fn verify(table: Reader<'_>) -> RawVerify {
         .into_iter()
         .filter_map(mutable)
         .collect();
+    let expiry = table.choice("expiry");
+    let on_failure = table.choice("on_failure");
     table.finish();
-    RawVerify { agent, mutable }
+    RawVerify {
+        agent,
+        expiry,
+        on_failure,
+        mutable,
+    }
 }
 
 fn mutable(table: Reader<'_>) -> Option<RawMutable> {

@@ -2,6 +2,7 @@
 
 mod image;
 mod initrd;
+mod instance;
 mod interrupted;
 mod reproducible;
 mod room;

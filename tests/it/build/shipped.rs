@@ -8,6 +8,12 @@ use std::path::{Path, PathBuf};
 use super::workshop::{Workshop, said, unpack};
 use crate::support::{judge, skip};
 
+/// The image's units that verify it, by systemd's own word.
+const OWN_UNITS: &str = "systemd-analyze verify --man=no karat-bless.service karat-isolated.target \
+    karat-verify-again.service karat-verify.service karat-verify.timer";
+/// What the units do at a boot that succeeds, and the check after it.
+const BOOT: &str = "karat-agent verify --journal --verdict /run/karat/verdict.json && \
+    karat-agent bless && karat-agent verify";
 /// Units that the image starts by itself.
 const UNITS: &str = "systemd-analyze verify --man=no \
     $(cd /etc/systemd/system && ls -d *.wants/* | xargs -n1 basename | sort -u)";
@@ -147,6 +153,7 @@ fn check(name: &str, programs: &[&str], first_boot: &[&str]) {
     let all = [
         "apt-get check",
         UNITS,
+        OWN_UNITS,
         "visudo -c",
         "nft -c -f /etc/nftables.conf",
         // In a network namespace of its own the rules are really loaded.
@@ -162,13 +169,20 @@ fn check(name: &str, programs: &[&str], first_boot: &[&str]) {
     verify();
 
     // What units that run once do, in their own words where they are scripts.
+    let delivered = root.join("var/lib/karat/baseline");
+    fs::create_dir_all(&delivered).unwrap();
+    fs::copy(
+        shop.path(&envelope),
+        delivered.join(format!("{name}_1.dsse.json")),
+    )
+    .unwrap();
     let once = [
         "systemd-machine-id-setup && grep -qx '[0-9a-f]\\{32\\}' /etc/machine-id",
         &unit_command(&root, "ssh-host-keys.service"),
         "mkdir /run/sshd && sshd -t",
         "augenrules",
     ];
-    for program in once.iter().chain(first_boot) {
+    for program in once.iter().chain(first_boot).chain(&[BOOT]) {
         let (code, text) = enter(program);
         assert_eq!(code, 0, "{name}: {program}: {text}");
     }

@@ -171,7 +171,7 @@ fn is_of_type(rule: &Value, value: &Value) -> bool {
     }
 }
 
-/// The patterns that the schemas use: digests, and names of keys.
+/// The patterns that the schemas use: digests, names of keys, boots.
 fn matches(pattern: &str, text: &str) -> bool {
     let hex = |text: &str, length| {
         let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
@@ -179,6 +179,7 @@ fn matches(pattern: &str, text: &str) -> bool {
     };
     match pattern {
         "^[0-9a-f]{64}$" => hex(text, 64),
+        "^[0-9a-f-]{36}$" => text.len() == 36 && hex(&text.replace('-', "0"), 36),
         "^sha256:[0-9a-f]{64}$" => text.strip_prefix("sha256:").is_some_and(|it| hex(it, 64)),
         other => panic!("the schema uses the pattern {other}"),
     }

@@ -65,7 +65,34 @@ fn the_smallest_template_has_the_documented_defaults() {
     assert_eq!(json["outputs"]["compression"], "zstd");
     assert_eq!(json["kernel"]["initrd"], "distribution");
     assert_eq!(json["verify"]["agent"], false);
+    assert_eq!(json["verify"]["expiry"], "warn");
+    assert_eq!(json["verify"]["on_failure"], "report");
+    assert_eq!(template.expectations(), []);
     assert_eq!(json["source"]["recommends"], false);
+}
+
+#[test]
+fn with_an_agent_an_instance_may_be_given_and_remember_things() {
+    let paths = |text: &str| {
+        let text = format!("{WHOLE}[verify]\nagent = true\n{text}");
+        let entries = resolve(&[("x.toml", &text)]).unwrap().expectations();
+        let show = |entry: &karat::expect::Mutable| format!("{} {}", entry.path, entry.class);
+        entries.iter().map(show).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        paths(""),
+        ["/run/karat/** volatile", "/var/lib/karat/** state"]
+    );
+    let stricter = "[[verify.mutable]]\npath = \"/var/lib/karat/**\"\nclass = \"append-only\"\n";
+    assert_eq!(
+        paths(stricter),
+        ["/var/lib/karat/** append-only", "/run/karat/** volatile"]
+    );
+    for key in ["expiry", "on_failure"] {
+        let text = format!("{WHOLE}[verify]\n{key} = \"shrug\"\n");
+        let refused = resolve(&[("x.toml", &text)]).unwrap_err();
+        assert_eq!(refused.0.len(), 1, "{key}");
+    }
 }
 
 /// One broken template for each rule: its text, and where which rules must be reported.

@@ -121,6 +121,53 @@ fn exit_codes_are_the_contract() {
 }
 
 #[test]
+fn what_is_demanded_beyond_signatures() {
+    let release = Release::new("demanded");
+    let with = |more: &[&str]| karat(&release, &[&TAR[..], more].concat());
+    assert_eq!(with(&["--image", "demo", "--expiry", "enforce"]).code, 0);
+    let run = with(&["--image", "prod"]);
+    assert_eq!(run.code, 11);
+    assert!(
+        run.stdout.contains("for the image demo, not for prod"),
+        "{}",
+        run.stdout
+    );
+    assert_eq!(with(&["--image", "../x"]).code, 2);
+    assert_eq!(with(&["--expiry", "never"]).code, 2);
+    release.sign(&[&signer()], 5, Some(1_000_000_000));
+    assert_eq!(with(&["--expiry", "warn"]).code, 0);
+    assert_eq!(with(&["--expiry", "enforce"]).code, 11);
+    release.unpack();
+    assert_eq!(agent(&release, &["--expiry=enforce"]).code, 11);
+    assert_eq!(
+        agent(&release, &["--expiry=ignore", "--image=demo"]).code,
+        0
+    );
+    assert_eq!(agent(&release, &["--image=prod"]).code, 11);
+}
+
+#[test]
+fn a_report_is_written_where_it_is_asked_for() {
+    let release = Release::new("verdict");
+    release.unpack();
+    let run = agent(&release, &["--verdict", "new/verdict.json", "--journal"]);
+    assert_eq!((run.code, run.stdout.as_str()), (0, ""));
+    assert!(run.stderr.starts_with("<6>MATCH"), "{}", run.stderr);
+    let file = release.scratch.join("new/verdict.json");
+    let report = schema::published("verify-report").holds(&fs::read_to_string(file).unwrap());
+    assert_eq!(report["assurance"], "snapshot");
+    assert_eq!(report["boot_id"], Value::Null);
+    // One that cannot be written is a failure, whatever the verdict.
+    let run = agent(&release, &["--verdict", "out/demo_1.mtree/verdict.json"]);
+    assert_eq!(run.code, 1, "{}", run.stdout);
+    assert!(
+        run.stdout.starts_with("MATCH") && run.stderr.contains("cannot"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
 fn the_agent_takes_the_images_own_copies() {
     let release = Release::new("copies");
     let root = release.unpack();

@@ -20,6 +20,8 @@ mod attacks;
 mod classes;
 mod command;
 mod events;
+mod instance;
+mod itself;
 mod judges;
 mod reports;
 mod summary;

@@ -1,6 +1,7 @@
 //! What is not to be trusted, too old, or missing; images as a whole.
 
-use karat::appraise::Verification;
+use karat::appraise::{Assurance, Expiry, Verification};
+use karat::baseline::ImageName;
 use karat::image::compress::Compression;
 use karat::key::{Receipts, Role, SigningKey};
 use karat::ops::verify::{Checked, Request, VerifyError, verify};
@@ -13,6 +14,8 @@ fn request(release: &Release, subject: Checked) -> Request {
         subject,
         baseline: Some(release.out("demo_1.dsse.json")),
         trust: Some(release.trust_file()),
+        image: None,
+        expiry: Expiry::Warn,
         explain: None,
         against: None,
         nonce: None,
@@ -293,6 +296,88 @@ fn an_expired_statement_is_warned_about() {
     let verification = tar(&release);
     assert_eq!(verification.verdicts(), [Verdict::Match]);
     assert_finding(&verification, Verdict::Match, "expired at 2001-09-09");
+}
+
+#[test]
+fn expiry_is_enforced_warned_about_or_not_looked_at() {
+    let release = Release::new("expiry");
+    let with = |expiry| {
+        let mut request = request(&release, Checked::Tar(release.out("demo_1.tar.zst")));
+        request.expiry = expiry;
+        let verification = verify(&request).unwrap();
+        (verification.verdicts(), verification)
+    };
+    // Far behind any clock, and far ahead of it.
+    release.sign(&[&signer()], 5, Some(1_000_000_000));
+    let (verdicts, verification) = with(Expiry::Enforce);
+    assert_eq!(verdicts, [Verdict::Untrusted]);
+    assert_finding(&verification, Verdict::Untrusted, "expired at 2001-09-09");
+    assert_eq!((verification.baseline, verification.report), (None, None));
+    assert_eq!(with(Expiry::Ignore).1.findings, []);
+    release.sign(&[&signer()], 5, Some(253_402_300_799));
+    for expiry in Expiry::ALL {
+        let (verdicts, verification) = with(expiry);
+        assert_eq!(verdicts, [Verdict::Match]);
+        assert_eq!(verification.findings, []);
+        assert_eq!(verification.circumstances.expiry, expiry);
+    }
+    release.trust(1, |document| document.expires = Some(1_000_000_000));
+    assert_eq!(with(Expiry::Warn).0, [Verdict::Match]);
+    assert_eq!(with(Expiry::Enforce).0, [Verdict::Untrusted]);
+}
+
+#[test]
+fn a_clock_before_the_build_tells_nothing() {
+    let release = Release::new("clock");
+    release.sign(&[&signer()], 5, Some(253_402_300_799));
+    let stem = release.out("demo_1");
+    let at = |now, expiry| {
+        let mut material = karat::sys::material::read(&stem, &release.trust_file()).unwrap();
+        (material.terms.now, material.terms.expiry) = (now, expiry);
+        let opened = material.open();
+        let verdicts: Vec<Verdict> = opened.findings.iter().map(|it| it.verdict).collect();
+        (opened.statement.is_some(), verdicts)
+    };
+    let built = release.baseline.epoch.seconds();
+    assert_eq!(at(built, Expiry::Enforce), (true, vec![]));
+    let early = built - 1;
+    assert_eq!(at(early, Expiry::Ignore), (true, vec![]));
+    assert_eq!(at(early, Expiry::Warn), (true, vec![Verdict::Match]));
+    assert_eq!(
+        at(early, Expiry::Enforce),
+        (false, vec![Verdict::Incomplete])
+    );
+}
+
+#[test]
+fn a_well_signed_envelope_of_another_image() {
+    let release = Release::new("other-image");
+    let with = |name: &str| {
+        let mut request = request(&release, Checked::Tar(release.out("demo_1.tar.zst")));
+        request.image = Some(ImageName::parse(name).unwrap());
+        verify(&request).unwrap()
+    };
+    assert_eq!(with("demo").verdicts(), [Verdict::Match]);
+    let verification = with("prod");
+    assert_eq!(verification.verdicts(), [Verdict::Untrusted]);
+    assert_finding(
+        &verification,
+        Verdict::Untrusted,
+        "for the image demo, not for prod",
+    );
+    assert_eq!(verification.report, None);
+}
+
+#[test]
+fn what_the_answer_is_worth() {
+    let release = Release::new("worth");
+    assert_eq!(tar(&release).circumstances.assurance, Assurance::Archive);
+    assert_eq!(oci(&release).circumstances.assurance, Assurance::Archive);
+    let root = request(&release, Checked::Root(release.unpack()));
+    let verification = verify(&root).unwrap();
+    assert_eq!(verification.circumstances.assurance, Assurance::Snapshot);
+    assert_eq!(verification.circumstances.boot, None);
+    assert_eq!(verification.circumstances.remembered, None);
 }
 
 #[test]

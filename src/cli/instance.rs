@@ -1,0 +1,313 @@
+//! `karat-agent verify`: finds what an instance was given, and checks it.
+
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use super::agent::Options;
+use crate::appraise::{
+    Assurance, Choice, Circumstances, Explanation, Finding, Inputs, Listed, Material, Neighbour,
+    NewerRoot, Opened, Target, Terms, Verdict, Verification, appraise, choose, groups, newest_root,
+};
+use crate::baseline::ImageName;
+use crate::instance::{Policy, State};
+use crate::limits;
+use crate::manifest::{Parts, RESERVED};
+use crate::path::Escaped;
+use crate::sys::fs::{self, IoError};
+use crate::sys::material::{self, ENVELOPE_SUFFIX};
+use crate::sys::scan::{Scan, scan};
+use crate::sys::{boot, clock, cpu, state};
+
+/// The trust root that an image carries, for its own verifier.
+const OWN_TRUST: &str = "/usr/lib/karat/trust.json";
+/// What the image's template decided.
+const POLICY: &str = "/usr/lib/karat/policy.json";
+/// Where Envelopes and newer trust roots are delivered, below the root that is checked.
+const DELIVERED: &str = "var/lib/karat/baseline";
+/// Where an instance remembers.
+pub(super) const STATE: &str = "/var/lib/karat/state";
+
+/// Why nothing could be verified at all.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// The command line makes no sense.
+    Usage(String),
+    /// What is to be checked cannot be read.
+    Io(IoError),
+}
+
+impl From<IoError> for Fault {
+    fn from(error: IoError) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Checks trust first, then what was accepted before, then compares.
+pub(super) fn verify(options: &Options) -> Result<Verification, Fault> {
+    let root = options.root.as_deref().unwrap_or_else(|| Path::new("/"));
+    let itself = fs::same(root, "/")?;
+    let mut findings = Vec::new();
+    let asked = Asked::new(options, root, itself, &mut findings)?;
+    let Some(material) = asked.material(&mut findings)? else {
+        return Ok(asked.answer(findings, Inputs::default()));
+    };
+    let inputs = material.inputs();
+    let opened = material.open();
+    let mut verification = asked.answer(findings, inputs);
+    verification
+        .findings
+        .extend(opened.findings.iter().cloned());
+    verification.baseline.clone_from(&opened.facts);
+    let is_rolled_back = recall(options, itself, &opened, &mut verification);
+    if let (Some((manifest, expectations)), false) = (&opened.expected, is_rolled_back) {
+        let evidence = scan(root, &Scan::new(&Listed(manifest), cpu::count()))?;
+        let report = appraise(manifest, expectations, &evidence);
+        verification.explanation = options
+            .explain
+            .clone()
+            .map(|path| Explanation::of(path, manifest, expectations, &evidence, &report));
+        verification.groups = groups(&report.drifts, None, None);
+        verification.report = Some(report);
+    }
+    Ok(verification)
+}
+
+/// What is asked, with all that the command line left open decided.
+struct Asked<'a> {
+    options: &'a Options,
+    root: &'a Path,
+    itself: bool,
+    trust: PathBuf,
+    terms: Terms,
+}
+
+impl<'a> Asked<'a> {
+    fn new(
+        options: &'a Options,
+        root: &'a Path,
+        itself: bool,
+        findings: &mut Vec<Finding>,
+    ) -> Result<Self, Fault> {
+        let trust = options.trust.clone().unwrap_or_else(|| OWN_TRUST.into());
+        if !itself && fs::absolute(&trust)?.starts_with(fs::absolute(root)?) {
+            return Err(Fault::Usage(format!(
+                "--trust {}: it lies inside of the tree that is checked, where whoever tampered \
+                 with that could replace it",
+                Escaped(trust.as_os_str().as_bytes())
+            )));
+        }
+        // What another tree says about itself is not what is expected of it.
+        let policy = if itself { policy(findings)? } else { None };
+        let image = options.image.clone();
+        let image = image.or_else(|| policy.as_ref().map(|policy| policy.image.clone()));
+        if !itself && image.is_none() && options.baseline.is_none() {
+            return Err(Fault::Usage(
+                "--root: which image is it? name it with --image, or its envelope with --baseline"
+                    .to_owned(),
+            ));
+        }
+        let expiry = options
+            .expiry
+            .or_else(|| policy.map(|policy| policy.expiry));
+        Ok(Self {
+            options,
+            root,
+            itself,
+            trust,
+            terms: Terms {
+                image,
+                expiry: expiry.unwrap_or_default(),
+                now: clock::now(),
+            },
+        })
+    }
+
+    /// An answer that knows nothing yet but `findings`.
+    fn answer(&self, findings: Vec<Finding>, inputs: Inputs) -> Verification {
+        Verification {
+            target: Target {
+                kind: "root",
+                path: Escaped(self.root.as_os_str().as_bytes()).to_string(),
+            },
+            circumstances: Circumstances {
+                assurance: if self.itself {
+                    Assurance::Machine
+                } else {
+                    Assurance::Snapshot
+                },
+                clock: self.terms.now,
+                expiry: self.terms.expiry,
+                // Without /proc there is no telling; the verdict is then not fit to be blessed.
+                boot: self.itself.then(boot::id).and_then(Result::ok),
+                remembered: None,
+            },
+            baseline: None,
+            findings,
+            artefact: None,
+            report: None,
+            explanation: None,
+            inputs,
+            nonce: self.options.nonce.clone(),
+            groups: Vec::new(),
+            lines: std::collections::BTreeMap::new(),
+        }
+    }
+
+    /// The Envelope with all that belongs to it; `None`, said why, where there is none to judge by.
+    fn material(&self, findings: &mut Vec<Finding>) -> Result<Option<Material>, Fault> {
+        let mut own = None;
+        let (stem, newer_roots) = if let Some(baseline) = &self.options.baseline {
+            let stem = material::without_suffix(baseline, ENVELOPE_SUFFIX).ok_or_else(|| {
+                Fault::Usage(format!("--baseline: its name ends with {ENVELOPE_SUFFIX}"))
+            })?;
+            let directory = baseline.parent().map(Path::to_owned).unwrap_or_default();
+            (stem, material::newer_roots(&directory)?)
+        } else {
+            let directory = self.root.join(DELIVERED);
+            let newer_roots = material::newer_roots(&directory)?;
+            let copies = self.own()?;
+            let Some(stem) = self.find(&directory, &newer_roots, &copies, findings)? else {
+                return Ok(None);
+            };
+            own = Some(copies);
+            (stem, newer_roots)
+        };
+        let mut material = material::read(&stem, &self.trust)?;
+        if material.manifest.bytes.is_none() && material.expectations.bytes.is_none() {
+            // The image's own copies: their digests are signed, so that it does not matter who kept
+            // them.
+            (material.manifest, material.expectations) = match own {
+                Some(own) => own,
+                None => self.own()?,
+            };
+        }
+        material.newer_roots = newer_roots;
+        material.terms.clone_from(&self.terms);
+        Ok(Some(material))
+    }
+
+    /// `X` of the Envelope `X.dsse.json` to judge by, of those in `directory`.
+    fn find(
+        &self,
+        directory: &Path,
+        newer_roots: &[NewerRoot],
+        (manifest, _): &(Neighbour<Parts>, Neighbour),
+        findings: &mut Vec<Finding>,
+    ) -> Result<Option<PathBuf>, IoError> {
+        let pinned = material::neighbour(&self.trust, limits::TRUST_ROOT_MAX)?;
+        let mut about_roots = Vec::new();
+        let root = newest_root(&pinned, newer_roots, &self.terms, &mut about_roots);
+        let Some(root) = root else {
+            findings.extend(about_roots);
+            return Ok(None);
+        };
+        // What else there is to say about the trust root the door says again.
+        let manifest = manifest.bytes.as_ref().map(|parts| parts.content().digest);
+        let candidates = material::envelopes(directory)?;
+        let (paths, files): (Vec<_>, Vec<_>) = candidates.into_iter().unzip();
+        let choice = choose(&root, &self.terms, manifest, &files);
+        Ok(self.stem(directory, &paths, choice, findings))
+    }
+
+    /// The manifest and the expectations that the image carries.
+    fn own(&self) -> Result<(Neighbour<Parts>, Neighbour), IoError> {
+        let [manifest, expectations] =
+            RESERVED.map(|path| self.root.join(path.trim_start_matches('/')));
+        Ok((
+            material::manifest(&manifest)?,
+            material::neighbour(&expectations, limits::EXPECTATIONS_MAX)?,
+        ))
+    }
+
+    /// `X` of the chosen `X.dsse.json`; `None`, said why, where there is none.
+    fn stem(
+        &self,
+        directory: &Path,
+        paths: &[PathBuf],
+        choice: Choice,
+        findings: &mut Vec<Finding>,
+    ) -> Option<PathBuf> {
+        findings.extend(choice.findings);
+        if paths.is_empty() {
+            findings.push(Finding {
+                verdict: Verdict::Incomplete,
+                message: format!(
+                    "there is no envelope in {}",
+                    Escaped(directory.as_os_str().as_bytes())
+                ),
+                hint: Some(
+                    "put NAME_VERSION.dsse.json of this image there, as 'karat sign' wrote it"
+                        .to_owned(),
+                ),
+            });
+        }
+        let chosen = paths.get(choice.chosen?)?;
+        if self.terms.image.is_none() {
+            findings.push(Finding {
+                verdict: Verdict::Match,
+                message: format!(
+                    "no image is expected: {POLICY} is not there, and --image names none"
+                ),
+                hint: None,
+            });
+        }
+        material::without_suffix(chosen, ENVELOPE_SUFFIX)
+    }
+}
+
+/// The policy of this machine's own image; `None` where it has none.
+fn policy(findings: &mut Vec<Finding>) -> Result<Option<Policy>, IoError> {
+    let file = material::neighbour(Path::new(POLICY), limits::POLICY_MAX)?;
+    let Some(bytes) = file.bytes else {
+        return Ok(None);
+    };
+    match Policy::parse(&bytes) {
+        Ok(policy) => Ok(Some(policy)),
+        Err(error) => {
+            findings.push(Finding {
+                verdict: Verdict::Untrusted,
+                message: format!("{POLICY}: {error}"),
+                hint: None,
+            });
+            Ok(None)
+        }
+    }
+}
+
+/// Compares with what was accepted before, where that is asked; gives whether this is older.
+fn recall(
+    options: &Options,
+    itself: bool,
+    opened: &Opened,
+    verification: &mut Verification,
+) -> bool {
+    let directory = match &options.state {
+        Some(directory) => directory.as_path(),
+        None if itself => Path::new(STATE),
+        None => return false,
+    };
+    let slots = match state::read(directory) {
+        Ok(slots) => slots,
+        Err(error) => {
+            verification.findings.push(Finding {
+                verdict: Verdict::Incomplete,
+                message: format!("what was accepted before is not known: {error}"),
+                hint: Some(
+                    "only root may own and write it; the guide for instances tells how to mend it"
+                        .to_owned(),
+                ),
+            });
+            return false;
+        }
+    };
+    let recalled = State::recall(&slots);
+    verification.findings.extend(recalled.findings);
+    let facts = opened.facts.as_ref();
+    let name = facts.and_then(|facts| ImageName::parse(&facts.name).ok());
+    verification.circumstances.remembered = Some(recalled.state.about(name.as_ref()));
+    let statement = name.as_ref().zip(facts.map(|facts| facts.serial));
+    let rollbacks = recalled.state.judge(opened.trust_root, statement);
+    let is_rolled_back = !rollbacks.is_empty();
+    verification.findings.extend(rollbacks);
+    is_rolled_back
+}

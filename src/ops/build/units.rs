@@ -1,0 +1,136 @@
+//! The systemd units that make an instance verify itself.
+
+use super::BuildError;
+use crate::instance::OnFailure;
+use crate::path::ImagePath;
+use crate::tree::{Open, Tree};
+
+/// Where packages' units are; only an image with systemd has it.
+const SYSTEM: &str = "/usr/lib/systemd/system";
+
+const UNITS: [(&str, &str); 5] = [
+    (
+        "karat-bless.service",
+        include_str!("units/karat-bless.service"),
+    ),
+    (
+        "karat-isolated.target",
+        include_str!("units/karat-isolated.target"),
+    ),
+    (
+        "karat-verify-again.service",
+        include_str!("units/karat-verify-again.service"),
+    ),
+    (
+        "karat-verify.service",
+        include_str!("units/karat-verify.service"),
+    ),
+    (
+        "karat-verify.timer",
+        include_str!("units/karat-verify.timer"),
+    ),
+];
+
+/// What starts them. They are the image's, not the administrator's, so that no preset undoes it; a
+/// template can still mask them.
+const STARTED_BY: [(&str, &str); 4] = [
+    ("boot-complete.target.requires", "karat-verify.service"),
+    ("multi-user.target.wants", "karat-bless.service"),
+    ("sysinit.target.wants", "karat-verify.service"),
+    ("timers.target.wants", "karat-verify.timer"),
+];
+
+/// What a failure of either of these does is in a file beside them.
+const JUDGES: [&str; 2] = ["karat-verify.service", "karat-verify-again.service"];
+
+/// Something to put into an image: a path and what stands there.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// A regular file of these bytes.
+    File(ImagePath, &'static str),
+    /// A symbolic link to this target.
+    Link(ImagePath, String),
+}
+
+impl Part {
+    /// Where it stands.
+    pub(super) fn path(&self) -> &ImagePath {
+        match self {
+            Self::File(path, _) | Self::Link(path, _) => path,
+        }
+    }
+}
+
+/// All units, and the links that start them; nothing for an image without systemd.
+pub(super) fn parts(tree: &Tree<Open>, on_failure: OnFailure) -> Result<Vec<Part>, BuildError> {
+    let system = ImagePath::parse(SYSTEM)?;
+    if tree.get(&system).is_none() {
+        return Ok(Vec::new());
+    }
+    let mut parts = Vec::new();
+    for (name, text) in UNITS {
+        parts.push(Part::File(system.join(name)?, text));
+    }
+    for (target, unit) in STARTED_BY {
+        parts.push(Part::Link(
+            system.join(target)?.join(unit)?,
+            format!("../{unit}"),
+        ));
+    }
+    let drop_in = match on_failure {
+        OnFailure::Isolate => Some(include_str!("units/on-failure-isolate.conf")),
+        OnFailure::Poweroff => Some(include_str!("units/on-failure-poweroff.conf")),
+        OnFailure::Report => None,
+    };
+    if let Some(text) = drop_in {
+        for unit in JUDGES {
+            let path = system
+                .join(format!("{unit}.d"))?
+                .join("10-on-failure.conf")?;
+            parts.push(Part::File(path, text));
+        }
+    }
+    Ok(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_started_is_there_and_what_judges_can_fail() {
+        for (_, unit) in STARTED_BY {
+            assert!(UNITS.iter().any(|(name, _)| *name == unit), "{unit}");
+        }
+        for unit in JUDGES {
+            let (_, text) = UNITS.iter().find(|(name, _)| *name == unit).unwrap();
+            assert!(text.contains("karat-agent verify --journal"), "{unit}");
+            // A mount over what is scanned would be a gap in each report; RestrictSUIDSGID= makes the
+            // kernel answer that it has no openat2(2), and nothing can be listed.
+            for option in [
+                "ProtectHome=",
+                "PrivateTmp=",
+                "ProtectKernelModules=",
+                "ProtectSystem=",
+                "RestrictSUIDSGID=",
+                "RootImage=",
+            ] {
+                assert!(
+                    !text.lines().any(|line| line.starts_with(option)),
+                    "{unit}: {option}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn both_judges_are_confined_alike() {
+        let confined = |unit: &str| {
+            let (_, text) = UNITS.iter().find(|(name, _)| *name == unit).unwrap();
+            let start = text.find("\nCapabilityBoundingSet=").unwrap();
+            text[start..].to_owned()
+        };
+        let [boot, again] = JUDGES;
+        assert_eq!(confined(boot), confined(again));
+    }
+}

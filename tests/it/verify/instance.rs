@@ -1,0 +1,412 @@
+//! `karat-agent verify` where nothing but the root is named: which envelope, which trust root.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use karat::baseline::{Draft, ImageName, Serial};
+use karat::envelope::Envelope;
+use karat::instance::State;
+use karat::key::{ImageGlob, Role, RoleKey, Signer as _, SigningKey, TrustDocument, TrustRoot};
+use serde_json::Value;
+
+use super::*;
+use crate::support::schema;
+use crate::support::signed::{Release, signer};
+
+/// A release whose tree is an instance: unpacked, with what is delivered to it.
+struct Instance {
+    release: Release,
+    root: PathBuf,
+}
+
+impl Instance {
+    fn new(name: &str) -> Self {
+        let expectations = Expectations::new(vec![mutable("/var/lib/karat/**", Class::State)]);
+        let release = Release::of(name, Sample::new(), expectations.unwrap());
+        let root = release.unpack();
+        fs::create_dir_all(root.join("var/lib/karat/baseline/trust")).unwrap();
+        let instance = Self { release, root };
+        instance.deliver("demo_1", 5, |_| {});
+        instance
+    }
+
+    fn delivered(&self, name: &str) -> PathBuf {
+        self.root.join("var/lib/karat/baseline").join(name)
+    }
+
+    /// Delivers an envelope for the baseline, changed by `change`.
+    fn deliver(
+        &self,
+        stem: &str,
+        serial: u64,
+        change: impl FnOnce(&mut karat::baseline::Baseline),
+    ) {
+        self.deliver_by(&signer(), stem, serial, change);
+    }
+
+    fn deliver_by(
+        &self,
+        by: &SigningKey,
+        stem: &str,
+        serial: u64,
+        change: impl FnOnce(&mut karat::baseline::Baseline),
+    ) {
+        let mut baseline = self.release.baseline.clone();
+        change(&mut baseline);
+        let draft = Draft::new(baseline).unwrap();
+        let statement = draft.complete(Serial::new(serial).unwrap(), None);
+        let mut envelope = Envelope::new(statement.to_signed().unwrap());
+        envelope.sign(by).unwrap();
+        fs::write(
+            self.delivered(&format!("{stem}.dsse.json")),
+            envelope.to_bytes(),
+        )
+        .unwrap();
+    }
+
+    /// The pinned trust root.
+    fn pinned(&self) -> TrustRoot {
+        TrustRoot::parse(&fs::read(self.release.trust_file()).unwrap()).unwrap()
+    }
+
+    /// Delivers the trust root that follows `root`, changed by `change` and signed by `by`.
+    fn follow(
+        &self,
+        root: &TrustRoot,
+        by: &SigningKey,
+        change: impl FnOnce(&mut TrustDocument),
+    ) -> Option<TrustRoot> {
+        let mut document = root.document().clone();
+        document.version += 1;
+        let file = self.delivered(&format!("trust/{}.json", document.version));
+        change(&mut document);
+        let mut envelope = Envelope::new(document.to_signed().unwrap());
+        envelope.sign(by).unwrap();
+        fs::write(file, envelope.to_bytes()).unwrap();
+        root.update(&envelope.to_bytes()).ok()
+    }
+
+    fn verify(&self, more: &[&str]) -> (i32, Value) {
+        let output = Command::new(env!("CARGO_BIN_EXE_karat-agent"))
+            .args(["verify", "--root", "root", "--json"])
+            .arg("--trust")
+            .arg(self.release.trust_file())
+            .args(more)
+            .current_dir(self.release.scratch.path())
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!text.is_empty(), "{told}");
+        let report = schema::published("verify-report").holds(&text);
+        (output.status.code().unwrap(), report)
+    }
+
+    /// The exit code, the serial judged by, and all messages.
+    fn judged(&self, more: &[&str]) -> (i32, Option<u64>, String) {
+        let more = [&["--image", "demo"], more].concat();
+        let (code, report) = self.verify(&more);
+        let serial = report["baseline"]["serial"].as_u64();
+        let messages: Vec<&str> = report["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|finding| finding["message"].as_str().unwrap())
+            .collect();
+        (code, serial, messages.join("\n"))
+    }
+}
+
+/// The key that signs trust roots.
+fn root_key() -> SigningKey {
+    SigningKey::from_seed([1; 32])
+}
+
+fn baseline_key(key: &SigningKey) -> RoleKey {
+    RoleKey {
+        from: 0,
+        images: vec![ImageGlob::parse("*").unwrap()],
+        key: key.public_key(),
+        name: None,
+        until: None,
+    }
+}
+
+/// Ends the present baseline key and gives the role to `next`.
+fn change_keys(document: &mut TrustDocument, next: &SigningKey) {
+    let role = document.roles.get_mut(&Role::Baseline).unwrap();
+    role.keys[0].until = Some(0);
+    role.keys.push(baseline_key(next));
+    role.keys.sort_by_key(|key| key.key);
+}
+
+#[test]
+fn the_envelope_is_found() {
+    let instance = Instance::new("found");
+    assert_eq!(instance.judged(&[]), (0, Some(5), String::new()));
+    let (_, report) = instance.verify(&["--image", "demo"]);
+    assert_eq!(report["assurance"], "snapshot");
+    assert_eq!(report["rollback"], Value::Null);
+    fs::remove_file(instance.delivered("demo_1.dsse.json")).unwrap();
+    let (code, serial, messages) = instance.judged(&[]);
+    assert_eq!((code, serial), (13, None));
+    assert!(
+        messages.contains("there is no envelope in root/var/lib"),
+        "{messages}"
+    );
+}
+
+#[test]
+fn of_several_envelopes_the_newest_that_is_this_image() {
+    let instance = Instance::new("several");
+    instance.deliver("demo_1b", 6, |_| {});
+    assert_eq!(instance.judged(&[]), (0, Some(6), String::new()));
+    // One for an image that is to come: it is said, and disturbs nothing.
+    instance.deliver("demo_2", 9, |baseline| {
+        let other = karat::digest::Digest::of(b"another manifest");
+        baseline
+            .subjects
+            .insert(karat::baseline::Subject::Manifest, other);
+    });
+    let (code, serial, messages) = instance.judged(&[]);
+    assert_eq!((code, serial), (0, Some(6)));
+    assert!(
+        messages.contains("for a newer image, serial 9"),
+        "{messages}"
+    );
+    // Rubbish, and an unknown key's: not used, and said.
+    fs::write(instance.delivered("a_1.dsse.json"), "{}").unwrap();
+    instance.deliver_by(&SigningKey::from_seed([9; 32]), "z_1", 99, |_| {});
+    let (code, serial, messages) = instance.judged(&[]);
+    assert_eq!((code, serial), (0, Some(6)));
+    for name in ["a_1.dsse.json", "z_1.dsse.json"] {
+        let told = format!("not used: root/var/lib/karat/baseline/{name}: ");
+        assert!(messages.contains(&told), "{messages}");
+    }
+    // With nothing else left they are why nothing is trusted.
+    for name in ["demo_1", "demo_1b"] {
+        fs::remove_file(instance.delivered(&format!("{name}.dsse.json"))).unwrap();
+    }
+    let (code, serial, messages) = instance.judged(&[]);
+    assert_eq!((code, serial), (11, Some(9)));
+    assert!(
+        messages.contains("manifest.mtree is not what was signed"),
+        "{messages}"
+    );
+    fs::remove_file(instance.delivered("demo_2.dsse.json")).unwrap();
+    assert_eq!(instance.judged(&[]).0, 11);
+}
+
+#[test]
+fn an_envelope_for_another_image() {
+    let instance = Instance::new("another");
+    fs::remove_file(instance.delivered("demo_1.dsse.json")).unwrap();
+    instance.deliver("prod_1", 5, |baseline| {
+        baseline.name = ImageName::parse("prod").unwrap();
+    });
+    let (code, serial, messages) = instance.judged(&[]);
+    assert_eq!((code, serial), (11, None));
+    assert!(
+        messages.contains("for the image prod, not for demo"),
+        "{messages}"
+    );
+    let (code, _) = instance.verify(&["--image", "prod"]);
+    assert_eq!(code, 0);
+}
+
+#[test]
+fn newer_trust_roots_are_followed() {
+    let instance = Instance::new("followed");
+    let next = SigningKey::from_seed([7; 32]);
+    let two = instance
+        .follow(&instance.pinned(), &root_key(), |_| {})
+        .unwrap();
+    let (code, report) = instance.verify(&["--image", "demo"]);
+    assert_eq!(
+        (code, &report["baseline"]["trust_root_version"]),
+        (0, &Value::from(2))
+    );
+    // The third ends the key that signed: only what the next one signs counts.
+    instance
+        .follow(&two, &root_key(), |document| change_keys(document, &next))
+        .unwrap();
+    assert_eq!(instance.judged(&[]).0, 11);
+    instance.deliver_by(&next, "demo_1", 6, |_| {});
+    assert_eq!(instance.judged(&[]), (0, Some(6), String::new()));
+    // Beside an envelope that is named it is the same.
+    let named = ["--baseline", "root/var/lib/karat/baseline/demo_1.dsse.json"];
+    let (code, report) = instance.verify(&named);
+    assert_eq!(
+        (code, &report["baseline"]["trust_root_version"]),
+        (0, &Value::from(3))
+    );
+    // One that the image carries is not needed, nor looked at.
+    fs::write(instance.delivered("trust/1.json"), "rubbish").unwrap();
+    fs::write(instance.delivered("trust/notes.txt"), "rubbish").unwrap();
+    fs::write(instance.delivered("trust/007.json"), "rubbish").unwrap();
+    assert_eq!(instance.judged(&[]).0, 0);
+}
+
+#[test]
+fn a_chain_of_trust_roots_that_is_broken() {
+    let instance = Instance::new("broken");
+    let two = instance
+        .follow(&instance.pinned(), &root_key(), |_| {})
+        .unwrap();
+    let second = instance.delivered("trust/2.json");
+    let whole = fs::read(&second).unwrap();
+    // Not signed by the root before, another version than its name says, cut off, replaced by itself.
+    let thief = SigningKey::from_seed([9; 32]);
+    assert!(
+        instance
+            .follow(&instance.pinned(), &thief, |_| {})
+            .is_none()
+    );
+    let (code, serial, messages) = instance.judged(&[]);
+    assert_eq!((code, serial), (11, None));
+    assert!(
+        messages.contains("trust/2.json: next trust root"),
+        "{messages}"
+    );
+    instance.follow(&instance.pinned(), &root_key(), |document| {
+        document.version = 3;
+    });
+    let (code, _, messages) = instance.judged(&[]);
+    assert_eq!(code, 11);
+    assert!(
+        messages.contains("trust root 3 cannot follow 1"),
+        "{messages}"
+    );
+    fs::write(&second, &whole[..whole.len() / 2]).unwrap();
+    assert_eq!(instance.judged(&[]).0, 11);
+    fs::copy(instance.release.trust_file(), &second).unwrap();
+    assert_eq!(instance.judged(&[]).0, 11);
+    // A gap.
+    fs::remove_file(&second).unwrap();
+    instance.follow(&two, &root_key(), |_| {}).unwrap();
+    let (code, serial, messages) = instance.judged(&[]);
+    assert_eq!((code, serial), (13, None));
+    assert!(
+        messages.contains("the trust root 2 is missing"),
+        "{messages}"
+    );
+    fs::write(&second, whole).unwrap();
+    assert_eq!(instance.judged(&[]), (0, Some(5), String::new()));
+}
+
+#[test]
+fn a_serial_or_a_trust_root_below_what_was_accepted() {
+    let instance = Instance::new("floor");
+    let state = instance.release.scratch.join("state");
+    let state = state.to_str().unwrap();
+    let with = ["--state", state];
+    let (code, _, messages) = instance.judged(&with);
+    assert_eq!(code, 0);
+    assert!(messages.contains("first boot"), "{messages}");
+    let raise = |serial, root| {
+        let name = ImageName::parse("demo").unwrap();
+        karat::sys::state::raise(Path::new(state), |slots| {
+            let state = State::recall(slots).state;
+            state.raised(&name, Serial::new(serial).unwrap(), root)
+        })
+        .unwrap();
+    };
+    raise(5, 1);
+    assert_eq!(instance.judged(&with), (0, Some(5), String::new()));
+    let (_, report) = instance.verify(&["--image", "demo", "--state", state]);
+    assert_eq!(report["rollback"]["protection"], "state only");
+    assert_eq!(report["rollback"]["serial_floor"], 5);
+    raise(6, 1);
+    let (code, report) = instance.verify(&["--image", "demo", "--state", state]);
+    assert_eq!(code, 12);
+    assert_eq!(report["comparison"], Value::Null);
+    instance.deliver("demo_1", 6, |_| {});
+    assert_eq!(instance.judged(&with).0, 0);
+    raise(6, 2);
+    let (code, _, messages) = instance.judged(&with);
+    assert_eq!(code, 12);
+    assert!(
+        messages.contains("trust root 1 is older than 2"),
+        "{messages}"
+    );
+    instance
+        .follow(&instance.pinned(), &root_key(), |_| {})
+        .unwrap();
+    assert_eq!(instance.judged(&with), (0, Some(6), String::new()));
+    // What others may write is not believed, and not taken for a first boot.
+    chmod(&Path::new(state).join("state.0"), 0o666);
+    let (code, _, messages) = instance.judged(&with);
+    assert_eq!(code, 13);
+    assert!(
+        messages.contains("what was accepted before is not known"),
+        "{messages}"
+    );
+}
+
+#[test]
+fn what_is_delivered_has_bounds_and_is_not_waited_for() {
+    let instance = Instance::new("bounds");
+    let failure = || {
+        let output = Command::new(env!("CARGO_BIN_EXE_karat-agent"))
+            .args(["verify", "--root", "root", "--image", "demo", "--trust"])
+            .arg(instance.release.trust_file())
+            .current_dir(instance.release.scratch.path())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    for number in 0..karat::limits::ENVELOPES_MAX {
+        fs::write(instance.delivered(&format!("x_{number}.dsse.json")), "").unwrap();
+    }
+    assert!(
+        failure().contains("more than 64 envelopes"),
+        "{}",
+        failure()
+    );
+    for number in 0..karat::limits::ENVELOPES_MAX {
+        fs::remove_file(instance.delivered(&format!("x_{number}.dsse.json"))).unwrap();
+    }
+    for version in 0..=karat::limits::NEWER_ROOTS_MAX {
+        fs::write(instance.delivered(&format!("trust/{version}.json")), "").unwrap();
+    }
+    assert!(
+        failure().contains("more than 256 trust roots"),
+        "{}",
+        failure()
+    );
+    fs::remove_dir_all(instance.delivered("trust")).unwrap();
+    let pipe = instance.delivered("a_1.dsse.json");
+    root::node(&pipe, FileType::Fifo, 0, 0);
+    assert!(failure().contains("not a regular file"), "{}", failure());
+    fs::remove_file(&pipe).unwrap();
+    fs::write(&pipe, vec![b'x'; 70_000]).unwrap();
+    assert!(
+        failure().contains("larger than 65535 bytes"),
+        "{}",
+        failure()
+    );
+    fs::remove_file(&pipe).unwrap();
+    assert_eq!(instance.judged(&[]).0, 0);
+}
+
+#[test]
+fn a_snapshot_does_not_say_itself_what_it_is() {
+    let instance = Instance::new("itself");
+    let refuse = |more: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_karat-agent"))
+            .args(["verify", "--root", "root"])
+            .args(more)
+            .current_dir(instance.release.scratch.path())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let trust = instance.release.trust_file();
+    let text = refuse(&["--trust", trust.to_str().unwrap()]);
+    assert!(text.contains("which image is it?"), "{text}");
+    fs::copy(trust, instance.root.join("trust.json")).unwrap();
+    let text = refuse(&["--image", "demo", "--trust", "root/trust.json"]);
+    assert!(text.contains("inside of the tree"), "{text}");
+}
