@@ -8,6 +8,7 @@ use super::capability::CAPABILITY;
 use super::drift::Owner;
 use super::effect::{Subject, judge};
 use super::evidence::{InodeKey, ObservedContent, ObservedKind, Source};
+use super::fact::FactCounts;
 use super::{Change, Counts, Drift, Evidence, NotChecked, Observed, Report};
 use crate::expect::{Class, Expectations, Mutable};
 use crate::manifest::{Entry, Manifest, RESERVED, RESERVED_DIRECTORY, is_reserved};
@@ -114,6 +115,7 @@ impl<'a> Appraisal<'a> {
             report: Report {
                 checked: Counts::default(),
                 drifts: Vec::new(),
+                facts: FactCounts::default(),
                 exempted: BTreeMap::new(),
                 not_checked: Vec::new(),
                 paths_not_checked: 0,

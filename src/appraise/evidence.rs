@@ -145,6 +145,13 @@ pub enum Reason {
     Directory(String),
     /// The path itself could not be examined.
     Examine(String),
+    /// A runtime fact could not be observed there.
+    Fact {
+        /// Which.
+        name: String,
+        /// Why.
+        error: String,
+    },
     /// Another file system is mounted there: what lies beneath was not seen.
     Mount,
     /// A name in that directory makes a path longer than Linux' `PATH_MAX`.
@@ -171,6 +178,7 @@ impl Reason {
             Self::Content(_) => "content",
             Self::Directory(_) => "directory",
             Self::Examine(_) => "examine",
+            Self::Fact { .. } => "fact",
             Self::Mount => "mount",
             Self::TooLong => "too-long",
             Self::Unstable => "unstable",
@@ -186,6 +194,7 @@ impl fmt::Display for Reason {
             Self::Content(error) => write!(f, "its content cannot be read: {error}"),
             Self::Directory(error) => write!(f, "it cannot be listed: {error}"),
             Self::Examine(error) => write!(f, "it cannot be examined: {error}"),
+            Self::Fact { name, error } => write!(f, "{name} was not observed: {error}"),
             Self::Mount => f.write_str("another file system is mounted there"),
             Self::TooLong => f.write_str("a name in it makes a path longer than PATH_MAX"),
             Self::Unstable => f.write_str("it kept changing while it was read"),

@@ -12,6 +12,7 @@ mod door;
 mod drift;
 mod effect;
 mod evidence;
+pub mod fact;
 mod report;
 mod verification;
 

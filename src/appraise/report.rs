@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::fact::FactCounts;
 use super::{Drift, NotChecked};
 use crate::expect::Class;
 
@@ -48,6 +49,8 @@ pub struct Report {
     pub checked: Counts,
     /// Every difference that no expectation exempts, by path.
     pub drifts: Vec<Drift>,
+    /// What became of the runtime facts.
+    pub facts: FactCounts,
     /// How many differences each class of expectations exempted.
     pub exempted: BTreeMap<Class, u64>,
     /// What should have been checked and could not be.

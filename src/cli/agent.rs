@@ -8,11 +8,13 @@ use std::process::ExitCode;
 
 use super::Exit;
 use super::report::{self, Style};
-use crate::appraise::{Explanation, Finding, Target, Verdict, Verification, Want, appraise};
+use crate::appraise::{Explanation, Finding, Target, Verdict, Verification, Want, appraise, fact};
+use crate::expect::Expectations;
 use crate::limits;
 use crate::manifest::RESERVED;
 use crate::path::{Escaped, ImagePath};
-use crate::sys::fs::IoError;
+use crate::sys::facts;
+use crate::sys::fs::{self, IoError};
 use crate::sys::material::{self, ENVELOPE_SUFFIX};
 use crate::sys::scan::{Scan, scan};
 use crate::sys::{cpu, env};
@@ -21,6 +23,7 @@ const USAGE: &str = "\
 karat-agent proves that this instance still is what was signed.
 
 usage: karat-agent verify --root DIR --baseline X.dsse.json [--trust FILE] [--json] [--explain PATH]
+       karat-agent facts [--json]
        karat-agent version
 
   --root DIR       the directory tree to check
@@ -30,11 +33,17 @@ usage: karat-agent verify --root DIR --baseline X.dsse.json [--trust FILE] [--js
   --json           print one JSON document instead of text
   --explain PATH   tell all about one path of the image
 
+facts shows what the running system says of itself: kernel, modules, mounts, listening sockets, units,
+and the kernel settings that the image's own expectations name. It judges nothing.
+
 exit codes: 0 match · 10 drift · 11 untrusted · 12 rollback · 13 incomplete · 1 failed · 2 usage
 ";
 
 /// The trust root that an image carries, for its own verifier.
 const OWN_TRUST: &str = "/usr/lib/karat/trust.json";
+
+/// The expectations that an image carries.
+const OWN_EXPECTATIONS: &str = "/usr/lib/karat/baseline/expect.json";
 
 /// Runs `karat-agent`.
 pub fn main() -> ExitCode {
@@ -49,6 +58,7 @@ pub fn main() -> ExitCode {
             }
             Err(Wrong::Usage(message)) => usage(&message),
         },
+        b"facts" => show_facts(arguments),
         b"version" | b"--version" => {
             print(
                 std::io::stdout(),
@@ -60,7 +70,7 @@ pub fn main() -> ExitCode {
             print(std::io::stdout(), USAGE);
             Exit::Ok
         }
-        b"" => usage("what to do: verify or version"),
+        b"" => usage("what to do: verify, facts or version"),
         other => usage(&format!("there is no command {}", Escaped(other))),
     };
     exit.into()
@@ -193,7 +203,9 @@ fn verify(options: &Options, stem: &std::path::Path) -> Result<Verification, IoE
     if let Some((manifest, expectations)) = &opened.expected {
         let want = |path: &ImagePath, size| Want::of(manifest, path, size);
         let evidence = scan(&options.root, &Scan::new(&want, cpu::count()))?;
+        let scene = facts::scene(&options.root, expectations.facts())?;
         let report = appraise(manifest, expectations, &evidence);
+        let report = fact::judge(report, expectations.facts(), manifest, &scene);
         verification.explanation = options
             .explain
             .clone()
@@ -201,6 +213,38 @@ fn verify(options: &Options, stem: &std::path::Path) -> Result<Verification, IoE
         verification.report = Some(report);
     }
     Ok(verification)
+}
+
+/// Prints what the running system shows; judges nothing.
+fn show_facts(arguments: impl Iterator<Item = OsString>) -> Exit {
+    let mut json = false;
+    for argument in arguments {
+        match argument.as_bytes() {
+            b"--json" => json = true,
+            b"--help" | b"-h" => {
+                print(std::io::stdout(), USAGE);
+                return Exit::Ok;
+            }
+            other => return usage(&format!("there is no option {}", Escaped(other))),
+        }
+    }
+    // They only say which of a thousand settings are worth showing, so that nobody has to have
+    // signed them.
+    let expectations = fs::read(OWN_EXPECTATIONS, limits::EXPECTATIONS_MAX)
+        .ok()
+        .and_then(|bytes| Expectations::parse(&bytes).ok())
+        .unwrap_or_default();
+    let names = expectations.facts().sysctl.iter();
+    let observations = facts::observe(names.map(|entry| entry.name.clone()).collect());
+    let text = if json {
+        serde_json::to_string_pretty(&report::facts_document(&observations))
+            .map(|text| text + "\n")
+            .unwrap_or_default()
+    } else {
+        report::facts_text(&observations)
+    };
+    print(std::io::stdout(), &text);
+    Exit::Ok
 }
 
 fn usage(message: &str) -> Exit {

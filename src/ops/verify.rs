@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use super::outputs::LayoutDirectory;
 use super::workspace::Workspace;
 use crate::appraise::{
-    Artefact, Evidence, Explanation, Finding, Opened, Target, Verdict, Verification, Want, appraise,
+    Artefact, Evidence, Explanation, Finding, Opened, Target, Verdict, Verification, Want,
+    appraise, fact,
 };
 use crate::baseline::{Statement, Subject};
 use crate::digest::{Digest, HashingReader};
@@ -18,6 +19,7 @@ use crate::image::oci::{self, OciError};
 use crate::image::tar::{self, TarError};
 use crate::limits;
 use crate::path::{Escaped, ImagePath};
+use crate::sys::facts;
 use crate::sys::fs::{self, IoContext as _, IoError};
 use crate::sys::material::{self, ENVELOPE_SUFFIX};
 use crate::sys::scan::{Scan, scan};
@@ -105,7 +107,12 @@ pub fn verify(request: &Request) -> Result<Verification, VerifyError> {
     verification.artefact = looked.artefact;
     verification.findings.extend(looked.findings);
     if let (Some((manifest, expectations)), Some(evidence)) = (&opened.expected, looked.evidence) {
+        let scene = match &request.subject {
+            Checked::Root(root) => facts::scene(root, expectations.facts())?,
+            Checked::Oci(_) | Checked::Tar(_) => fact::Scene::Snapshot,
+        };
         let report = appraise(manifest, expectations, &evidence);
+        let report = fact::judge(report, expectations.facts(), manifest, &scene);
         verification.explanation = request
             .explain
             .clone()

@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod cpu;
 pub mod env;
+pub mod facts;
 pub mod fs;
 pub mod material;
 #[cfg(feature = "build")]

@@ -10,6 +10,7 @@ use crate::path::ImagePath;
 use crate::tree::Mode;
 
 use super::diagnostic::Code;
+use super::facts;
 use super::load::{Files, reason};
 use super::model::{
     Agent, Body, Compression, Distribution, FileEntry, FileKind, Format, Group, Image, Initrd,
@@ -64,6 +65,7 @@ pub(super) fn finish(
             finish.source_file(At { value, span }).map(Agent::File)
         }
     };
+    let facts = facts::finish(raw.verify.facts, sink);
     let groups = raw
         .groups
         .into_iter()
@@ -115,6 +117,7 @@ pub(super) fn finish(
         verify: Verify {
             agent: agent?,
             mutable,
+            facts: facts?,
         },
         outputs: Outputs {
             formats: {
@@ -387,7 +390,7 @@ fn user(raw: RawUser, sink: &Sink) -> User {
     }
 }
 
-fn added<T>(items: Items<T>) -> Vec<T> {
+pub(super) fn added<T>(items: Items<T>) -> Vec<T> {
     items
         .into_iter()
         .filter_map(|at| match at.value {

@@ -2,6 +2,7 @@
 
 use crate::baseline::{ImageName, ImageVersion};
 use crate::expect::Class;
+use crate::expect::fact;
 use crate::path::{Glob, ImagePath};
 use crate::tree::{Epoch, Mode};
 
@@ -138,6 +139,32 @@ pub(super) struct RawSegment {
 pub(super) struct RawVerify {
     pub(super) agent: Option<At<RawAgent>>,
     pub(super) mutable: Vec<RawMutable>,
+    pub(super) facts: RawFacts,
+}
+
+/// Lists of which the mere presence says that nothing else is allowed are options.
+#[derive(Debug)]
+pub(super) struct RawFacts {
+    pub(super) cmdline_absent: Items<fact::Word>,
+    pub(super) cmdline_present: Items<fact::Word>,
+    pub(super) credentials: Option<Items<fact::CredentialName>>,
+    pub(super) listen: Option<Items<fact::Listener>>,
+    pub(super) lockdown: Option<At<fact::Lockdown>>,
+    pub(super) modules: Option<At<bool>>,
+    pub(super) modules_allow: Items<fact::ModuleName>,
+    pub(super) modules_deny: Items<fact::ModuleName>,
+    pub(super) mounts: Vec<RawMount>,
+    pub(super) no_preload: Option<At<bool>>,
+    pub(super) sysctl: Vec<(fact::SysctlName, At<String>)>,
+    pub(super) taint: Option<At<u64>>,
+    pub(super) units: Option<Items<Glob>>,
+}
+
+#[derive(Debug)]
+pub(super) struct RawMount {
+    pub(super) point: At<ImagePath>,
+    pub(super) fstype: Option<At<fact::Name>>,
+    pub(super) options: Items<fact::Name>,
 }
 
 #[derive(Debug)]

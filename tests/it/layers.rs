@@ -25,9 +25,10 @@ const LINES: [&[&str]; 11] = [
 const AGENT_LINES: usize = 6;
 
 /// What `cli` compiles for the agent as well.
-const AGENT_CLI: [&str; 5] = [
+const AGENT_CLI: [&str; 6] = [
     "src/cli/agent.rs",
     "src/cli/exit.rs",
+    "src/cli/report/facts.rs",
     "src/cli/report/json.rs",
     "src/cli/report/mod.rs",
     "src/cli/report/text.rs",

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::appraise::fact::FactCounts;
 use crate::appraise::{
     Artefact, Change, Drift, Effect, Explanation, Facts, Finding, NotChecked, Owner, Report,
     Verdict, Verification,
@@ -130,6 +131,7 @@ struct ComparisonJson {
     checked: CheckedJson,
     drifts: Vec<DriftJson>,
     exempted: BTreeMap<&'static str, u64>,
+    facts: FactsJson,
     not_checked: Vec<NotCheckedJson>,
     paths_not_checked: u64,
     notes: Vec<String>,
@@ -156,6 +158,7 @@ impl From<&Report> for ComparisonJson {
                 .iter()
                 .map(|(class, count)| (class.name(), *count))
                 .collect(),
+            facts: FactsJson::from(&report.facts),
             not_checked: report
                 .not_checked
                 .iter()
@@ -163,6 +166,37 @@ impl From<&Report> for ComparisonJson {
                 .collect(),
             paths_not_checked: report.paths_not_checked,
             notes: report.notes.clone(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct FactsJson {
+    held: u64,
+    drifted: u64,
+    not_checked: u64,
+    not_applicable: Vec<NotApplicableJson>,
+}
+
+#[derive(Serialize)]
+struct NotApplicableJson {
+    reason: String,
+    facts: Vec<String>,
+}
+
+impl From<&FactCounts> for FactsJson {
+    fn from(counts: &FactCounts) -> Self {
+        let list = counts.not_applicable.iter();
+        Self {
+            held: counts.held,
+            drifted: counts.drifted,
+            not_checked: counts.not_checked,
+            not_applicable: list
+                .map(|(reason, facts)| NotApplicableJson {
+                    reason: reason.clone(),
+                    facts: facts.clone(),
+                })
+                .collect(),
         }
     }
 }
@@ -189,6 +223,7 @@ impl From<&Drift> for DriftJson {
             path: drift.path.to_string(),
             change: drift.change.name(),
             attribute: match &drift.change {
+                Change::Fact { name, .. } => Some(name.clone()),
                 Change::Xattr { name, .. } => Some(Escaped(name).to_string()),
                 _ => None,
             },

@@ -1,8 +1,10 @@
 //! A verification as text for people and as JSON for machines; both binaries print the same.
 
+mod facts;
 mod json;
 mod text;
 
+pub use facts::{document as facts_document, text as facts_text};
 pub use json::document;
 pub use text::{Style, text};
 

@@ -23,5 +23,7 @@ pub use change::{make_dirs, remove_tree, rename, set_mode};
 pub use error::{IoContext, IoError};
 pub use inherited::{inherited, read_inherited};
 pub use lock::{Lock, open_locked};
-pub use look::{absolute, exists, is_dir, list, mode_and_owner, program_dir, spare};
+pub use look::{
+    absolute, exists, is_dir, is_real_dir, list, list_up_to, mode_and_owner, program_dir, spare,
+};
 pub use read::{open, open_directory, read, read_all, read_beneath, read_text};

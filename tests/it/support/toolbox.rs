@@ -101,7 +101,7 @@ fn find(program: &str) -> Option<PathBuf> {
 }
 
 /// What ldd(1) lists, the loader included.
-fn libraries(program: &Path) -> Vec<PathBuf> {
+pub fn libraries(program: &Path) -> Vec<PathBuf> {
     let output = Command::new("ldd").arg(program).output().expect("ldd");
     String::from_utf8_lossy(&output.stdout)
         .split_whitespace()

@@ -19,6 +19,7 @@ use crate::support::{Scratch, judge, skip};
 mod attacks;
 mod classes;
 mod command;
+mod facts;
 mod judges;
 mod trust;
 mod vectors;

@@ -1,0 +1,143 @@
+//! `[verify.facts]` from merged statements to expectations, and back to JSON.
+
+use serde_json::{Value, json};
+
+use super::diagnostic::Code;
+use super::finish::added;
+use super::raw::RawFacts;
+use super::reader::Sink;
+use crate::expect::Facts;
+use crate::expect::fact::{
+    CmdlineWord, Credentials, Kernel, Listen, Modules, Mount, Preload, Sysctl, Units, WordRule,
+};
+use crate::tree::Origin;
+
+/// The facts; `None` where they contradict each other, which is then reported.
+pub(super) fn finish(raw: RawFacts, sink: &Sink) -> Option<Facts> {
+    let origin = || Origin::Template("verify".to_owned());
+    let place = raw.cmdline_absent.first().map(|at| at.span.clone());
+    let words = [
+        (WordRule::Absent, raw.cmdline_absent),
+        (WordRule::Present, raw.cmdline_present),
+    ];
+    let cmdline = words.into_iter().flat_map(|(rule, words)| {
+        added(words).into_iter().map(move |word| CmdlineWord {
+            origin: origin(),
+            rule,
+            word,
+        })
+    });
+    let has_modules = raw.modules.is_some_and(|at| at.value);
+    for lists in [&raw.modules_allow, &raw.modules_deny] {
+        if let (false, Some(first)) = (has_modules, lists.first()) {
+            let message = "modules_allow and modules_deny need modules = true".to_owned();
+            sink.report(Code::T012, &first.span, message, None);
+        }
+    }
+    let mut sysctl: Vec<Sysctl> = Vec::new();
+    for (name, value) in raw.sysctl {
+        // A template further down overrides.
+        sysctl.retain(|entry| entry.name != name);
+        sysctl.push(Sysctl {
+            name,
+            origin: origin(),
+            value: value.value,
+        });
+    }
+    let (lockdown, taint) = (
+        raw.lockdown.map(|at| at.value),
+        raw.taint.map(|at| at.value),
+    );
+    let facts = Facts {
+        cmdline: cmdline.collect(),
+        credentials: raw.credentials.map(|allow| Credentials {
+            allow: added(allow),
+            origin: origin(),
+        }),
+        kernel: (lockdown.is_some() || taint.is_some()).then(|| Kernel {
+            lockdown,
+            origin: origin(),
+            taint,
+        }),
+        listen: raw.listen.map(|allow| Listen {
+            allow: added(allow),
+            origin: origin(),
+        }),
+        modules: has_modules.then(|| Modules {
+            allow: added(raw.modules_allow),
+            deny: added(raw.modules_deny),
+            origin: origin(),
+        }),
+        mounts: raw
+            .mounts
+            .into_iter()
+            .map(|mount| Mount {
+                fstype: mount.fstype.map(|at| at.value),
+                options: added(mount.options),
+                origin: origin(),
+                point: mount.point.value,
+            })
+            .collect(),
+        preload: raw
+            .no_preload
+            .filter(|at| at.value)
+            .map(|_| Preload { origin: origin() }),
+        sysctl,
+        units: raw.units.map(|allow| Units {
+            allow: added(allow),
+            origin: origin(),
+        }),
+    };
+    match (facts.sorted(), place) {
+        (Ok(facts), _) => Some(facts),
+        (Err(error), Some(place)) => {
+            sink.report(Code::T015, &place, format!("[verify.facts]: {error}"), None);
+            None
+        }
+        // Only a word that must and must not be there can stand twice; there is then a place.
+        (Err(_), None) => None,
+    }
+}
+
+/// The facts as a template shows them.
+pub(super) fn json(facts: &Facts) -> Value {
+    let Facts {
+        cmdline,
+        credentials,
+        kernel,
+        listen,
+        modules,
+        mounts,
+        preload,
+        sysctl,
+        units,
+    } = facts;
+    let words = |rule: WordRule| -> Vec<&str> {
+        let words = cmdline.iter().filter(|entry| entry.rule == rule);
+        words.map(|entry| entry.word.as_str()).collect()
+    };
+    let kernel = kernel.as_ref();
+    let settings: serde_json::Map<String, Value> = sysctl
+        .iter()
+        .map(|entry| (entry.name.to_string(), json!(entry.value)))
+        .collect();
+    json!({
+        "cmdline_absent": words(WordRule::Absent),
+        "cmdline_present": words(WordRule::Present),
+        "credentials": credentials.as_ref().map(|it| &it.allow),
+        "listen": listen.as_ref().map(|it| &it.allow),
+        "lockdown": kernel.and_then(|it| it.lockdown),
+        "modules": modules.is_some(),
+        "modules_allow": modules.as_ref().map_or(&[][..], |it| &it.allow),
+        "modules_deny": modules.as_ref().map_or(&[][..], |it| &it.deny),
+        "mounts": mounts.iter().map(|mount| json!({
+            "point": mount.point.to_string(),
+            "fstype": mount.fstype,
+            "options": mount.options,
+        })).collect::<Vec<_>>(),
+        "no_preload": preload.is_some(),
+        "sysctl": settings,
+        "taint": kernel.and_then(|it| it.taint),
+        "units": units.as_ref().map(|it| &it.allow),
+    })
+}
