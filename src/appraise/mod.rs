@@ -13,6 +13,7 @@ mod drift;
 mod effect;
 mod evidence;
 pub mod fact;
+pub mod program;
 mod report;
 mod verification;
 

@@ -203,7 +203,7 @@ fn verify(options: &Options, stem: &std::path::Path) -> Result<Verification, IoE
     if let Some((manifest, expectations)) = &opened.expected {
         let want = |path: &ImagePath, size| Want::of(manifest, path, size);
         let evidence = scan(&options.root, &Scan::new(&want, cpu::count()))?;
-        let scene = facts::scene(&options.root, expectations.facts())?;
+        let scene = facts::scene(&options.root, expectations.facts(), manifest)?;
         let report = appraise(manifest, expectations, &evidence);
         let report = fact::judge(report, expectations.facts(), manifest, &scene);
         verification.explanation = options

@@ -41,6 +41,12 @@ pub const FACT_TABLE_MAX: u64 = 64 << 20;
 pub const FACT_ENVIRON_MAX: u64 = 2 << 20;
 /// Most names in one directory that a fact looks at, and most units; a desktop has about 1,000.
 pub const FACT_NAMES_MAX: usize = 100_000;
+/// Largest program, loader or library that is run to observe a fact; glibc has 2 MB.
+pub const PROGRAM_FILE_MAX: u64 = 64 << 20;
+/// Most libraries of such a program; `nft` has eleven.
+pub const PROGRAM_LIBRARIES_MAX: usize = 64;
+/// Largest ruleset of the packet filter, as JSON.
+pub const RULESET_MAX: u64 = 16 << 20;
 /// Largest key file, private or public.
 pub const KEY_FILE_MAX: u64 = 16 << 10;
 /// Longest passphrase, with its line end.

@@ -108,7 +108,7 @@ pub fn verify(request: &Request) -> Result<Verification, VerifyError> {
     verification.findings.extend(looked.findings);
     if let (Some((manifest, expectations)), Some(evidence)) = (&opened.expected, looked.evidence) {
         let scene = match &request.subject {
-            Checked::Root(root) => facts::scene(root, expectations.facts())?,
+            Checked::Root(root) => facts::scene(root, expectations.facts(), manifest)?,
             Checked::Oci(_) | Checked::Tar(_) => fact::Scene::Snapshot,
         };
         let report = appraise(manifest, expectations, &evidence);

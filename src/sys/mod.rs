@@ -12,8 +12,8 @@ pub mod fs;
 pub mod material;
 #[cfg(feature = "build")]
 pub mod memory;
-#[cfg(feature = "build")]
 pub(crate) mod process;
+pub(crate) mod program;
 #[cfg(feature = "build")]
 pub mod root;
 #[cfg(feature = "build")]

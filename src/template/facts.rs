@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 use super::diagnostic::Code;
 use super::finish::added;
 use super::raw::RawFacts;
-use super::reader::Sink;
+use super::reader::{Sink, Span};
 use crate::expect::Facts;
 use crate::expect::fact::{
-    CmdlineWord, Credentials, Kernel, Listen, Modules, Mount, Preload, Sysctl, Units, WordRule,
+    CmdlineWord, Credentials, Firewall, Kernel, Listen, Modules, Mount, Preload, Sysctl, Units,
+    WordRule, ruleset,
 };
 use crate::tree::Origin;
 
@@ -50,6 +51,7 @@ pub(super) fn finish(raw: RawFacts, sink: &Sink) -> Option<Facts> {
     );
     let facts = Facts {
         cmdline: cmdline.collect(),
+        firewall: None,
         credentials: raw.credentials.map(|allow| Credentials {
             allow: added(allow),
             origin: origin(),
@@ -99,11 +101,28 @@ pub(super) fn finish(raw: RawFacts, sink: &Sink) -> Option<Facts> {
     }
 }
 
+/// The expected ruleset from what `nft` printed; what it is not is reported.
+pub(super) fn firewall(bytes: &[u8], place: &Span, sink: &Sink) -> Option<Firewall> {
+    match ruleset(bytes) {
+        Ok(rules) => Some(Firewall {
+            origin: Origin::Template("verify".to_owned()),
+            rules,
+        }),
+        Err(error) => {
+            let message = format!("the ruleset of firewall: {error}");
+            let help = "keep what 'nft -j -n list ruleset' prints on an instance in that file";
+            sink.report(Code::T006, place, message, Some(help.to_owned()));
+            None
+        }
+    }
+}
+
 /// The facts as a template shows them.
 pub(super) fn json(facts: &Facts) -> Value {
     let Facts {
         cmdline,
         credentials,
+        firewall,
         kernel,
         listen,
         modules,
@@ -125,6 +144,7 @@ pub(super) fn json(facts: &Facts) -> Value {
         "cmdline_absent": words(WordRule::Absent),
         "cmdline_present": words(WordRule::Present),
         "credentials": credentials.as_ref().map(|it| &it.allow),
+        "firewall": firewall.as_ref().map(|it| &it.rules),
         "listen": listen.as_ref().map(|it| &it.allow),
         "lockdown": kernel.and_then(|it| it.lockdown),
         "modules": modules.is_some(),

@@ -26,7 +26,7 @@ use super::reader::{At, Item, Sink, Span};
 
 /// Makes the template; `None` where something is missing, which is then reported.
 pub(super) fn finish(
-    raw: Raw,
+    mut raw: Raw,
     chain: Vec<PathBuf>,
     files: &dyn Files,
     sink: &Sink,
@@ -63,6 +63,16 @@ pub(super) fn finish(
         Some((RawAgent::Beside, _)) => Some(Agent::Beside),
         Some((RawAgent::File(value), span)) => {
             finish.source_file(At { value, span }).map(Agent::File)
+        }
+    };
+    let firewall = match raw.verify.facts.firewall.take() {
+        None => Some(None),
+        Some(at) => {
+            let span = at.span.clone();
+            finish
+                .source_file(at)
+                .and_then(|file| facts::firewall(&file.body.bytes, &span, sink))
+                .map(Some)
         }
     };
     let facts = facts::finish(raw.verify.facts, sink);
@@ -117,7 +127,10 @@ pub(super) fn finish(
         verify: Verify {
             agent: agent?,
             mutable,
-            facts: facts?,
+            facts: crate::expect::Facts {
+                firewall: firewall?,
+                ..facts?
+            },
         },
         outputs: Outputs {
             formats: {

@@ -109,6 +109,7 @@ fn facts(parent: RawFacts, child: RawFacts, sink: &Sink) -> RawFacts {
         cmdline_absent: items(parent.cmdline_absent, child.cmdline_absent, text, sink),
         cmdline_present: items(parent.cmdline_present, child.cmdline_present, text, sink),
         credentials: optional(parent.credentials, child.credentials, text, sink),
+        firewall: child.firewall.or(parent.firewall),
         listen: optional(parent.listen, child.listen, text, sink),
         lockdown: child.lockdown.or(parent.lockdown),
         modules: child.modules.or(parent.modules),

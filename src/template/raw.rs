@@ -148,6 +148,8 @@ pub(super) struct RawFacts {
     pub(super) cmdline_absent: Items<fact::Word>,
     pub(super) cmdline_present: Items<fact::Word>,
     pub(super) credentials: Option<Items<fact::CredentialName>>,
+    /// A file below the template's directory.
+    pub(super) firewall: Option<At<String>>,
     pub(super) listen: Option<Items<fact::Listener>>,
     pub(super) lockdown: Option<At<fact::Lockdown>>,
     pub(super) modules: Option<At<bool>>,

@@ -270,6 +270,9 @@ struct FactsTable {
     cmdline_present: Option<Vec<String>>,
     /// Credentials that may come from firmware or boot loader; [] for none.
     credentials: Option<Vec<String>>,
+    /// The ruleset of nftables: a file below the template's directory, as nft -j -n list ruleset
+    /// prints it.
+    firewall: Option<String>,
     /// Sockets that may listen, as in \"tcp *:22\" or \"udp loopback:53\"; [] for none.
     listen: Option<Vec<String>>,
     lockdown: Option<LockdownWord>,

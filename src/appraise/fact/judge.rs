@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Observations, Scene, Seen, kernel, system};
+use super::{Observations, Scene, Seen, firewall, kernel, system};
 use crate::appraise::drift::Owner;
 use crate::appraise::{Change, Drift, Effect, NotChecked, Reason, Report, Severity};
 use crate::expect::Facts;
@@ -53,6 +53,7 @@ fn names(expected: &Facts) -> Vec<String> {
     let Facts {
         cmdline,
         credentials,
+        firewall,
         kernel,
         listen,
         modules,
@@ -68,6 +69,7 @@ fn names(expected: &Facts) -> Vec<String> {
             .map(|entry| format!("cmdline {}", entry.word)),
     );
     names.extend(credentials.iter().map(|_| "credentials".to_owned()));
+    names.extend(firewall.iter().map(|_| "firewall".to_owned()));
     if let Some(kernel) = kernel {
         names.extend(kernel.lockdown.map(|_| "lockdown".to_owned()));
         names.extend(kernel.taint.map(|_| "taint".to_owned()));
@@ -106,6 +108,7 @@ impl Court<'_> {
     fn all(&mut self, expected: &Facts, seen: &Observations) {
         kernel::judge(self, expected, seen);
         system::judge(self, expected, seen);
+        firewall::judge(self, expected, seen);
     }
 
     pub(super) fn held(&mut self) {

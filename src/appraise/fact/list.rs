@@ -22,6 +22,7 @@ impl Observations {
         let Self {
             cmdline,
             credentials,
+            firewall,
             lockdown,
             modules,
             mounts,
@@ -68,6 +69,11 @@ impl Observations {
         list.each("credential", source::CREDENTIALS[0], credentials, |entry| {
             format!("{} at {}", escaped(&entry.name), entry.path)
         });
+        if let Some(rules) = firewall {
+            list.each("firewall", source::FIREWALL, rules, |it| {
+                escaped(it.as_bytes())
+            });
+        }
         list.each("unit", source::UNITS, units, |entry| entry.path.to_string());
         list.0
     }

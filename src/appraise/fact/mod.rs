@@ -9,9 +9,11 @@
 //! | `observed` | [`Observations`]: what an observer hands over |
 //! | `list` | the same as a list for people |
 //! | `judge` | all facts, one after the other |
+//! | `firewall` | the rules of the packet filter |
 //! | `kernel` | settings, command line, modules, taint and lockdown |
 //! | `system` | sockets, mounts, preloading, credentials, units |
 
+mod firewall;
 mod judge;
 mod kernel;
 mod list;

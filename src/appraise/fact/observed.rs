@@ -33,6 +33,8 @@ pub struct Observations {
     pub cmdline: Seen<Vec<Vec<u8>>>,
     /// Names of credentials from outside, with the place of each.
     pub credentials: Seen<Vec<Entry>>,
+    /// The normalised ruleset of the packet filter; `None`: nobody asked for it.
+    pub firewall: Option<Seen<Vec<String>>>,
     /// Lockdown, as far as it is in force.
     pub lockdown: Seen<Lockdown>,
     /// Names of loaded modules, in order.
@@ -114,6 +116,8 @@ pub mod source {
     pub const SMBIOS: &str = "/sys/firmware/dmi/entries";
     /// What the first process was started with.
     pub const ENVIRON: &str = "/proc/1/environ";
+    /// The program of the image that lists the rules of the packet filter.
+    pub const FIREWALL: &str = "/usr/sbin/nft";
     /// Lockdown.
     pub const LOCKDOWN: &str = "/sys/kernel/security/lockdown";
     /// Loaded modules.

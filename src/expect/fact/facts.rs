@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CmdlineWord, Credentials, Kernel, Listen, Modules, Mount, Preload, Sysctl, SysctlName, Units,
-    Word,
+    CmdlineWord, Credentials, Firewall, Kernel, Listen, Modules, Mount, Preload, Sysctl,
+    SysctlName, Units, Word,
 };
 use crate::path::ImagePath;
 
@@ -22,6 +22,9 @@ pub struct Facts {
     /// Credentials from firmware and boot loader.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credentials: Option<Credentials>,
+    /// The rules of the packet filter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub firewall: Option<Firewall>,
     /// Taint and lockdown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kernel: Option<Kernel>,
@@ -130,6 +133,7 @@ mod tests {
         r#"{"facts":{"cmdline":[{"origin":"template:verify","rule":"absent","word":"init"},"#,
         r#"{"origin":"template:kernel","rule":"present","word":"quiet"}],"#,
         r#""credentials":{"allow":["vmm.notify_socket"],"origin":"template:verify"},"#,
+        r#""firewall":{"origin":"template:verify","rules":["{\"table\":{\"family\":\"ip\",\"name\":\"x\"}}"]},"#,
         r#""kernel":{"lockdown":"integrity","origin":"template:verify","taint":0},"#,
         r#""listen":{"allow":["tcp *:22","udp loopback:53"],"origin":"template:verify"},"#,
         r#""modules":{"allow":[],"deny":["usb_storage"],"origin":"template:verify"},"#,

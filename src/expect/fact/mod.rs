@@ -10,18 +10,21 @@
 //! | file | what |
 //! |---|---|
 //! | `facts` | [`Facts`]: all of them, their order and their rules |
+//! | `firewall` | the rules of the packet filter |
 //! | `kernel` | kernel settings, command line, modules, taint and lockdown |
 //! | `listen` | listening sockets |
 //! | `system` | mounts, preloading, credentials, units |
 //! | `wire` | types that are one string in JSON |
 
 mod facts;
+mod firewall;
 mod kernel;
 mod listen;
 mod system;
 mod wire;
 
 pub use facts::{Facts, FactsError};
+pub use firewall::{Firewall, RulesetError, ruleset};
 pub use kernel::{
     CmdlineWord, Kernel, Lockdown, ModuleName, Modules, Sysctl, SysctlName, Word, WordRule,
 };

@@ -13,9 +13,11 @@
 //! | `mounts` | `/proc/self/mountinfo` |
 //! | `preload` | `/etc/ld.so.preload`, `/proc/1/environ` |
 //! | `credentials` | `/run/credentials`, SMBIOS type 11 |
+//! | `firewall` | the ruleset, by the image's own `nft` |
 //! | `units` | where systemd looks for units and generators |
 
 mod credentials;
+mod firewall;
 mod kernel;
 mod mounts;
 mod preload;

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use super::{credentials, kernel, mounts, preload, sockets, units};
+use super::{credentials, firewall, kernel, mounts, preload, sockets, units};
 use crate::appraise::fact::{Observations, Scene};
 use crate::expect::Facts;
 use crate::expect::fact::SysctlName;
+use crate::manifest::Manifest;
 use crate::sys::fs::{IoContext as _, IoError};
 
 /// What the running system shows, if `root` is its root and anything is expected of it.
@@ -17,12 +18,18 @@ use crate::sys::fs::{IoContext as _, IoError};
 ///
 /// # Errors
 /// `root` cannot be examined.
-pub fn scene(root: &Path, expected: &Facts) -> Result<Scene, IoError> {
+pub fn scene(root: &Path, expected: &Facts, manifest: &Manifest) -> Result<Scene, IoError> {
     if expected.is_empty() || !is_running(root)? {
         return Ok(Scene::Snapshot);
     }
     let names = expected.sysctl.iter().map(|entry| entry.name.clone());
-    Ok(Scene::Running(Box::new(observe(names.collect()))))
+    let mut seen = observe(names.collect());
+    // It takes a program of the image, so that it is asked for only where it is expected.
+    seen.firewall = expected
+        .firewall
+        .as_ref()
+        .map(|_| firewall::observe(manifest));
+    Ok(Scene::Running(Box::new(seen)))
 }
 
 /// All that the running system shows, and the settings of these names.
@@ -30,6 +37,7 @@ pub fn observe(names: Vec<SysctlName>) -> Observations {
     Observations {
         cmdline: kernel::cmdline(),
         credentials: credentials::observe(),
+        firewall: None,
         lockdown: kernel::lockdown(),
         modules: kernel::modules(),
         mounts: mounts::observe(),
@@ -77,17 +85,19 @@ mod tests {
         }
     }
 
+    fn scene_of(root: &str, facts: &Facts) -> Result<Scene, IoError> {
+        let tree = crate::tree::Tree::new(crate::tree::Epoch::saturating(0));
+        scene(Path::new(root), facts, &Manifest::of(&tree.seal().unwrap()))
+    }
+
     #[test]
     fn a_directory_is_no_running_system() {
         for root in ["/proc", "/usr", "."] {
-            assert_eq!(scene(Path::new(root), &preload()).unwrap(), Scene::Snapshot);
+            assert_eq!(scene_of(root, &preload()).unwrap(), Scene::Snapshot);
         }
-        assert!(scene(Path::new("/karat-absent"), &preload()).is_err());
+        assert!(scene_of("/karat-absent", &preload()).is_err());
         // Nothing is looked at where nothing is expected.
-        assert_eq!(
-            scene(Path::new("/"), &Facts::default()).unwrap(),
-            Scene::Snapshot
-        );
+        assert_eq!(scene_of("/", &Facts::default()).unwrap(), Scene::Snapshot);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `[verify.facts]`: what must hold on the running system.
 
-use super::rules::{LINE_RULE, PATH_RULE, image_path, line};
+use super::rules::{LINE_RULE, PATH_RULE, image_path, line, source_path};
 use super::template::GLOB_RULE;
 use crate::expect::fact::{CredentialName, Listener, Lockdown, ModuleName, Name, SysctlName, Word};
 use crate::path::Glob;
@@ -16,6 +16,7 @@ pub(super) fn facts(table: Reader<'_>) -> RawFacts {
         credentials: optional(&table, "credentials", CredentialName::RULE, |text| {
             text.parse().ok()
         }),
+        firewall: source_path(&table, "firewall"),
         listen: optional(&table, "listen", Listener::RULE, |text| text.parse().ok()),
         lockdown: table.choice("lockdown"),
         modules: table.boolean("modules"),

@@ -10,11 +10,11 @@ use karat::appraise::fact::{
 use karat::appraise::{Change, Owner};
 use karat::expect::Facts;
 use karat::expect::fact::{
-    CmdlineWord, Credentials, Kernel, Listen, Lockdown, Modules, Mount, Preload, Protocol, Sysctl,
-    Units, WordRule,
+    CmdlineWord, Credentials, Firewall, Kernel, Listen, Lockdown, Modules, Mount, Preload,
+    Protocol, Sysctl, Units, WordRule, ruleset,
 };
 use karat::path::ImagePath;
-use karat::tree::{Kind, Origin};
+use karat::tree::{Device, Kind, Origin};
 use serde_json::{Value, json};
 
 use super::*;
@@ -57,6 +57,10 @@ fn all() -> Facts {
             allow: vec!["vmm.notify_socket".parse().unwrap()],
             origin: origin(),
         }),
+        firewall: Some(Firewall {
+            origin: origin(),
+            rules: vec!["table".to_owned(), "rule 1".to_owned(), "rule 2".to_owned()],
+        }),
         kernel: Some(Kernel {
             lockdown: Some(Lockdown::Integrity),
             origin: origin(),
@@ -92,7 +96,7 @@ fn all() -> Facts {
 }
 
 /// The stated facts, each counted once: both words, both settings, taint and lockdown.
-const FACTS: u64 = 12;
+const FACTS: u64 = 13;
 
 fn mounted(point: &str, fstype: &str, options: &[&str]) -> MountPoint {
     MountPoint {
@@ -118,6 +122,10 @@ fn entry(at: &str, name: &str) -> Entry {
     }
 }
 
+fn rules(rules: &[&str]) -> Seen<Vec<String>> {
+    Seen::Value(rules.iter().map(|rule| (*rule).to_owned()).collect())
+}
+
 /// A machine as it should be.
 fn quiet() -> Observations {
     let text = |text: &str| Seen::Value(text.to_owned());
@@ -127,6 +135,7 @@ fn quiet() -> Observations {
             "/run/credentials/@system/x",
             "vmm.notify_socket",
         )]),
+        firewall: Some(rules(&["table", "rule 1", "rule 2"])),
         lockdown: Seen::Value(Lockdown::Confidentiality),
         modules: Seen::Value(vec!["vendor".to_owned(), "virtio_net".to_owned()]),
         mounts: Seen::Value(vec![
@@ -282,6 +291,18 @@ fn each_fact_that_does_not_hold_is_drift() {
         "/sys/firmware/dmi/entries/11-0 credential: passwd.plaintext-password.root"
     );
     assert_eq!(
+        drift(|seen| seen.firewall = Some(rules(&["table", "rule 1", "rule 2", "x\u{9b}", "y"]))),
+        "/usr/sbin/nft firewall: x\\xc2\\x9b and 1 more"
+    );
+    assert_eq!(
+        drift(|seen| seen.firewall = Some(rules(&["table", "rule 2"]))),
+        "/usr/sbin/nft firewall: rule 1 -> none"
+    );
+    assert_eq!(
+        drift(|seen| seen.firewall = Some(rules(&["table", "rule 2", "rule 1"]))),
+        "/usr/sbin/nft firewall: the same rules in another order, or as often -> none"
+    );
+    assert_eq!(
         drift(|seen| {
             seen.units = Seen::Value(vec![entry("/run/systemd/system/backdoor.service", "")]);
         }),
@@ -381,6 +402,7 @@ fn what_cannot_be_read_is_not_checked_and_what_is_not_there_does_not_apply() {
     let blind = report(true, |seen| {
         seen.cmdline = refused();
         seen.credentials = refused();
+        seen.firewall = None;
         seen.lockdown = refused();
         seen.modules = refused();
         seen.mounts = refused();
@@ -395,7 +417,7 @@ fn what_cannot_be_read_is_not_checked_and_what_is_not_there_does_not_apply() {
     assert_eq!((blind.facts.held, blind.facts.drifted), (0, 0));
     // The preload fact looks at two places.
     assert_eq!(blind.facts.not_checked, FACTS + 1);
-    assert_eq!(blind.not_checked.len(), 13);
+    assert_eq!(blind.not_checked.len(), 14);
     assert_eq!(blind.verdict(), Verdict::Incomplete);
     let first = &blind.not_checked[0];
     assert_eq!(
@@ -406,6 +428,7 @@ fn what_cannot_be_read_is_not_checked_and_what_is_not_there_does_not_apply() {
     let bare = report(true, |seen| {
         seen.cmdline = Seen::Absent;
         seen.credentials = Seen::Absent;
+        seen.firewall = Some(Seen::Absent);
         seen.lockdown = Seen::Absent;
         seen.modules = Seen::Absent;
         seen.mounts = Seen::Absent;
@@ -419,7 +442,7 @@ fn what_cannot_be_read_is_not_checked_and_what_is_not_there_does_not_apply() {
     });
     let count: usize = bare.facts.not_applicable.values().map(Vec::len).sum();
     // No file and no variables: that fact holds.
-    assert_eq!((bare.facts.held, count), (1, 11));
+    assert_eq!((bare.facts.held, count), (1, 12));
     assert_eq!(bare.verdict(), Verdict::Match);
     // A socket table that cannot be read does not hide what another one shows.
     let half = report(true, |seen| {
@@ -493,7 +516,10 @@ struct Container(Release);
 
 impl Container {
     fn new(name: &str, facts: Facts) -> Self {
-        let mut sample = Sample::new();
+        Self::with(name, facts, Sample::new())
+    }
+
+    fn with(name: &str, facts: Facts, mut sample: Sample) -> Self {
         for directory in ["/proc", "/run"] {
             sample.add(directory, 0o755, Kind::Directory, "package:base-files");
         }
@@ -522,11 +548,28 @@ impl Container {
 
     /// The exit code and the report.
     fn verify(&self, unshare: &mut Command, environment: &[(&str, &str)]) -> (i32, Value) {
+        self.verify_after("true", unshare, environment)
+    }
+
+    /// The same, once `prelude` has run in the same namespaces.
+    fn verify_after(
+        &self,
+        prelude: &str,
+        unshare: &mut Command,
+        environment: &[(&str, &str)],
+    ) -> (i32, Value) {
         let script = "mount -t proc proc \"$0/proc\" && exec chroot \"$0\" /run/loader \
                       --library-path /run /run/karat-agent verify --root / --json \
                       --baseline /run/demo_1.dsse.json --trust /run/trust.json";
         let output = unshare
-            .args(["--mount", "--pid", "--fork", "sh", "-c", script])
+            .args([
+                "--mount",
+                "--pid",
+                "--fork",
+                "sh",
+                "-ec",
+                &format!("{prelude}\n{script}"),
+            ])
             .arg(self.0.scratch.join("root"))
             .env_clear()
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
@@ -642,6 +685,109 @@ fn the_running_system_of_a_container() {
             6
         );
     }
+}
+
+/// The packet filter that a container has.
+const RULES: &str = "nft add table inet karat
+nft add chain inet karat input '{ type filter hook input priority 0; policy drop; }'
+nft add rule inet karat input tcp dport '{ 22, 80 }' counter accept";
+
+/// An image with `nft`, its loader and its libraries, of this machine.
+fn with_nft(sample: &mut Sample) {
+    let mut link = |at: &str, target: &str| {
+        sample.add(at, 0o777, Kind::Symlink(target.into()), "package:libc6");
+    };
+    link("/lib", "usr/lib");
+    link("/lib64", "usr/lib64");
+    for directory in ["/dev", "/usr/lib/x", "/usr/lib64", "/usr/sbin"] {
+        sample.add(directory, 0o755, Kind::Directory, "package:libc6");
+    }
+    // Where programs read nothing from and write their complaints to.
+    let null = Device { major: 1, minor: 3 };
+    sample.add("/dev/null", 0o666, Kind::CharDevice(null), "package:libc6");
+    for library in toolbox::libraries(Path::new("/usr/sbin/nft")) {
+        let name = library.file_name().unwrap().to_str().unwrap();
+        let bytes = fs::read(&library).unwrap();
+        sample.file(format!("/usr/lib/x/{name}"), 0o755, &bytes, "package:libc6");
+        if name.starts_with("ld-") {
+            let target = Kind::Symlink(format!("/usr/lib/x/{name}").into());
+            sample.add(
+                format!("/usr{}", library.display()),
+                0o777,
+                target,
+                "package:libc6",
+            );
+        }
+    }
+    let bytes = fs::read("/usr/sbin/nft").unwrap();
+    sample.file("/usr/sbin/nft", 0o755, &bytes, "package:nftables");
+}
+
+#[test]
+fn the_packet_filter_by_the_images_own_program() {
+    if !is_root() {
+        return skip("needs root for a container of its own");
+    }
+    let (Some(unshare), Some(_)) = (outside("unshare"), outside("nft")) else {
+        return;
+    };
+    let unshare = || {
+        let mut command = unshare.command();
+        command.arg("--net");
+        command
+    };
+    let listing = unshare()
+        .args(["sh", "-ec", &format!("{RULES}\nnft -j -n list ruleset")])
+        .output()
+        .unwrap();
+    assert!(listing.status.success(), "{listing:?}");
+    let rules = ruleset(&listing.stdout).unwrap();
+    assert_eq!(rules.len(), 3);
+    let facts = Facts {
+        firewall: Some(Firewall {
+            origin: origin(),
+            rules,
+        }),
+        ..Facts::default()
+    };
+    let mut sample = Sample::new();
+    with_nft(&mut sample);
+    let container = Container::with("facts-nft", facts, sample);
+    let root = container.0.scratch.join("root");
+    let (code, report) = container.verify_after(RULES, &mut unshare(), &[]);
+    assert_eq!(code, 0, "{report:#}");
+    assert_eq!(report["comparison"]["facts"]["held"], 1);
+
+    // The same table with one more rule.
+    let more = format!("{RULES}\nnft add rule inet karat input tcp dport 4444 accept");
+    let (code, report) = container.verify_after(&more, &mut unshare(), &[]);
+    assert_eq!(code, 10, "{report:#}");
+    let drift = &report["comparison"]["drifts"][0];
+    assert_eq!(
+        (&drift["attribute"], &drift["expected"]),
+        (&json!("firewall"), &Value::Null)
+    );
+    assert!(
+        drift["observed"].as_str().unwrap().contains("4444"),
+        "{drift}"
+    );
+    // No table at all.
+    let (code, _) = container.verify_after("true", &mut unshare(), &[]);
+    assert_eq!(code, 10);
+
+    // With one byte of a library changed nothing is run: the filter is not checked.
+    let library = root.join("usr/lib/x/libmnl.so.0");
+    let mut bytes = fs::read(&library).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(&library, bytes).unwrap();
+    let (code, report) = container.verify_after(RULES, &mut unshare(), &[]);
+    assert_eq!(code, 10, "{report:#}");
+    assert_eq!(report["verdicts"], json!(["drift", "incomplete"]));
+    assert_eq!(
+        report["comparison"]["not_checked"][0]["message"],
+        "firewall was not observed: it was not run: /usr/lib/x/libmnl.so.0 is not as signed"
+    );
 }
 
 /// What the agent shows to people has a line for each fact of the document.
