@@ -47,6 +47,8 @@ pub const PROGRAM_FILE_MAX: u64 = 64 << 20;
 pub const PROGRAM_LIBRARIES_MAX: usize = 64;
 /// Largest ruleset of the packet filter, as JSON.
 pub const RULESET_MAX: u64 = 16 << 20;
+/// Largest `/etc/passwd` or `/etc/shadow`: 100,000 accounts of 160 bytes.
+pub const ACCOUNTS_FILE_MAX: u64 = 16 << 20;
 /// Largest key file, private or public.
 pub const KEY_FILE_MAX: u64 = 16 << 10;
 /// Longest passphrase, with its line end.

@@ -4,14 +4,48 @@ use serde_json::{Value, json};
 
 use super::diagnostic::Code;
 use super::finish::added;
+use super::model::Template;
 use super::raw::RawFacts;
 use super::reader::{Sink, Span};
 use crate::expect::Facts;
 use crate::expect::fact::{
-    CmdlineWord, Credentials, Firewall, Kernel, Listen, Modules, Mount, Preload, Sysctl, Units,
-    WordRule, ruleset,
+    Accounts, CmdlineWord, Credentials, Firewall, Kernel, Listen, Modules, Mount, Preload, Sysctl,
+    SysctlName, Units, Word, WordRule, ruleset,
 };
 use crate::tree::Origin;
+
+impl Template {
+    /// What must hold on the running system: what `[verify.facts]` states, and what follows from
+    /// `[kernel]`. A setting or word that both state is the former's.
+    pub fn facts(&self) -> Facts {
+        let origin = || Origin::Template("kernel".to_owned());
+        let mut facts = self.verify.facts.clone();
+        for (key, value) in &self.kernel.sysctl {
+            // A pattern such as `net.ipv4.conf.*.rp_filter` names no single setting.
+            if let Ok(name) = key.as_str().parse::<SysctlName>()
+                && facts.sysctl.iter().all(|entry| entry.name != name)
+            {
+                facts.sysctl.push(Sysctl {
+                    name,
+                    origin: origin(),
+                    value: value.clone(),
+                });
+            }
+        }
+        for text in &self.kernel.cmdline {
+            if let Ok(word) = text.parse::<Word>()
+                && facts.cmdline.iter().all(|entry| entry.word != word)
+            {
+                facts.cmdline.push(CmdlineWord {
+                    origin: origin(),
+                    rule: WordRule::Present,
+                    word,
+                });
+            }
+        }
+        facts
+    }
+}
 
 /// The facts; `None` where they contradict each other, which is then reported.
 pub(super) fn finish(raw: RawFacts, sink: &Sink) -> Option<Facts> {
@@ -49,7 +83,13 @@ pub(super) fn finish(raw: RawFacts, sink: &Sink) -> Option<Facts> {
         raw.lockdown.map(|at| at.value),
         raw.taint.map(|at| at.value),
     );
+    let has_accounts = raw.accounts_password.is_some() || raw.accounts_root.is_some();
     let facts = Facts {
+        accounts: has_accounts.then(|| Accounts {
+            origin: origin(),
+            password: raw.accounts_password.map(added),
+            root: raw.accounts_root.map(added),
+        }),
         cmdline: cmdline.collect(),
         firewall: None,
         credentials: raw.credentials.map(|allow| Credentials {
@@ -120,6 +160,7 @@ pub(super) fn firewall(bytes: &[u8], place: &Span, sink: &Sink) -> Option<Firewa
 /// The facts as a template shows them.
 pub(super) fn json(facts: &Facts) -> Value {
     let Facts {
+        accounts,
         cmdline,
         credentials,
         firewall,
@@ -141,6 +182,8 @@ pub(super) fn json(facts: &Facts) -> Value {
         .map(|entry| (entry.name.to_string(), json!(entry.value)))
         .collect();
     json!({
+        "accounts_password": accounts.as_ref().and_then(|it| it.password.as_ref()),
+        "accounts_root": accounts.as_ref().and_then(|it| it.root.as_ref()),
         "cmdline_absent": words(WordRule::Absent),
         "cmdline_present": words(WordRule::Present),
         "credentials": credentials.as_ref().map(|it| &it.allow),

@@ -106,6 +106,13 @@ fn facts(parent: RawFacts, child: RawFacts, sink: &Sink) -> RawFacts {
     let mut sysctl = parent.sysctl;
     sysctl.extend(child.sysctl);
     RawFacts {
+        accounts_password: optional(
+            parent.accounts_password,
+            child.accounts_password,
+            text,
+            sink,
+        ),
+        accounts_root: optional(parent.accounts_root, child.accounts_root, text, sink),
         cmdline_absent: items(parent.cmdline_absent, child.cmdline_absent, text, sink),
         cmdline_present: items(parent.cmdline_present, child.cmdline_present, text, sink),
         credentials: optional(parent.credentials, child.credentials, text, sink),

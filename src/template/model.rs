@@ -5,7 +5,6 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::baseline::{ImageName, ImageVersion};
-use crate::expect::fact::{self, CmdlineWord, Sysctl, SysctlName, WordRule};
 use crate::expect::{self, Class, Facts};
 use crate::path::{Glob, ImagePath};
 use crate::tree::{Content, Epoch, Mode, Origin};
@@ -394,39 +393,6 @@ impl Template {
                 path: entry.path.clone(),
             })
             .collect()
-    }
-}
-
-impl Template {
-    /// What must hold on the running system: what `[verify.facts]` states, and what follows from
-    /// `[kernel]`. A setting or word that both state is the former's.
-    pub fn facts(&self) -> Facts {
-        let origin = || Origin::Template("kernel".to_owned());
-        let mut facts = self.verify.facts.clone();
-        for (key, value) in &self.kernel.sysctl {
-            // A pattern such as `net.ipv4.conf.*.rp_filter` names no single setting.
-            if let Ok(name) = key.as_str().parse::<SysctlName>()
-                && facts.sysctl.iter().all(|entry| entry.name != name)
-            {
-                facts.sysctl.push(Sysctl {
-                    name,
-                    origin: origin(),
-                    value: value.clone(),
-                });
-            }
-        }
-        for text in &self.kernel.cmdline {
-            if let Ok(word) = text.parse::<fact::Word>()
-                && facts.cmdline.iter().all(|entry| entry.word != word)
-            {
-                facts.cmdline.push(CmdlineWord {
-                    origin: origin(),
-                    rule: WordRule::Present,
-                    word,
-                });
-            }
-        }
-        facts
     }
 }
 

@@ -145,6 +145,8 @@ pub(super) struct RawVerify {
 /// Lists of which the mere presence says that nothing else is allowed are options.
 #[derive(Debug)]
 pub(super) struct RawFacts {
+    pub(super) accounts_password: Option<Items<fact::Account>>,
+    pub(super) accounts_root: Option<Items<fact::Account>>,
     pub(super) cmdline_absent: Items<fact::Word>,
     pub(super) cmdline_present: Items<fact::Word>,
     pub(super) credentials: Option<Items<fact::CredentialName>>,

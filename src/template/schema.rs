@@ -264,6 +264,10 @@ struct VerifyTable {
 #[derive(JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FactsTable {
+    /// Accounts that may have a password, an empty one too; [] for none.
+    accounts_password: Option<Vec<String>>,
+    /// Accounts that may have the number 0.
+    accounts_root: Option<Vec<String>>,
     /// Words that the kernel's command line must not have; one without = with any value.
     cmdline_absent: Option<Vec<String>>,
     /// Words that it must have; those of [kernel] cmdline are expected anyway.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Observations, Scene, Seen, firewall, kernel, system};
+use super::{Observations, Scene, Seen, accounts, firewall, kernel, system};
 use crate::appraise::drift::Owner;
 use crate::appraise::{Change, Drift, Effect, NotChecked, Reason, Report, Severity};
 use crate::expect::Facts;
@@ -51,6 +51,7 @@ pub fn judge(report: Report, expected: &Facts, manifest: &Manifest, scene: &Scen
 /// The names of all facts that are stated.
 fn names(expected: &Facts) -> Vec<String> {
     let Facts {
+        accounts,
         cmdline,
         credentials,
         firewall,
@@ -63,6 +64,7 @@ fn names(expected: &Facts) -> Vec<String> {
         units,
     } = expected;
     let mut names: Vec<String> = Vec::new();
+    names.extend(accounts.iter().map(|_| "accounts".to_owned()));
     names.extend(
         cmdline
             .iter()
@@ -109,6 +111,7 @@ impl Court<'_> {
         kernel::judge(self, expected, seen);
         system::judge(self, expected, seen);
         firewall::judge(self, expected, seen);
+        accounts::judge(self, expected, seen);
     }
 
     pub(super) fn held(&mut self) {

@@ -20,6 +20,8 @@ impl Observations {
     /// All that was observed, kind by kind, each in order.
     pub fn lines(&self) -> Vec<Line> {
         let Self {
+            accounts_root,
+            accounts_password,
             cmdline,
             credentials,
             firewall,
@@ -32,6 +34,7 @@ impl Observations {
             sysctl,
             taint,
             units,
+            userdb,
         } = self;
         let mut list = List(Vec::new());
         list.one("kernel release", source::RELEASE, release, |it| {
@@ -69,6 +72,11 @@ impl Observations {
         list.each("credential", source::CREDENTIALS[0], credentials, |entry| {
             format!("{} at {}", escaped(&entry.name), entry.path)
         });
+        list.each("account 0", source::PASSWD, accounts_root, |it| escaped(it));
+        list.each("password", source::SHADOW, accounts_password, |it| {
+            escaped(&it.name)
+        });
+        list.each("userdb", source::USERDB, userdb, |it| it.path.to_string());
         if let Some(rules) = firewall {
             list.each("firewall", source::FIREWALL, rules, |it| {
                 escaped(it.as_bytes())

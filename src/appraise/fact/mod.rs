@@ -9,10 +9,12 @@
 //! | `observed` | [`Observations`]: what an observer hands over |
 //! | `list` | the same as a list for people |
 //! | `judge` | all facts, one after the other |
+//! | `accounts` | who may become root or has a password |
 //! | `firewall` | the rules of the packet filter |
 //! | `kernel` | settings, command line, modules, taint and lockdown |
 //! | `system` | sockets, mounts, preloading, credentials, units |
 
+mod accounts;
 mod firewall;
 mod judge;
 mod kernel;
@@ -23,5 +25,5 @@ mod system;
 pub use judge::{FactCounts, judge};
 pub use list::Line;
 pub use observed::{
-    Entry, Listening, MountPoint, Observations, Preloads, Scene, Seen, Variable, source,
+    Entry, Listening, MountPoint, Observations, PasswordOf, Preloads, Scene, Seen, Variable, source,
 };

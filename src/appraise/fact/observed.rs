@@ -29,6 +29,10 @@ pub enum Seen<T> {
 /// What was observed of the running system; each field from the place that [`source`] names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observations {
+    /// Names of accounts with the number 0.
+    pub accounts_root: Seen<Vec<Vec<u8>>>,
+    /// Accounts with a password.
+    pub accounts_password: Seen<Vec<PasswordOf>>,
     /// Words of the command line.
     pub cmdline: Seen<Vec<Vec<u8>>>,
     /// Names of credentials from outside, with the place of each.
@@ -51,6 +55,8 @@ pub struct Observations {
     pub sysctl: BTreeMap<SysctlName, Seen<String>>,
     /// The taint bits.
     pub taint: Seen<u64>,
+    /// Records of users and groups that systemd reads.
+    pub userdb: Seen<Vec<Entry>>,
     /// What stands where systemd looks for units and generators.
     pub units: Seen<Vec<Entry>>,
 }
@@ -62,6 +68,15 @@ pub struct Entry {
     pub path: ImagePath,
     /// What it is called, where that is not the path itself.
     pub name: Vec<u8>,
+}
+
+/// An account that a password opens.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PasswordOf {
+    /// Its name.
+    pub name: Vec<u8>,
+    /// Whether the empty password does.
+    pub is_empty: bool,
 }
 
 /// A socket that takes what comes.
@@ -108,6 +123,12 @@ pub struct Variable {
 
 /// Where each fact is observed.
 pub mod source {
+    /// Accounts and their numbers.
+    pub const PASSWD: &str = "/etc/passwd";
+    /// Passwords.
+    pub const SHADOW: &str = "/etc/shadow";
+    /// Records of users and groups (nss-systemd(8)).
+    pub const USERDB: &str = "/run/userdb";
     /// The kernel's command line.
     pub const CMDLINE: &str = "/proc/cmdline";
     /// Credentials that systemd took over from outside, in plain and encrypted.

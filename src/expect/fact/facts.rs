@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CmdlineWord, Credentials, Firewall, Kernel, Listen, Modules, Mount, Preload, Sysctl,
+    Accounts, CmdlineWord, Credentials, Firewall, Kernel, Listen, Modules, Mount, Preload, Sysctl,
     SysctlName, Units, Word,
 };
 use crate::path::ImagePath;
@@ -16,6 +16,9 @@ use crate::path::ImagePath;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Facts {
+    /// Who may become root or has a password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accounts: Option<Accounts>,
     /// Words of the kernel's command line.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub cmdline: Vec<CmdlineWord>,
@@ -91,6 +94,10 @@ impl Facts {
         for mount in &mut self.mounts {
             sort(&mut mount.options);
         }
+        if let Some(accounts) = &mut self.accounts {
+            accounts.password.iter_mut().for_each(sort);
+            accounts.root.iter_mut().for_each(sort);
+        }
         if let Some(credentials) = &mut self.credentials {
             sort(&mut credentials.allow);
         }
@@ -130,7 +137,8 @@ mod tests {
     use crate::expect::{Expectations, ExpectationsError};
 
     const TEXT: &str = concat!(
-        r#"{"facts":{"cmdline":[{"origin":"template:verify","rule":"absent","word":"init"},"#,
+        r#"{"facts":{"accounts":{"origin":"template:verify","password":[],"root":["root"]},"#,
+        r#""cmdline":[{"origin":"template:verify","rule":"absent","word":"init"},"#,
         r#"{"origin":"template:kernel","rule":"present","word":"quiet"}],"#,
         r#""credentials":{"allow":["vmm.notify_socket"],"origin":"template:verify"},"#,
         r#""firewall":{"origin":"template:verify","rules":["{\"table\":{\"family\":\"ip\",\"name\":\"x\"}}"]},"#,

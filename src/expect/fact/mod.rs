@@ -13,7 +13,7 @@
 //! | `firewall` | the rules of the packet filter |
 //! | `kernel` | kernel settings, command line, modules, taint and lockdown |
 //! | `listen` | listening sockets |
-//! | `system` | mounts, preloading, credentials, units |
+//! | `system` | accounts, mounts, preloading, credentials, units |
 //! | `wire` | types that are one string in JSON |
 
 mod facts;
@@ -29,5 +29,5 @@ pub use kernel::{
     CmdlineWord, Kernel, Lockdown, ModuleName, Modules, Sysctl, SysctlName, Word, WordRule,
 };
 pub use listen::{Address, Listen, Listener, Ports, Protocol};
-pub use system::{CredentialName, Credentials, Mount, Name, Preload, Units};
+pub use system::{Account, Accounts, CredentialName, Credentials, Mount, Name, Preload, Units};
 pub use wire::RuleError;

@@ -6,6 +6,22 @@ use super::wire::{self, checked_text, one_string};
 use crate::path::{Glob, ImagePath};
 use crate::tree::Origin;
 
+/// Who may become root or has a password; records of users that systemd reads from outside of the
+/// image (`userdb`) are drift, whatever they say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Accounts {
+    /// Who asked for it.
+    #[serde(serialize_with = "wire::write", deserialize_with = "wire::read")]
+    pub origin: Origin,
+    /// Accounts that may have a password, an empty one too; `None`: not looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<Vec<Account>>,
+    /// Accounts that may have the number 0; `None`: not looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<Vec<Account>>,
+}
+
 /// A file system that must be mounted, and how.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -61,6 +77,9 @@ pub struct Units {
 }
 
 checked_text! {
+    /// The name of an account.
+    Account: |text| !text.is_empty() && text.len() <= 255 && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':'),
+        "an account's name is printable ASCII without colons";
     /// The name of a credential.
     CredentialName: |text| !text.is_empty() && text.len() <= 255 && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/'),
         "a credential's name is up to 255 printable ASCII characters without a slash";

@@ -12,10 +12,12 @@
 //! | `sockets` | `/proc/net/tcp` and its neighbours |
 //! | `mounts` | `/proc/self/mountinfo` |
 //! | `preload` | `/etc/ld.so.preload`, `/proc/1/environ` |
+//! | `accounts` | `/etc/passwd`, `/etc/shadow`, records of users that systemd reads |
 //! | `credentials` | `/run/credentials`, SMBIOS type 11 |
 //! | `firewall` | the ruleset, by the image's own `nft` |
 //! | `units` | where systemd looks for units and generators |
 
+mod accounts;
 mod credentials;
 mod firewall;
 mod kernel;

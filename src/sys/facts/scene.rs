@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use super::{credentials, firewall, kernel, mounts, preload, sockets, units};
+use super::{accounts, credentials, firewall, kernel, mounts, preload, sockets, units};
 use crate::appraise::fact::{Observations, Scene};
 use crate::expect::Facts;
 use crate::expect::fact::SysctlName;
@@ -35,6 +35,8 @@ pub fn scene(root: &Path, expected: &Facts, manifest: &Manifest) -> Result<Scene
 /// All that the running system shows, and the settings of these names.
 pub fn observe(names: Vec<SysctlName>) -> Observations {
     Observations {
+        accounts_root: accounts::root(),
+        accounts_password: accounts::passwords(),
         cmdline: kernel::cmdline(),
         credentials: credentials::observe(),
         firewall: None,
@@ -53,6 +55,7 @@ pub fn observe(names: Vec<SysctlName>) -> Observations {
             .collect::<BTreeMap<_, _>>(),
         taint: kernel::taint(),
         units: units::observe(),
+        userdb: accounts::userdb(),
     }
 }
 

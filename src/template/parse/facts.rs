@@ -2,7 +2,9 @@
 
 use super::rules::{LINE_RULE, PATH_RULE, image_path, line, source_path};
 use super::template::GLOB_RULE;
-use crate::expect::fact::{CredentialName, Listener, Lockdown, ModuleName, Name, SysctlName, Word};
+use crate::expect::fact::{
+    Account, CredentialName, Listener, Lockdown, ModuleName, Name, SysctlName, Word,
+};
 use crate::path::Glob;
 use crate::template::diagnostic::Code;
 use crate::template::model::Choice;
@@ -11,6 +13,12 @@ use crate::template::reader::{At, Reader};
 
 pub(super) fn facts(table: Reader<'_>) -> RawFacts {
     let raw = RawFacts {
+        accounts_password: optional(&table, "accounts_password", Account::RULE, |text| {
+            text.parse().ok()
+        }),
+        accounts_root: optional(&table, "accounts_root", Account::RULE, |text| {
+            text.parse().ok()
+        }),
         cmdline_absent: table.list("cmdline_absent", Word::RULE, |text| text.parse().ok()),
         cmdline_present: table.list("cmdline_present", Word::RULE, |text| text.parse().ok()),
         credentials: optional(&table, "credentials", CredentialName::RULE, |text| {

@@ -5,13 +5,13 @@ use std::net::{IpAddr, TcpListener};
 use std::process::Command;
 
 use karat::appraise::fact::{
-    Entry, Listening, MountPoint, Observations, Preloads, Scene, Seen, Variable, judge,
+    Entry, Listening, MountPoint, Observations, PasswordOf, Preloads, Scene, Seen, Variable, judge,
 };
 use karat::appraise::{Change, Owner};
 use karat::expect::Facts;
 use karat::expect::fact::{
-    CmdlineWord, Credentials, Firewall, Kernel, Listen, Lockdown, Modules, Mount, Preload,
-    Protocol, Sysctl, Units, WordRule, ruleset,
+    Accounts, CmdlineWord, Credentials, Firewall, Kernel, Listen, Lockdown, Modules, Mount,
+    Preload, Protocol, Sysctl, Units, WordRule, ruleset,
 };
 use karat::path::ImagePath;
 use karat::tree::{Device, Kind, Origin};
@@ -49,6 +49,11 @@ fn word(rule: WordRule, word: &str) -> CmdlineWord {
 /// One of each kind; [`quiet`] breaks none of them.
 fn all() -> Facts {
     Facts {
+        accounts: Some(Accounts {
+            origin: origin(),
+            password: Some(vec!["admin".parse().unwrap()]),
+            root: Some(vec!["root".parse().unwrap()]),
+        }),
         cmdline: vec![
             word(WordRule::Present, "quiet"),
             word(WordRule::Absent, "init"),
@@ -96,7 +101,7 @@ fn all() -> Facts {
 }
 
 /// The stated facts, each counted once: both words, both settings, taint and lockdown.
-const FACTS: u64 = 13;
+const FACTS: u64 = 14;
 
 fn mounted(point: &str, fstype: &str, options: &[&str]) -> MountPoint {
     MountPoint {
@@ -130,6 +135,11 @@ fn rules(rules: &[&str]) -> Seen<Vec<String>> {
 fn quiet() -> Observations {
     let text = |text: &str| Seen::Value(text.to_owned());
     Observations {
+        accounts_root: Seen::Value(vec![b"root".to_vec()]),
+        accounts_password: Seen::Value(vec![PasswordOf {
+            name: b"admin".to_vec(),
+            is_empty: false,
+        }]),
         cmdline: Seen::Value(vec![b"quiet".to_vec(), b"root=/dev/vda".to_vec()]),
         credentials: Seen::Value(vec![entry(
             "/run/credentials/@system/x",
@@ -167,6 +177,7 @@ fn quiet() -> Observations {
             entry("/run/systemd/generator/-.mount", ""),
             entry("/usr/bin/ping", ""),
         ]),
+        userdb: Seen::Absent,
     }
 }
 
@@ -269,6 +280,26 @@ fn each_fact_that_does_not_hold_is_drift() {
             seen.sockets.insert("/proc/net/tcp6", Seen::Value(sockets));
         }),
         "/proc/net/tcp6 listen tcp: [::]:4444, opened by user 0"
+    );
+    assert_eq!(
+        drift(|seen| seen.accounts_root = Seen::Value(vec![b"root".to_vec(), b"to\xff".to_vec()])),
+        "/etc/passwd account: to\\xff has the number 0"
+    );
+    let password = |name: &[u8], is_empty| {
+        let name = name.to_vec();
+        Seen::Value(vec![PasswordOf { name, is_empty }])
+    };
+    assert_eq!(
+        drift(|seen| seen.accounts_password = password(b"root", false)),
+        "/etc/shadow account: root: has a password"
+    );
+    assert_eq!(
+        drift(|seen| seen.accounts_password = password(b"guest", true)),
+        "/etc/shadow account: guest: the empty password opens it"
+    );
+    assert_eq!(
+        drift(|seen| seen.userdb = Seen::Value(vec![entry("/run/userdb/evil.user", "evil.user")])),
+        "/run/userdb/evil.user account: a record that is not of the image"
     );
     assert_eq!(
         drift(|seen| seen.preload.file = Seen::Value(())),
@@ -400,6 +431,9 @@ fn what_cannot_be_read_is_not_checked_and_what_is_not_there_does_not_apply() {
         Seen::Unreadable("Permission denied".to_owned())
     }
     let blind = report(true, |seen| {
+        seen.accounts_root = refused();
+        seen.accounts_password = refused();
+        seen.userdb = refused();
         seen.cmdline = refused();
         seen.credentials = refused();
         seen.firewall = None;
@@ -415,9 +449,9 @@ fn what_cannot_be_read_is_not_checked_and_what_is_not_there_does_not_apply() {
         seen.sysctl.clear();
     });
     assert_eq!((blind.facts.held, blind.facts.drifted), (0, 0));
-    // The preload fact looks at two places.
-    assert_eq!(blind.facts.not_checked, FACTS + 1);
-    assert_eq!(blind.not_checked.len(), 14);
+    // The accounts look at three places, preloading at two.
+    assert_eq!(blind.facts.not_checked, FACTS + 3);
+    assert_eq!(blind.not_checked.len(), 17);
     assert_eq!(blind.verdict(), Verdict::Incomplete);
     let first = &blind.not_checked[0];
     assert_eq!(
@@ -426,6 +460,8 @@ fn what_cannot_be_read_is_not_checked_and_what_is_not_there_does_not_apply() {
     );
 
     let bare = report(true, |seen| {
+        seen.accounts_root = Seen::Absent;
+        seen.accounts_password = Seen::Absent;
         seen.cmdline = Seen::Absent;
         seen.credentials = Seen::Absent;
         seen.firewall = Some(Seen::Absent);
@@ -441,8 +477,8 @@ fn what_cannot_be_read_is_not_checked_and_what_is_not_there_does_not_apply() {
         }
     });
     let count: usize = bare.facts.not_applicable.values().map(Vec::len).sum();
-    // No file and no variables: that fact holds.
-    assert_eq!((bare.facts.held, count), (1, 12));
+    // No file and no variables, no accounts: those facts hold.
+    assert_eq!((bare.facts.held, count), (2, 12));
     assert_eq!(bare.verdict(), Verdict::Match);
     // A socket table that cannot be read does not hide what another one shows.
     let half = report(true, |seen| {
