@@ -47,7 +47,8 @@ impl fmt::Display for Verdict {
 pub struct Report {
     /// How much was looked at.
     pub checked: Counts,
-    /// Every difference that no expectation exempts, by path.
+    /// Every difference that no expectation exempts, by path; then those of runtime facts, kind by
+    /// kind.
     pub drifts: Vec<Drift>,
     /// What became of the runtime facts.
     pub facts: FactCounts,

@@ -136,8 +136,13 @@ impl Expectations {
         }
         let document: Document<Facts, Vec<Mutable>> =
             serde_json::from_slice(bytes).map_err(json)?;
-        let expectations = Self::new(document.mutable)?.with_facts(document.facts)?;
-        if expectations.to_bytes() != bytes {
+        document.facts.check()?;
+        let is_sorted = document.facts.is_sorted();
+        let expectations = Self {
+            facts: document.facts,
+            ..Self::new(document.mutable)?
+        };
+        if !is_sorted || expectations.to_bytes() != bytes {
             return Err(ExpectationsError::NotCanonical);
         }
         Ok(expectations)

@@ -44,7 +44,6 @@ pub fn judge(report: Report, expected: &Facts, manifest: &Manifest, scene: &Scen
     }
     court.report.facts = court.counts;
     court.report.not_checked.sort();
-    court.report.drifts.sort_by(|a, b| a.path.cmp(&b.path));
     court.report
 }
 

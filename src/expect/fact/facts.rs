@@ -74,6 +74,54 @@ impl Facts {
         *self == Self::default()
     }
 
+    /// Whether all lists stand in the order in which they are written, and nothing twice.
+    ///
+    /// An instance only reads what a builder has sorted: it needs no code that sorts.
+    pub(in crate::expect) fn is_sorted(&self) -> bool {
+        let Self {
+            accounts,
+            cmdline,
+            credentials,
+            firewall: _,
+            kernel: _,
+            listen,
+            modules,
+            mounts,
+            preload: _,
+            sysctl,
+            units,
+        } = self;
+        let accounts = accounts.as_ref();
+        let names = accounts.map(|it| [&it.password, &it.root]);
+        ascends(cmdline, |entry| &entry.word)
+            && ascends(mounts, |entry| &entry.point)
+            && ascends(sysctl, |entry| &entry.name)
+            && mounts.iter().all(|mount| ascends(&mount.options, |it| it))
+            && names
+                .into_iter()
+                .flatten()
+                .flatten()
+                .all(|list| ascends(list, |it| it))
+            && credentials
+                .as_ref()
+                .is_none_or(|it| ascends(&it.allow, |it| it))
+            && listen.as_ref().is_none_or(|it| ascends(&it.allow, |it| it))
+            && modules
+                .as_ref()
+                .is_none_or(|it| ascends(&it.allow, |it| it) && ascends(&it.deny, |it| it))
+            && units.as_ref().is_none_or(|it| ascends(&it.allow, |it| it))
+    }
+
+    /// The rule that a single fact breaks, if any.
+    pub(in crate::expect) fn check(&self) -> Result<(), FactsError> {
+        match &self.kernel {
+            Some(kernel) if kernel.lockdown.is_none() && kernel.taint.is_none() => {
+                Err(FactsError::Empty)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The same facts in the order in which they are written.
     ///
     /// # Errors
@@ -111,13 +159,13 @@ impl Facts {
         if let Some(units) = &mut self.units {
             sort(&mut units.allow);
         }
-        match &self.kernel {
-            Some(kernel) if kernel.lockdown.is_none() && kernel.taint.is_none() => {
-                Err(FactsError::Empty)
-            }
-            _ => Ok(self),
-        }
+        self.check().map(|()| self)
     }
+}
+
+/// Whether each key is greater than the one before.
+fn ascends<E, K: Ord>(list: &[E], key: impl Fn(&E) -> &K) -> bool {
+    list.is_sorted_by(|a, b| key(a) < key(b))
 }
 
 fn sort<T: Ord>(list: &mut Vec<T>) {

@@ -15,20 +15,17 @@ const USERDB: [&str; 5] = [
     "/usr/local/lib/userdb",
 ];
 
-/// Accounts with the number 0, in order.
+/// Accounts with the number 0, as they stand there.
 pub(super) fn root() -> Seen<Vec<Vec<u8>>> {
     file(source::PASSWD).parse(|bytes| {
-        let mut names: Vec<Vec<u8>> = passwd(&bytes)?
+        let roots = passwd(&bytes)?
             .into_iter()
-            .filter(|account| account.uid == 0)
-            .map(|account| account.name.to_vec())
-            .collect();
-        names.sort();
-        Ok(names)
+            .filter(|account| account.uid == 0);
+        Ok(roots.map(|account| account.name.to_vec()).collect())
     })
 }
 
-/// Accounts that a password opens, in order; by either of the two files.
+/// Accounts that a password opens, by either of the two files.
 pub(super) fn passwords() -> Seen<Vec<PasswordOf>> {
     let shadow = match file(source::SHADOW) {
         Seen::Absent => Vec::new(),
@@ -40,8 +37,6 @@ pub(super) fn passwords() -> Seen<Vec<PasswordOf>> {
         // `x`: it stands in the other file.
         let own = passwd(&bytes)?.into_iter().filter(|it| it.password != b"x");
         found.extend(own.filter_map(|it| password(it.name, it.password)));
-        found.sort();
-        found.dedup();
         Ok(found)
     })
 }

@@ -17,9 +17,9 @@ pub(super) fn observe() -> Preloads {
     }
 }
 
-/// Variables of the dynamic linker, in order; an empty one does nothing.
+/// Variables of the dynamic linker, as they stand there; an empty one does nothing.
 fn loader_variables(environ: &[u8]) -> Vec<Variable> {
-    let mut found: Vec<Variable> = environ
+    environ
         .split(|byte| *byte == 0)
         .filter_map(|entry| {
             let at = entry.iter().position(|byte| *byte == b'=')?;
@@ -30,9 +30,7 @@ fn loader_variables(environ: &[u8]) -> Vec<Variable> {
                 value: value.to_vec(),
             })
         })
-        .collect();
-    found.sort_by(|a, b| (&a.name, &a.value).cmp(&(&b.name, &b.value)));
-    found
+        .collect()
 }
 
 #[cfg(test)]
@@ -47,7 +45,7 @@ mod tests {
         };
         assert_eq!(
             names(b"PATH=/bin\0LD_PRELOAD=/x.so\0LD_AUDIT=y\0"),
-            [b"LD_AUDIT".to_vec(), b"LD_PRELOAD".to_vec()]
+            [b"LD_PRELOAD".to_vec(), b"LD_AUDIT".to_vec()]
         );
         for harmless in [
             &b""[..],
