@@ -1,5 +1,7 @@
 //! The rules of the packet filter.
 
+use std::collections::BTreeSet;
+
 use super::judge::{Breach, Court, place};
 use super::{Observations, Seen, source};
 use crate::appraise::{Effect, Severity};
@@ -42,8 +44,12 @@ pub(super) fn judge(court: &mut Court<'_>, expected: &Facts, seen: &Observations
 
 /// What stands in `these` and not in `those`.
 fn difference<'a>(these: &'a [String], those: &[String]) -> Vec<&'a String> {
-    let those: std::collections::BTreeSet<&String> = those.iter().collect();
-    these.iter().filter(|rule| !those.contains(rule)).collect()
+    let mut known = BTreeSet::new();
+    for rule in those {
+        known.insert(rule.as_str());
+    }
+    let is_new = |rule: &&String| !known.contains(rule.as_str());
+    these.iter().filter(is_new).collect()
 }
 
 /// How many, and the first of them.

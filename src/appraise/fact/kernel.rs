@@ -1,7 +1,5 @@
 //! Settings, command line, modules, taint and lockdown of the kernel.
 
-use std::collections::BTreeSet;
-
 use super::judge::{Breach, Court, Kernel, place};
 use super::{MountPoint, Observations, Seen, source};
 use crate::appraise::{Effect, Severity};
@@ -149,9 +147,7 @@ fn modules(court: &mut Court<'_>, expected: &Modules, seen: &Observations, kerne
     for module in loaded {
         let listed = |list: &[ModuleName]| list.iter().any(|name| name.as_str() == module);
         let denied = listed(&expected.deny);
-        let foreign = own
-            .as_ref()
-            .is_some_and(|own| !own.contains(module.as_str()));
+        let foreign = own.as_ref().is_some_and(|own| !own.contains(module));
         if denied || foreign && !listed(&expected.allow) {
             is_held = false;
             let breach = Breach {
@@ -182,7 +178,7 @@ fn modules(court: &mut Court<'_>, expected: &Modules, seen: &Observations, kerne
 }
 
 /// Names of the modules that the image has for one kernel, as `/proc/modules` spells them.
-fn own_modules(court: &Court<'_>, directory: &ImagePath) -> BTreeSet<String> {
+fn own_modules(court: &Court<'_>, directory: &ImagePath) -> Vec<String> {
     let entries = court.manifest.entries();
     let start = entries.partition_point(|entry| entry.path <= *directory);
     let below = entries

@@ -1,5 +1,7 @@
 //! The kernel: its command line, modules, taint, lockdown, release and settings.
 
+use std::collections::BTreeSet;
+
 use super::read::{FileSystem, kernel, text};
 use crate::appraise::fact::{Seen, source};
 use crate::expect::fact::{Lockdown, SysctlName};
@@ -34,18 +36,16 @@ pub(super) fn modules() -> Seen<Vec<String>> {
 /// The first word of each line (`proc_modules(5)`).
 fn module_names(bytes: Vec<u8>) -> Result<Vec<String>, String> {
     let text = text(bytes)?;
-    let mut names = Vec::new();
+    let mut names = BTreeSet::new();
     for line in text.lines() {
         let name = line.split(' ').next().unwrap_or_default();
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
         if name.is_empty() || !name.bytes().all(is_name) {
             return Err("a line does not start with a module's name".to_owned());
         }
-        names.push(name.replace('-', "_"));
+        names.insert(name);
     }
-    names.sort();
-    names.dedup();
-    Ok(names)
+    Ok(names.iter().map(|name| name.replace('-', "_")).collect())
 }
 
 pub(super) fn taint() -> Seen<u64> {

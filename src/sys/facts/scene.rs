@@ -34,6 +34,11 @@ pub fn scene(root: &Path, expected: &Facts, manifest: &Manifest) -> Result<Scene
 
 /// All that the running system shows, and the settings of these names.
 pub fn observe(names: Vec<SysctlName>) -> Observations {
+    let mut sysctl = BTreeMap::new();
+    for name in names {
+        let value = kernel::setting(&name);
+        sysctl.insert(name, value);
+    }
     Observations {
         accounts_root: accounts::root(),
         accounts_password: accounts::passwords(),
@@ -46,13 +51,7 @@ pub fn observe(names: Vec<SysctlName>) -> Observations {
         preload: preload::observe(),
         release: kernel::release(),
         sockets: sockets::observe(),
-        sysctl: names
-            .into_iter()
-            .map(|name| {
-                let value = kernel::setting(&name);
-                (name, value)
-            })
-            .collect::<BTreeMap<_, _>>(),
+        sysctl,
         taint: kernel::taint(),
         units: units::observe(),
         userdb: accounts::userdb(),

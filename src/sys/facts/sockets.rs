@@ -22,13 +22,12 @@ const TABLES: [(&str, Protocol, &str); 8] = [
 ];
 
 pub(super) fn observe() -> BTreeMap<&'static str, Seen<Vec<Listening>>> {
-    TABLES
-        .into_iter()
-        .map(|(path, protocol, state)| {
-            let table = kernel(path, FileSystem::Proc, limits::FACT_TABLE_MAX);
-            (path, table.parse(|bytes| parse(bytes, protocol, state)))
-        })
-        .collect()
+    let mut sockets = BTreeMap::new();
+    for (path, protocol, state) in TABLES {
+        let table = kernel(path, FileSystem::Proc, limits::FACT_TABLE_MAX);
+        sockets.insert(path, table.parse(|bytes| parse(bytes, protocol, state)));
+    }
+    sockets
 }
 
 /// Sockets in `state`, in order, each once.
