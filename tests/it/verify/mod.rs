@@ -21,6 +21,7 @@ mod classes;
 mod command;
 mod facts;
 mod judges;
+mod running;
 mod trust;
 mod vectors;
 
