@@ -63,6 +63,7 @@ class Bench:
     def __init__(self, arguments):
         self.bin = pathlib.Path(arguments.bin).resolve()
         self.rounds = arguments.rounds
+        self.program = arguments.limit
         self.source = pathlib.Path(arguments.templates).resolve()
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="karat-bench-", dir=arguments.scratch))
         self.env = dict(os.environ, PATH=f"{self.bin}:{os.environ['PATH']}", LC_ALL="C.UTF-8")
@@ -109,9 +110,10 @@ class Bench:
 
     def limit(self, name):
         """Seconds for hashing from memory, and for the walk."""
-        cargo = ["cargo", "bench", "-q", "--bench", "limit", "--", self.home / name]
         place = pathlib.Path(__file__).resolve().parent.parent
-        hashing, walk = subprocess.check_output(cargo, text=True, cwd=place).split()
+        command = [self.program] if self.program else ["cargo", "bench", "-q", "--bench", "limit", "--"]
+        hashing, walk = subprocess.check_output([*command, self.home / name], text=True,
+                                                cwd=place).split()
         return float(hashing), float(walk)
 
     def first_read(self, name, command):
@@ -182,6 +184,7 @@ def main():
     parser.add_argument("--bin", default="target/dist/bin")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--templates", default="templates")
+    parser.add_argument("--limit", help="benches/limit.rs as a program, instead of by cargo")
     parser.add_argument("--scratch", default=None, help="a directory on the disk to measure")
     arguments = parser.parse_args()
     if os.getuid() != 0:

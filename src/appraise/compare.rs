@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::capability::CAPABILITY;
 use super::drift::Owner;
 use super::effect::{Subject, judge};
-use super::evidence::{InodeKey, ObservedContent, ObservedKind, Source};
+use super::evidence::{InodeKey, ObservedContent, ObservedKind, Reason, Source};
+use super::fact::FactCounts;
 use super::mount::{allows_mount, outermost};
 use super::{Change, Counts, Drift, Evidence, NotChecked, Observed, Report};
 use crate::expect::{Class, Expectations, Mutable};
@@ -124,6 +125,7 @@ impl<'a> Appraisal<'a> {
             report: Report {
                 checked: Counts::default(),
                 drifts: Vec::new(),
+                facts: FactCounts::default(),
                 exempted: BTreeMap::new(),
                 not_checked: Vec::new(),
                 paths_not_checked: 0,
@@ -168,6 +170,9 @@ impl<'a> Appraisal<'a> {
             checked.bytes = checked.bytes.saturating_add(size);
         }
         let mut changes = differences(entry, seen);
+        if self.evidence.hides_trusted {
+            self.leave_trusted(&entry.path, &mut changes);
+        }
         changes.extend(self.links.difference(entry, seen, &self.blind));
         if changes.is_empty() {
             return;
@@ -186,6 +191,20 @@ impl<'a> Appraisal<'a> {
                     change,
                 ),
             }
+        }
+    }
+
+    /// An attribute that nobody but root sees is not gone because it is not seen.
+    fn leave_trusted(&mut self, path: &ImagePath, changes: &mut Vec<Change>) {
+        let is_invisible = |change: &Change| matches!(change, Change::Xattr { name, observed: None, .. } if name.starts_with(b"trusted."));
+        let count = changes.len();
+        changes.retain(|change| !is_invisible(change));
+        if changes.len() < count {
+            let reason = "only root sees those of the trusted.* namespace".to_owned();
+            self.report.not_checked.push(NotChecked {
+                path: path.clone(),
+                reason: Reason::Xattrs(reason),
+            });
         }
     }
 

@@ -31,13 +31,15 @@ pub enum Owner {
     Listed(Arc<Origin>),
     /// The path is not listed: the origin of the nearest directory above it that is.
     Nearest(Arc<Origin>),
+    /// A runtime fact: the origin of the expectation.
+    Stated(Arc<Origin>),
 }
 
 impl Owner {
     /// The origin.
     pub fn origin(&self) -> &Origin {
         match self {
-            Self::Listed(origin) | Self::Nearest(origin) => origin,
+            Self::Listed(origin) | Self::Nearest(origin) | Self::Stated(origin) => origin,
         }
     }
 }
@@ -78,6 +80,15 @@ pub enum Change {
         expected: Content,
         /// As observed.
         observed: ObservedContent,
+    },
+    /// A runtime fact that was observed there does not hold.
+    Fact {
+        /// Which, such as `sysctl net.ipv4.ip_forward`.
+        name: String,
+        /// What should be; `None`: nothing.
+        expected: Option<String>,
+        /// What is; `None`: nothing.
+        observed: Option<String>,
     },
     /// Its hard links are others; the names are examples, not all.
     Links {
@@ -141,6 +152,7 @@ impl Change {
         match self {
             Self::Added(_) => "added",
             Self::Content { .. } => "content",
+            Self::Fact { .. } => "fact",
             Self::Links { .. } => "links",
             Self::Mode { .. } => "mode",
             Self::Mount(_) => "mount",
@@ -166,6 +178,9 @@ impl Change {
                     None => format!("{} bytes", observed.size),
                 }),
             ),
+            Self::Fact {
+                expected, observed, ..
+            } => (expected.clone(), observed.clone()),
             Self::Links {
                 expected,
                 observed,
@@ -208,10 +223,10 @@ impl Change {
 
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Self::Xattr { name, .. } = self {
-            write!(f, "xattr {}", Escaped(name))?;
-        } else {
-            f.write_str(self.name())?;
+        match self {
+            Self::Fact { name, .. } => f.write_str(name)?,
+            Self::Xattr { name, .. } => write!(f, "xattr {}", Escaped(name))?,
+            _ => f.write_str(self.name())?,
         }
         match self.values() {
             (None, None) => Ok(()),

@@ -26,6 +26,8 @@ pub enum Effect {
     LoadedEverywhere,
     /// What was signed is there and nobody sees it.
     Hidden,
+    /// What a file system lets programs on it do.
+    Mount,
     /// Names, addresses, packet filter: whom the machine talks to.
     Network,
     /// Somebody other than root may replace a program, a library or their configuration.
@@ -59,6 +61,7 @@ impl Effect {
             Self::Kernel => "kernel",
             Self::Library => "library",
             Self::LoadedEverywhere => "loaded-everywhere",
+            Self::Mount => "mount",
             Self::Network => "network",
             Self::OtherOwner => "other-owner",
             Self::OutsideName => "outside-name",
@@ -91,7 +94,7 @@ impl Effect {
             | Self::Service
             | Self::Trust
             | Self::WorldWritable => Severity::High,
-            Self::Network => Severity::Medium,
+            Self::Mount | Self::Network => Severity::Medium,
         }
     }
 }
@@ -106,6 +109,7 @@ impl fmt::Display for Effect {
             Self::Kernel => "part of the kernel or of what it loads and obeys",
             Self::Library => "code that other programs load",
             Self::LoadedEverywhere => "loaded into every program",
+            Self::Mount => "decides what files there may do",
             Self::Network => "decides whom the machine talks to",
             Self::OtherOwner => "somebody other than before may change it",
             Self::OutsideName => "can be changed under a name outside of what was checked",
@@ -236,7 +240,8 @@ fn changes_what_runs(change: &Change) -> bool {
         | Change::Removed
         | Change::Target { .. }
         | Change::Type { .. } => true,
-        Change::Links { .. }
+        Change::Fact { .. }
+        | Change::Links { .. }
         | Change::Mode { .. }
         | Change::Owner { .. }
         | Change::Xattr { .. } => false,

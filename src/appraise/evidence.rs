@@ -23,6 +23,9 @@ pub struct Evidence {
     pub mounts: Vec<ObservedMount>,
     /// What should have been looked at and could not be.
     pub not_checked: Vec<NotChecked>,
+    /// Whether attributes of the `trusted.*` namespace were invisible to whoever looked: only root
+    /// sees them.
+    pub hides_trusted: bool,
     /// What a reader should know about how this was observed, in whole sentences.
     pub notes: Vec<String>,
 }
@@ -216,6 +219,13 @@ pub enum Reason {
     Directory(String),
     /// The path itself could not be examined.
     Examine(String),
+    /// A runtime fact could not be observed there.
+    Fact {
+        /// Which.
+        name: String,
+        /// Why.
+        error: String,
+    },
     /// Another file system is mounted there: what lies beneath was not seen.
     Mount,
     /// A name in that directory makes a path longer than Linux' `PATH_MAX`.
@@ -242,6 +252,7 @@ impl Reason {
             Self::Content(_) => "content",
             Self::Directory(_) => "directory",
             Self::Examine(_) => "examine",
+            Self::Fact { .. } => "fact",
             Self::Mount => "mount",
             Self::TooLong => "too-long",
             Self::Unstable => "unstable",
@@ -257,6 +268,7 @@ impl fmt::Display for Reason {
             Self::Content(error) => write!(f, "its content cannot be read: {error}"),
             Self::Directory(error) => write!(f, "it cannot be listed: {error}"),
             Self::Examine(error) => write!(f, "it cannot be examined: {error}"),
+            Self::Fact { name, error } => write!(f, "{name} was not observed: {error}"),
             Self::Mount => f.write_str("another file system is mounted there"),
             Self::TooLong => f.write_str("a name in it makes a path longer than PATH_MAX"),
             Self::Unstable => f.write_str("it kept changing while it was read"),
@@ -295,6 +307,7 @@ impl Evidence {
             as_listed: AsListed::default(),
             mounts: Vec::new(),
             not_checked: Vec::new(),
+            hides_trusted: false,
             notes: Vec::new(),
         }
     }
@@ -325,6 +338,7 @@ impl Evidence {
             as_listed: AsListed::default(),
             mounts: Vec::new(),
             not_checked: Vec::new(),
+            hides_trusted: false,
             notes: Vec::new(),
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::fact::FactCounts;
 use super::{Drift, NotChecked};
 use crate::expect::Class;
 
@@ -46,8 +47,11 @@ impl fmt::Display for Verdict {
 pub struct Report {
     /// How much was looked at.
     pub checked: Counts,
-    /// Every difference that no expectation exempts, by path.
+    /// Every difference that no expectation exempts, by path; then those of runtime facts, kind by
+    /// kind.
     pub drifts: Vec<Drift>,
+    /// What became of the runtime facts.
+    pub facts: FactCounts,
     /// How many differences each class of expectations exempted.
     pub exempted: BTreeMap<Class, u64>,
     /// What should have been checked and could not be.

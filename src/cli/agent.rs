@@ -13,7 +13,10 @@ use super::journal;
 use super::report::{self, Detail, Format, Output, Outputs, Style};
 use crate::appraise::{Expiry, Nonce, Verification};
 use crate::baseline::ImageName;
+use crate::expect::Expectations;
+use crate::limits;
 use crate::path::{Escaped, ImagePath};
+use crate::sys::facts;
 use crate::sys::fs::{self, IoError};
 use crate::sys::{clock, env};
 
@@ -23,6 +26,7 @@ karat-agent proves that this instance still is what was signed.
 usage: karat-agent verify [--root DIR] [--baseline X.dsse.json] [--image NAME] [--trust FILE]
                           [OPTIONS]
        karat-agent bless [--verdict FILE] [--state DIR] [--journal]
+       karat-agent facts [--json]
        karat-agent version
 
 verify checks a directory tree against its signed baseline:
@@ -49,8 +53,14 @@ bless remembers what this boot was verified as; nothing older is accepted from t
   --verdict FILE   the report of this boot [default: /run/karat/verdict.json]
   --state DIR      where it is remembered [default: /var/lib/karat/state]
 
+facts shows what the running system says of itself: kernel, modules, mounts, listening sockets, units,
+and the kernel settings that the image's own expectations name. It judges nothing.
+
 exit codes: 0 match · 10 drift · 11 untrusted · 12 rollback · 13 incomplete · 1 failed · 2 usage
 ";
+
+/// The expectations that an image carries.
+const OWN_EXPECTATIONS: &str = "/usr/lib/karat/baseline/expect.json";
 
 /// Runs `karat-agent`.
 pub fn main() -> ExitCode {
@@ -59,6 +69,7 @@ pub fn main() -> ExitCode {
     let exit = match verb.as_bytes() {
         b"verify" => with(Options::parse(arguments, Verb::Verify), run),
         b"bless" => with(Options::parse(arguments, Verb::Bless), bless_now),
+        b"facts" => show_facts(arguments),
         b"version" | b"--version" => {
             print(
                 std::io::stdout(),
@@ -70,7 +81,7 @@ pub fn main() -> ExitCode {
             print(std::io::stdout(), USAGE);
             Exit::Ok
         }
-        b"" => usage("what to do: verify, bless or version"),
+        b"" => usage("what to do: verify, bless, facts or version"),
         other => usage(&format!("there is no command {}", Escaped(other))),
     };
     exit.into()
@@ -297,6 +308,38 @@ fn failed(options: &Options, error: &dyn std::error::Error) -> Exit {
     };
     print(std::io::stderr(), &message);
     Exit::Failed
+}
+
+/// Prints what the running system shows; judges nothing.
+fn show_facts(arguments: impl Iterator<Item = OsString>) -> Exit {
+    let mut json = false;
+    for argument in arguments {
+        match argument.as_bytes() {
+            b"--json" => json = true,
+            b"--help" | b"-h" => {
+                print(std::io::stdout(), USAGE);
+                return Exit::Ok;
+            }
+            other => return usage(&format!("there is no option {}", Escaped(other))),
+        }
+    }
+    // They only say which of a thousand settings are worth showing, so that nobody has to have
+    // signed them.
+    let expectations = fs::read(OWN_EXPECTATIONS, limits::EXPECTATIONS_MAX)
+        .ok()
+        .and_then(|bytes| Expectations::parse(&bytes).ok())
+        .unwrap_or_default();
+    let names = expectations.facts().sysctl.iter();
+    let observations = facts::observe(names.map(|entry| entry.name.clone()).collect());
+    let text = if json {
+        serde_json::to_string_pretty(&report::facts_document(&observations))
+            .map(|text| text + "\n")
+            .unwrap_or_default()
+    } else {
+        report::facts_text(&observations)
+    };
+    print(std::io::stdout(), &text);
+    Exit::Ok
 }
 
 fn usage(message: &str) -> Exit {

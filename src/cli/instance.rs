@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use super::agent::Options;
 use crate::appraise::{
     Assurance, Choice, Circumstances, Explanation, Finding, Inputs, Listed, Material, Neighbour,
-    NewerRoot, Opened, Target, Terms, Verdict, Verification, appraise, choose, groups, newest_root,
+    NewerRoot, Opened, Target, Terms, Verdict, Verification, appraise, choose, fact, groups,
+    newest_root,
 };
 use crate::baseline::ImageName;
 use crate::instance::{Policy, State};
@@ -16,7 +17,7 @@ use crate::path::Escaped;
 use crate::sys::fs::{self, IoError};
 use crate::sys::material::{self, ENVELOPE_SUFFIX};
 use crate::sys::scan::{Scan, scan};
-use crate::sys::{boot, clock, cpu, state};
+use crate::sys::{boot, clock, cpu, facts, state};
 
 /// The trust root that an image carries, for its own verifier.
 const OWN_TRUST: &str = "/usr/lib/karat/trust.json";
@@ -61,7 +62,9 @@ pub(super) fn verify(options: &Options) -> Result<Verification, Fault> {
     let is_rolled_back = recall(options, itself, &opened, &mut verification);
     if let (Some((manifest, expectations)), false) = (&opened.expected, is_rolled_back) {
         let evidence = scan(root, &Scan::new(&Listed(manifest), cpu::count()))?;
+        let scene = facts::scene(root, expectations.facts(), manifest)?;
         let report = appraise(manifest, expectations, &evidence);
+        let report = fact::judge(report, expectations.facts(), manifest, &scene);
         verification.explanation = options
             .explain
             .clone()

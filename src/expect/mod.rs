@@ -1,4 +1,5 @@
-//! Expectations: which paths of an instance may differ from the manifest, and how far.
+//! Expectations: which paths of an instance may differ from the manifest, and how far; which facts
+//! must hold on it while it runs.
 //!
 //! ```text
 //! {"mutable":[{"class":"state","origin":"package:openssh-server","path":"/var/lib/ssh/**"}],"version":1}
@@ -9,7 +10,9 @@
 //! `docs/formats/expectations.md`.
 
 mod class;
+pub mod fact;
 mod value;
 
 pub use class::{Class, ClassError};
+pub use fact::{Facts, FactsError};
 pub use value::{Expectations, ExpectationsError, Mutable};

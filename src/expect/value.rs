@@ -2,15 +2,16 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Class;
+use super::{Class, Facts, FactsError};
 use crate::digest::Digest;
 use crate::limits;
 use crate::path::{Glob, ImagePath};
 use crate::tree::{Mode, Origin};
 
-/// Which paths may differ from the manifest, and how far.
+/// Which paths may differ from the manifest, and how far; what must hold on the running system.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expectations {
+    facts: Facts,
     mutable: Vec<Mutable>,
 }
 
@@ -43,6 +44,9 @@ pub enum ExpectationsError {
     /// The same pattern twice.
     #[error("expectations: {0} stands there twice")]
     Duplicate(Glob),
+    /// A fact that breaks a rule.
+    #[error("expectations: facts: {0}")]
+    Facts(#[from] FactsError),
     /// Not the JSON that this format describes.
     #[error("expectations: {0}")]
     Json(String),
@@ -62,7 +66,10 @@ pub enum ExpectationsError {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Document<M> {
+struct Document<F: Default + PartialEq, M> {
+    /// Left out where nothing is stated.
+    #[serde(default, skip_serializing_if = "is_default")]
+    facts: F,
     mutable: M,
     version: u64,
 }
@@ -70,6 +77,10 @@ struct Document<M> {
 #[derive(Deserialize)]
 struct Version {
     version: u64,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// The version that is read and written.
@@ -92,7 +103,21 @@ impl Expectations {
                 return Err(ExpectationsError::Mode(entry.path.clone()));
             }
         }
-        Ok(Self { mutable })
+        Ok(Self {
+            facts: Facts::default(),
+            mutable,
+        })
+    }
+
+    /// The same with these facts, in any order.
+    ///
+    /// # Errors
+    /// A fact stands there twice, or says nothing.
+    pub fn with_facts(self, facts: Facts) -> Result<Self, ExpectationsError> {
+        Ok(Self {
+            facts: facts.sorted()?,
+            ..self
+        })
     }
 
     /// Reads canonical JSON.
@@ -109,12 +134,23 @@ impl Expectations {
         if version != VERSION {
             return Err(ExpectationsError::Version(version));
         }
-        let document: Document<Vec<Mutable>> = serde_json::from_slice(bytes).map_err(json)?;
-        let expectations = Self::new(document.mutable)?;
-        if expectations.to_bytes() != bytes {
+        let document: Document<Facts, Vec<Mutable>> =
+            serde_json::from_slice(bytes).map_err(json)?;
+        document.facts.check()?;
+        let is_sorted = document.facts.is_sorted();
+        let expectations = Self {
+            facts: document.facts,
+            ..Self::new(document.mutable)?
+        };
+        if !is_sorted || expectations.to_bytes() != bytes {
             return Err(ExpectationsError::NotCanonical);
         }
         Ok(expectations)
+    }
+
+    /// What must hold on the running system.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     /// The patterns, in bytewise order.
@@ -134,6 +170,7 @@ impl Expectations {
     /// The canonical bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         let document = Document {
+            facts: self.facts.clone(),
             mutable: &self.mutable,
             version: VERSION,
         };
@@ -254,7 +291,7 @@ mod tests {
             &TEXT.replace("state", "anything"),
             &TEXT.replace("/var/log/**", "var/log"),
             &TEXT.replace("template:verify", "nobody"),
-            &TEXT.replace("\"version\":1", "\"version\":1,\"facts\":[]"),
+            &TEXT.replace("\"version\":1", "\"version\":1,\"more\":[]"),
             &TEXT.replace("\"class\":\"state\"", "\"class\":\"state\",\"uid\":0"),
         ] {
             assert!(

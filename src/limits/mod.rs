@@ -45,6 +45,22 @@ pub const ENVELOPES_MAX: usize = 64;
 pub const NEWER_ROOTS_MAX: usize = 256;
 /// Largest expectations file.
 pub const EXPECTATIONS_MAX: u64 = 16 << 20;
+/// Largest file of the kernel with one value: a command line has at most a few KiB.
+pub const FACT_VALUE_MAX: u64 = 64 << 10;
+/// Largest table of the kernel: some 150 bytes for each of 400,000 sockets.
+pub const FACT_TABLE_MAX: u64 = 64 << 20;
+/// Largest environment of the first process; the kernel allows a quarter of its stack, 2 MiB.
+pub const FACT_ENVIRON_MAX: u64 = 2 << 20;
+/// Most names in one directory that a fact looks at, and most units; a desktop has about 1,000.
+pub const FACT_NAMES_MAX: usize = 100_000;
+/// Largest program, loader or library that is run to observe a fact; glibc has 2 MB.
+pub const PROGRAM_FILE_MAX: u64 = 64 << 20;
+/// Most libraries of such a program; `nft` has eleven.
+pub const PROGRAM_LIBRARIES_MAX: usize = 64;
+/// Largest ruleset of the packet filter, as JSON.
+pub const RULESET_MAX: u64 = 16 << 20;
+/// Largest `/etc/passwd` or `/etc/shadow`: 100,000 accounts of 160 bytes.
+pub const ACCOUNTS_FILE_MAX: u64 = 16 << 20;
 /// Largest key file, private or public.
 pub const KEY_FILE_MAX: u64 = 16 << 10;
 /// Longest passphrase, with its line end.

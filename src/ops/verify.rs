@@ -12,7 +12,7 @@ use super::outputs::LayoutDirectory;
 use super::workspace::Workspace;
 use crate::appraise::{
     Artefact, Assurance, Circumstances, Evidence, Expiry, Explanation, Finding, Listed, Nonce,
-    Opened, Target, UpTo, Verdict, Verification, appraise,
+    Opened, Target, UpTo, Verdict, Verification, appraise, fact,
 };
 use crate::baseline::{ImageName, Statement, Subject};
 use crate::digest::{Digest, HashingReader};
@@ -21,6 +21,7 @@ use crate::image::oci::{self, OciError};
 use crate::image::tar::{self, TarError};
 use crate::limits;
 use crate::path::{Escaped, ImagePath};
+use crate::sys::facts;
 use crate::sys::fs::{self, IoContext as _, IoError};
 use crate::sys::material::{self, ENVELOPE_SUFFIX};
 use crate::sys::scan::{Scan, scan};
@@ -135,7 +136,12 @@ pub fn verify(request: &Request) -> Result<Verification, VerifyError> {
     verification.artefact = looked.artefact;
     verification.findings.extend(looked.findings);
     if let (Some((manifest, expectations)), Some(evidence)) = (&opened.expected, looked.evidence) {
+        let scene = match &request.subject {
+            Checked::Root(root) => facts::scene(root, expectations.facts(), manifest)?,
+            Checked::Oci(_) | Checked::Tar(_) => fact::Scene::Snapshot,
+        };
         let report = appraise(manifest, expectations, &evidence);
+        let report = fact::judge(report, expectations.facts(), manifest, &scene);
         verification.explanation = request
             .explain
             .clone()

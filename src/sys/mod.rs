@@ -8,13 +8,14 @@ pub mod boot;
 pub mod clock;
 pub mod cpu;
 pub mod env;
+pub mod facts;
 pub mod fs;
 pub mod journal;
 pub mod material;
 #[cfg(feature = "build")]
 pub mod memory;
-#[cfg(feature = "build")]
 pub(crate) mod process;
+pub(crate) mod program;
 #[cfg(feature = "build")]
 pub mod root;
 #[cfg(feature = "build")]

@@ -1,9 +1,13 @@
 //! Other programs: started here only.
 
 use std::ffi::OsStr;
+#[cfg(feature = "build")]
 use std::io;
+#[cfg(feature = "build")]
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+#[cfg(feature = "build")]
+use std::process::Output;
+use std::process::{Command, Stdio};
 
 /// A command with an empty environment and no standard input.
 pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
@@ -20,11 +24,13 @@ pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
 ///
 /// # Errors
 /// It cannot be started.
+#[cfg(feature = "build")]
 pub(crate) fn output(program: &Path, arguments: &[String]) -> io::Result<Output> {
     command(program).args(arguments).output()
 }
 
 /// Lets this process have as many files open as its hard limit allows.
+#[cfg(feature = "build")]
 pub(crate) fn raise_file_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::digest::Digest;
 
+use super::facts;
 use super::model::{
     Agent, Body, Choice, FileEntry, FileKind, Owner, PackageSpec, Pin, PinTarget, Repository,
     SourceFile, Template, User,
@@ -101,6 +102,7 @@ impl Template {
                         "class": entry.class.word(),
                         "mode": entry.mode.map(|mode| mode.to_string()),
                     })),
+                    "facts": facts::json(&verify.facts),
                 }),
             );
             map.insert(

@@ -10,6 +10,7 @@ use crate::path::ImagePath;
 use crate::tree::Mode;
 
 use super::diagnostic::Code;
+use super::facts;
 use super::load::{Files, reason};
 use super::model::{
     Agent, Body, Compression, Distribution, FileEntry, FileKind, Format, Group, Image, Initrd,
@@ -25,7 +26,7 @@ use super::reader::{At, Item, Sink, Span};
 
 /// Makes the template; `None` where something is missing, which is then reported.
 pub(super) fn finish(
-    raw: Raw,
+    mut raw: Raw,
     chain: Vec<PathBuf>,
     files: &dyn Files,
     sink: &Sink,
@@ -64,6 +65,17 @@ pub(super) fn finish(
             finish.source_file(At { value, span }).map(Agent::File)
         }
     };
+    let firewall = match raw.verify.facts.firewall.take() {
+        None => Some(None),
+        Some(at) => {
+            let span = at.span.clone();
+            finish
+                .source_file(at)
+                .and_then(|file| facts::firewall(&file.body.bytes, &span, sink))
+                .map(Some)
+        }
+    };
+    let facts = facts::finish(raw.verify.facts, sink);
     let groups = raw
         .groups
         .into_iter()
@@ -117,6 +129,10 @@ pub(super) fn finish(
             expiry: raw.verify.expiry.map(|at| at.value).unwrap_or_default(),
             on_failure: raw.verify.on_failure.map(|at| at.value).unwrap_or_default(),
             mutable,
+            facts: crate::expect::Facts {
+                firewall: firewall?,
+                ..facts?
+            },
         },
         outputs: Outputs {
             formats: {
@@ -389,7 +405,7 @@ fn user(raw: RawUser, sink: &Sink) -> User {
     }
 }
 
-fn added<T>(items: Items<T>) -> Vec<T> {
+pub(super) fn added<T>(items: Items<T>) -> Vec<T> {
     items
         .into_iter()
         .filter_map(|at| match at.value {

@@ -6,12 +6,14 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
+use crate::path::Glob;
+
 use super::diagnostic::Code;
 use super::model::{Choice, PackageSpec};
 use super::nearest::nearest;
 use super::raw::{
-    Items, Raw, RawFile, RawGroup, RawImage, RawKernel, RawMutable, RawOutputs, RawRepository,
-    RawSegment, RawServices, RawSource, RawUser, RawVerify,
+    Items, Raw, RawFacts, RawFile, RawGroup, RawImage, RawKernel, RawMount, RawMutable, RawOutputs,
+    RawRepository, RawSegment, RawServices, RawSource, RawUser, RawVerify,
 };
 use super::reader::{At, Item, Sink, Span};
 
@@ -53,10 +55,7 @@ fn source(parent: RawSource, child: RawSource, sink: &Sink) -> RawSource {
         distribution: child.distribution.or(parent.distribution),
         suite: child.suite.or(parent.suite),
         components: items(parent.components, child.components, text, sink),
-        pockets: match (parent.pockets, child.pockets) {
-            (parent, None) => parent,
-            (parent, Some(child)) => Some(items(parent.unwrap_or_default(), child, word, sink)),
-        },
+        pockets: optional(parent.pockets, child.pockets, word, sink),
         snapshot: child.snapshot.or(parent.snapshot),
         mirror: child.mirror.or(parent.mirror),
         security_mirror: child.security_mirror.or(parent.security_mirror),
@@ -101,7 +100,53 @@ fn verify(parent: RawVerify, child: RawVerify, sink: &Sink) -> RawVerify {
         expiry: child.expiry.or(parent.expiry),
         on_failure: child.on_failure.or(parent.on_failure),
         mutable: entries(parent.mutable, child.mutable, sink),
+        facts: facts(parent.facts, child.facts, sink),
     }
+}
+
+fn facts(parent: RawFacts, child: RawFacts, sink: &Sink) -> RawFacts {
+    let mut sysctl = parent.sysctl;
+    sysctl.extend(child.sysctl);
+    RawFacts {
+        accounts_password: optional(
+            parent.accounts_password,
+            child.accounts_password,
+            text,
+            sink,
+        ),
+        accounts_root: optional(parent.accounts_root, child.accounts_root, text, sink),
+        cmdline_absent: items(parent.cmdline_absent, child.cmdline_absent, text, sink),
+        cmdline_present: items(parent.cmdline_present, child.cmdline_present, text, sink),
+        credentials: optional(parent.credentials, child.credentials, text, sink),
+        firewall: child.firewall.or(parent.firewall),
+        listen: optional(parent.listen, child.listen, text, sink),
+        lockdown: child.lockdown.or(parent.lockdown),
+        modules: child.modules.or(parent.modules),
+        modules_allow: items(parent.modules_allow, child.modules_allow, text, sink),
+        modules_deny: items(parent.modules_deny, child.modules_deny, text, sink),
+        mounts: entries(parent.mounts, child.mounts, sink),
+        no_preload: child.no_preload.or(parent.no_preload),
+        sysctl,
+        taint: child.taint.or(parent.taint),
+        units: optional(parent.units, child.units, glob, sink),
+    }
+}
+
+/// As [`items`], for lists that may not be there at all.
+fn optional<T>(
+    parent: Option<Items<T>>,
+    child: Option<Items<T>>,
+    name: fn(&T) -> String,
+    sink: &Sink,
+) -> Option<Items<T>> {
+    match (parent, child) {
+        (parent, None) => parent,
+        (parent, Some(child)) => Some(items(parent.unwrap_or_default(), child, name, sink)),
+    }
+}
+
+fn glob(glob: &Glob) -> String {
+    glob.as_str().to_owned()
 }
 
 fn outputs(parent: RawOutputs, child: RawOutputs, sink: &Sink) -> RawOutputs {
@@ -295,6 +340,27 @@ impl Entry for RawMutable {
             class: self.class.or(parent.class),
             mode: self.mode.or(parent.mode),
             span: self.span,
+        }
+    }
+}
+
+impl Entry for RawMount {
+    fn key(&self) -> (String, &Span) {
+        (self.point.value.to_string(), &self.point.span)
+    }
+
+    fn over(self, parent: Self, sink: &Sink) -> Self {
+        Self {
+            point: self.point,
+            fstype: self.fstype.or(parent.fstype),
+            options: items(parent.options, self.options, text, sink),
+        }
+    }
+
+    fn alone(self, sink: &Sink) -> Self {
+        Self {
+            options: items(Vec::new(), self.options, text, sink),
+            ..self
         }
     }
 }

@@ -10,6 +10,7 @@
 
 mod diagnostic;
 mod digest;
+mod facts;
 mod finish;
 mod load;
 mod merge;

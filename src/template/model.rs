@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::appraise::Expiry;
 use crate::baseline::{ImageName, ImageVersion};
-use crate::expect::{self, Class};
+use crate::expect::{self, Class, Facts};
 use crate::instance::OnFailure;
 use crate::path::{Glob, ImagePath};
 use crate::tree::{Content, Epoch, Mode, Origin};
@@ -331,6 +331,9 @@ pub struct Verify {
     pub on_failure: OnFailure,
     /// Paths that may differ, sorted by pattern; a pattern stands there once.
     pub mutable: Vec<Mutable>,
+    /// What must hold on the running system, in the order in which it is written. What `[kernel]`
+    /// states is added by [`Template::facts`].
+    pub facts: Facts,
 }
 
 /// Which `karat-agent` goes into the image.

@@ -3,6 +3,7 @@
 use crate::appraise::Expiry;
 use crate::baseline::{ImageName, ImageVersion};
 use crate::expect::Class;
+use crate::expect::fact;
 use crate::instance::OnFailure;
 use crate::path::{Glob, ImagePath};
 use crate::tree::{Epoch, Mode};
@@ -142,6 +143,36 @@ pub(super) struct RawVerify {
     pub(super) expiry: Option<At<Expiry>>,
     pub(super) on_failure: Option<At<OnFailure>>,
     pub(super) mutable: Vec<RawMutable>,
+    pub(super) facts: RawFacts,
+}
+
+/// Lists of which the mere presence says that nothing else is allowed are options.
+#[derive(Debug)]
+pub(super) struct RawFacts {
+    pub(super) accounts_password: Option<Items<fact::Account>>,
+    pub(super) accounts_root: Option<Items<fact::Account>>,
+    pub(super) cmdline_absent: Items<fact::Word>,
+    pub(super) cmdline_present: Items<fact::Word>,
+    pub(super) credentials: Option<Items<fact::CredentialName>>,
+    /// A file below the template's directory.
+    pub(super) firewall: Option<At<String>>,
+    pub(super) listen: Option<Items<fact::Listener>>,
+    pub(super) lockdown: Option<At<fact::Lockdown>>,
+    pub(super) modules: Option<At<bool>>,
+    pub(super) modules_allow: Items<fact::ModuleName>,
+    pub(super) modules_deny: Items<fact::ModuleName>,
+    pub(super) mounts: Vec<RawMount>,
+    pub(super) no_preload: Option<At<bool>>,
+    pub(super) sysctl: Vec<(fact::SysctlName, At<String>)>,
+    pub(super) taint: Option<At<u64>>,
+    pub(super) units: Option<Items<Glob>>,
+}
+
+#[derive(Debug)]
+pub(super) struct RawMount {
+    pub(super) point: At<ImagePath>,
+    pub(super) fstype: Option<At<fact::Name>>,
+    pub(super) options: Items<fact::Name>,
 }
 
 #[derive(Debug)]

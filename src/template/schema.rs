@@ -261,6 +261,65 @@ struct VerifyTable {
     on_failure: Option<OnFailureWord>,
     /// Paths that may differ.
     mutable: Option<Vec<MutableTable>>,
+    facts: Option<FactsTable>,
+}
+
+/// What must hold on the running system; what is not stated is not looked at.
+#[derive(JsonSchema, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FactsTable {
+    /// Accounts that may have a password, an empty one too; [] for none.
+    accounts_password: Option<Vec<String>>,
+    /// Accounts that may have the number 0.
+    accounts_root: Option<Vec<String>>,
+    /// Words that the kernel's command line must not have; one without = with any value.
+    cmdline_absent: Option<Vec<String>>,
+    /// Words that it must have; those of [kernel] cmdline are expected anyway.
+    cmdline_present: Option<Vec<String>>,
+    /// Credentials that may come from firmware or boot loader; [] for none.
+    credentials: Option<Vec<String>>,
+    /// The ruleset of nftables: a file below the template's directory, as nft -j -n list ruleset
+    /// prints it.
+    firewall: Option<String>,
+    /// Sockets that may listen, as in \"tcp *:22\" or \"udp loopback:53\"; [] for none.
+    listen: Option<Vec<String>>,
+    lockdown: Option<LockdownWord>,
+    /// Whether loaded modules must be files of the image.
+    modules: Option<bool>,
+    /// Modules that may come from elsewhere.
+    modules_allow: Option<Vec<String>>,
+    /// Modules that must not be loaded.
+    modules_deny: Option<Vec<String>>,
+    mounts: Option<Vec<MountTable>>,
+    /// Whether nothing may be loaded into programs by ld.so.preload or LD_ variables.
+    no_preload: Option<bool>,
+    /// Kernel settings with their values; those of [kernel] sysctl are expected anyway.
+    sysctl: Option<BTreeMap<String, SysctlValue>>,
+    /// Bits of the kernel's taint that may be set.
+    taint: Option<u64>,
+    /// Paths that may stand where systemd looks for units, beside those of the image; [] for none.
+    units: Option<Vec<String>>,
+}
+
+/// Lockdown at least so strict.
+#[derive(JsonSchema, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum LockdownWord {
+    None,
+    Integrity,
+    Confidentiality,
+}
+
+/// A file system that must be mounted.
+#[derive(JsonSchema, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MountTable {
+    /// Where: an absolute path.
+    point: String,
+    /// Its type; any by default.
+    fstype: Option<String>,
+    /// Options that it must have, as in nodev.
+    options: Option<Vec<String>>,
 }
 
 #[derive(JsonSchema, Deserialize)]
@@ -344,7 +403,8 @@ mod tests {
 
     /// A template in which every table is there once, so that the reader asks for all keys.
     const TABLES: &str = "[image]\n[[source.pins]]\n[[source.extra]]\n[[files]]\n[[groups]]\n\
-        [[users]]\n[services]\n[kernel]\n[segment]\n[verify.agent]\n[[verify.mutable]]\n[outputs]\n";
+        [[users]]\n[services]\n[kernel]\n[segment]\n[verify.agent]\n[[verify.mutable]]\n[verify.facts]\n\
+        [[verify.facts.mounts]]\n[outputs]\n";
 
     #[test]
     fn the_schema_has_exactly_the_keys_that_the_reader_knows() {
@@ -384,6 +444,8 @@ mod tests {
             ("[verify]", "VerifyTable"),
             ("[verify.agent]", "AgentTable"),
             ("[[verify.mutable]]", "MutableTable"),
+            ("[verify.facts]", "FactsTable"),
+            ("[[verify.facts.mounts]]", "MountTable"),
             ("[outputs]", "OutputsTable"),
         ];
         let mut described = BTreeMap::from([("the template", keys(&schema))]);

@@ -96,7 +96,7 @@ impl Writer<'_> {
     fn tables(&mut self, name: &str, entries: &[Value]) {
         for entry in entries {
             let Value::Object(map) = entry else { continue };
-            let id = ["name", "path"]
+            let id = ["name", "path", "point"]
                 .iter()
                 .find_map(|key| map.get(*key)?.as_str());
             let section = name.rsplit('.').next().unwrap_or_default();
@@ -109,7 +109,7 @@ impl Writer<'_> {
     /// The plain keys of a table; what tells it from others first.
     fn keys(&mut self, section: &str, map: &Map<String, Value>) {
         let mut keys: Vec<&String> = map.keys().collect();
-        keys.sort_by_key(|key| (!matches!(key.as_str(), "name" | "path"), *key));
+        keys.sort_by_key(|key| (!matches!(key.as_str(), "name" | "path" | "point"), *key));
         for key in keys {
             let Some(value) = map.get(key) else { continue };
             let text = match value {

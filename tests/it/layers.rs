@@ -25,7 +25,7 @@ const LINES: [&[&str]; 11] = [
 const AGENT_LINES: usize = 6;
 
 /// What `cli` compiles for the agent as well.
-const AGENT_CLI: [&str; 13] = [
+const AGENT_CLI: [&str; 14] = [
     "src/cli/agent.rs",
     "src/cli/bless.rs",
     "src/cli/exit.rs",
@@ -33,6 +33,7 @@ const AGENT_CLI: [&str; 13] = [
     "src/cli/journal.rs",
     "src/cli/report/canonical.rs",
     "src/cli/report/excerpt.rs",
+    "src/cli/report/facts.rs",
     "src/cli/report/journal.rs",
     "src/cli/report/json.rs",
     "src/cli/report/mod.rs",

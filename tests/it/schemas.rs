@@ -16,13 +16,14 @@ use crate::support::schema::{Published, published};
 use crate::support::signed::Release;
 
 /// All schemas in `docs/schemas/`, each held to by a test.
-const ALL: [&str; 17] = [
+const ALL: [&str; 18] = [
     "attach",
     "build-report",
     "cache-gc",
     "cache-show",
     "diff",
     "error",
+    "facts",
     "init",
     "key",
     "lock",
@@ -371,6 +372,25 @@ fn signing_and_attaching() {
         !attached["written"].as_array().unwrap().is_empty(),
         "{attached}"
     );
+}
+
+#[test]
+fn facts_of_the_running_system() {
+    let output = Command::new(env!("CARGO_BIN_EXE_karat-agent"))
+        .args(["facts", "--json"])
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    let shown = published("facts").holds(&String::from_utf8(output.stdout).unwrap());
+    let facts = shown["facts"].as_array().unwrap();
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let expected = json!({
+        "name": "kernel release",
+        "value": release.trim(),
+        "source": "/proc/sys/kernel/osrelease",
+        "error": null,
+    });
+    assert!(facts.contains(&expected), "{shown}");
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::json::{
-    ArtefactJson, BaselineJson, CheckedJson, DriftJson, InputsJson, NotCheckedJson, TargetJson,
+    ArtefactJson, BaselineJson, CheckedJson, DriftJson, FactsJson, InputsJson, NotCheckedJson,
+    TargetJson,
 };
 use crate::appraise::{Report, Verdict, Verification};
 use crate::cli::Exit;
@@ -69,6 +70,7 @@ struct Comparison {
     checked: CheckedJson,
     drifts: Vec<DriftJson>,
     exempted: std::collections::BTreeMap<&'static str, u64>,
+    facts: FactsJson,
     not_checked: Vec<Place>,
     paths_not_checked: u64,
 }
@@ -93,6 +95,7 @@ impl From<&Report> for Comparison {
                 .iter()
                 .map(|(class, count)| (class.name(), *count))
                 .collect(),
+            facts: FactsJson::from(&report.facts),
             not_checked: report.not_checked.iter().map(place).collect(),
             paths_not_checked: report.paths_not_checked,
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::canonical;
+use crate::appraise::fact::FactCounts;
 use crate::appraise::{
     Artefact, Change, Counts, Drift, Effect, Explanation, Facts, Finding, Group, Inputs, Lines,
     NotChecked, Owner, Remembered, Report, Target, Verdict, Verification,
@@ -215,6 +216,7 @@ struct ComparisonJson {
     drifts: Vec<DriftJson>,
     groups: Vec<GroupJson>,
     exempted: BTreeMap<&'static str, u64>,
+    facts: FactsJson,
     not_checked: Vec<NotCheckedJson>,
     paths_not_checked: u64,
     notes: Vec<String>,
@@ -277,6 +279,7 @@ impl ComparisonJson {
                 .iter()
                 .map(|(class, count)| (class.name(), *count))
                 .collect(),
+            facts: FactsJson::from(&report.facts),
             not_checked: report
                 .not_checked
                 .iter()
@@ -284,6 +287,37 @@ impl ComparisonJson {
                 .collect(),
             paths_not_checked: report.paths_not_checked,
             notes: report.notes.clone(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct FactsJson {
+    held: u64,
+    drifted: u64,
+    not_checked: u64,
+    not_applicable: Vec<NotApplicableJson>,
+}
+
+#[derive(Serialize)]
+pub(super) struct NotApplicableJson {
+    reason: String,
+    facts: Vec<String>,
+}
+
+impl From<&FactCounts> for FactsJson {
+    fn from(counts: &FactCounts) -> Self {
+        let list = counts.not_applicable.iter();
+        Self {
+            held: counts.held,
+            drifted: counts.drifted,
+            not_checked: counts.not_checked,
+            not_applicable: list
+                .map(|(reason, facts)| NotApplicableJson {
+                    reason: reason.clone(),
+                    facts: facts.clone(),
+                })
+                .collect(),
         }
     }
 }
@@ -329,6 +363,7 @@ impl From<&Drift> for DriftJson {
             path: drift.path.to_string(),
             change: drift.change.name(),
             attribute: match &drift.change {
+                Change::Fact { name, .. } => Some(name.clone()),
                 Change::Xattr { name, .. } => Some(Escaped(name).to_string()),
                 _ => None,
             },

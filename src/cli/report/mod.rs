@@ -12,6 +12,7 @@
 
 pub mod canonical;
 mod excerpt;
+mod facts;
 mod journal;
 mod json;
 #[cfg(feature = "build")]
@@ -22,6 +23,7 @@ mod prometheus;
 mod sarif;
 mod text;
 
+pub use facts::{document as facts_document, text as facts_text};
 pub use json::{document, json_text};
 pub use output::{Format, Output, Outputs};
 pub use text::{Detail, Style, text};

@@ -13,7 +13,7 @@ use crate::digest::Digest;
 use crate::path::{Escaped, ImagePath};
 
 /// Rules by id, in order: names of changes, of verdicts, and two more.
-const RULES: [(&str, &str); 16] = [
+const RULES: [(&str, &str); 17] = [
     ("added", "A path that is not listed is there."),
     (
         "artefact",
@@ -21,6 +21,7 @@ const RULES: [(&str, &str); 16] = [
     ),
     ("content", "The bytes of a file are not as signed."),
     ("drift", "What was checked is damaged."),
+    ("fact", "A fact of the running system is not as signed."),
     (
         "incomplete",
         "Something that is needed is missing or could not be checked.",

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::canonical;
 use super::excerpt::{self, Excerpt};
+use crate::appraise::fact::FactCounts;
 use crate::appraise::{
     Change, Drift, Explanation, Facts, Group, Lines, Owner, Remembered, Report, Severity, Verdict,
     Verification,
@@ -33,6 +34,8 @@ pub enum Detail {
 const PATHS_SHOWN: usize = 20;
 /// Unchecked paths shown.
 const UNCHECKED_SHOWN: usize = 10;
+/// Facts named of those that do not apply for one reason.
+const FACTS_SHOWN: usize = 3;
 /// So many paths of another owner make one event.
 const OWNER_EVENT: usize = 20;
 
@@ -208,6 +211,29 @@ impl Page<'_> {
                 .map(|(class, count)| format!("{count} {class}"))
                 .collect();
             self.line(format_args!("  exempted   {}", list.join(", ")));
+        }
+        self.facts_counts(&report.facts);
+    }
+
+    fn facts_counts(&mut self, facts: &FactCounts) {
+        if *facts == FactCounts::default() {
+            return;
+        }
+        let not_applicable: usize = facts.not_applicable.values().map(Vec::len).sum();
+        self.line(format_args!(
+            "  facts      {} held, {} drifted, {} not checked, {not_applicable} not applicable",
+            facts.held, facts.drifted, facts.not_checked
+        ));
+        for (reason, names) in &facts.not_applicable {
+            let shown: Vec<&str> = names.iter().take(FACTS_SHOWN).map(String::as_str).collect();
+            let more = match names.len().saturating_sub(FACTS_SHOWN) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            self.line(format_args!(
+                "             not applicable: {reason} ({}{more})",
+                shown.join(", ")
+            ));
         }
     }
 
@@ -400,7 +426,7 @@ impl Page<'_> {
         }
         if let Some(drift) = explanation.drifts.first() {
             let owner = match &drift.owner {
-                Owner::Listed(origin) => origin.to_string(),
+                Owner::Listed(origin) | Owner::Stated(origin) => origin.to_string(),
                 Owner::Nearest(origin) => format!("nobody; the directory above is of {origin}"),
             };
             self.line(format_args!("  owner        {owner}"));

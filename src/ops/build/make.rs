@@ -112,7 +112,9 @@ impl Making<'_> {
         tree = overlay::apply(tree, template, &mut added, &configured.blobs)?;
         let tree = tree.seal()?;
         let manifest = Manifest::of(&tree).to_bytes();
-        let expectations = Expectations::new(template.expectations())?.to_bytes();
+        let expectations = Expectations::new(template.expectations())?
+            .with_facts(template.facts())?
+            .to_bytes();
 
         let alone = Alone::in_directory(&self.request.out)?;
         let mut files = Files::start(&alone, &plan.stem)?;

@@ -67,6 +67,35 @@ pub fn list(path: impl AsRef<Path>) -> Result<Vec<OsString>, IoError> {
     Ok(names)
 }
 
+/// As [`list`], of at most `cap` names.
+///
+/// # Errors
+/// It cannot be read, or has more.
+pub fn list_up_to(path: impl AsRef<Path>, cap: usize) -> Result<Vec<OsString>, IoError> {
+    let path = path.as_ref();
+    #[expect(clippy::disallowed_methods, reason = "sorted below")]
+    let entries = std::fs::read_dir(path).at("list", path)?;
+    let mut names = Vec::new();
+    for entry in entries {
+        if names.len() >= cap {
+            let many = io::Error::other(format!("it holds more than {cap} names"));
+            return Err(IoError::new("list", path, many));
+        }
+        names.push(entry.at("list", path)?.file_name());
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Whether `path` is a directory itself; a link to one is none.
+///
+/// # Errors
+/// The system would not say, or nothing is there.
+pub fn is_real_dir(path: impl AsRef<Path>) -> Result<bool, IoError> {
+    let path = path.as_ref();
+    Ok(std::fs::symlink_metadata(path).at("stat", path)?.is_dir())
+}
+
 /// The permission bits of `path`, its owner and group, without following a link.
 ///
 /// # Errors

@@ -29,7 +29,8 @@ pub use gather::write_all_at;
 pub use inherited::{inherited, read_inherited};
 pub use lock::{Lock, open_locked};
 pub use look::{
-    absolute, exists, is_dir, list, mode_and_owner, program_dir, refuse_special, spare,
+    absolute, exists, is_dir, is_real_dir, list, list_up_to, mode_and_owner, program_dir,
+    refuse_special, spare,
 };
 pub use ours::{directory_is_ours, read_ours, same};
 pub use read::{open, open_directory, read, read_all, read_beneath, read_text};

@@ -17,6 +17,8 @@ use crate::path::ImagePath;
 pub(super) const SMALL_MAX: usize = 128 << 10;
 /// Bytes of small files that a thread holds before it hashes them: they fit a core's own cache.
 const ARENA: usize = 1 << 20;
+/// Small files that a thread holds, at most: each costs some hundred bytes beside its own.
+const SMALL_FILES: usize = 1024;
 /// Bytes of a large file read at a time.
 const PIECE: usize = 128 << 10;
 /// Large files that a thread reads at a time.
@@ -121,7 +123,8 @@ impl Small {
 
     /// Whether the next file might not fit.
     pub(super) fn is_full(&self) -> bool {
-        self.arena.len().saturating_sub(self.used) <= SMALL_MAX
+        let room = self.arena.len().saturating_sub(self.used);
+        room <= SMALL_MAX || self.files.len() >= SMALL_FILES
     }
 
     /// Hashes all that is held.

@@ -101,6 +101,13 @@ impl Examined {
     }
 }
 
+/// Whether something lies on the kernel's own `/proc`, rather than on what was put in its place.
+pub(super) fn is_proc(file: impl AsFd) -> bool {
+    /// `PROC_SUPER_MAGIC` of `linux/magic.h`.
+    const PROC: u64 = 0x9fa0;
+    rustix::fs::fstatfs(file).is_ok_and(|stat| u64::try_from(stat.f_type) == Ok(PROC))
+}
+
 /// Opens a directory by its path from the root's descriptor.
 pub(super) fn open_directory(root: impl AsFd, path: &ImagePath) -> Result<OwnedFd, Errno> {
     let relative = if path.is_root() {
@@ -176,10 +183,9 @@ pub(super) enum Names {
 impl Names {
     /// What this process can use for a tree at `root`.
     pub(super) fn of(root: &[u8]) -> Self {
-        /// `PROC_SUPER_MAGIC` of `linux/magic.h`.
-        const PROC: u64 = 0x9fa0;
-        match rustix::fs::statfs("/proc/self/fd").map(|stat| u64::try_from(stat.f_type)) {
-            Ok(Ok(PROC)) => Self::ByDescriptor,
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        match rustix::fs::open("/proc/self/fd", flags, OpenMode::empty()) {
+            Ok(links) if is_proc(&links) => Self::ByDescriptor,
             _ => Self::ByPath(root.to_vec()),
         }
     }

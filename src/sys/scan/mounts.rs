@@ -1,20 +1,35 @@
 //! What is mounted below a directory, and a way to see beneath it.
 
+use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 
-use rustix::fs::CWD;
+use rustix::fs::{Mode, OFlags};
 use rustix::mount::{OpenTreeFlags, open_tree};
 
+use super::inode::is_proc;
 use crate::appraise::ObservedMount;
 use crate::limits;
 use crate::path::{Escaped, ImagePath};
 use crate::sys::fs;
 
-/// All mounts below an open directory; `None` where the kernel's table cannot be read.
+/// All mounts below an open directory; `None` where the kernel's table cannot be read, or where
+/// something else than the kernel's own `/proc` would give it.
 pub(super) fn below(root: &OwnedFd) -> Option<Vec<ObservedMount>> {
-    let name = format!("/proc/self/fd/{}", root.as_fd().as_raw_fd());
-    let root = rustix::fs::readlinkat(CWD, name, Vec::new()).ok()?;
-    let table = fs::read("/proc/self/mountinfo", limits::MOUNTINFO_MAX).ok()?;
+    let table = rustix::fs::open(
+        "/proc/self/mountinfo",
+        OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY,
+        Mode::empty(),
+    );
+    let table = table.ok().filter(|table| is_proc(table))?;
+    let table = fs::read_all(File::from(table), limits::MOUNTINFO_MAX).ok()?;
+    let links = rustix::fs::open(
+        "/proc/self/fd",
+        OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
+        Mode::empty(),
+    );
+    let links = links.ok().filter(|links| is_proc(links))?;
+    let name = root.as_fd().as_raw_fd().to_string();
+    let root = rustix::fs::readlinkat(&links, name, Vec::new()).ok()?;
     parse(&table, root.as_bytes())
 }
 
@@ -27,9 +42,8 @@ pub(super) fn private(root: &OwnedFd) -> Option<OwnedFd> {
         | OpenTreeFlags::AT_EMPTY_PATH;
     let tree = open_tree(root, c"", flags).ok()?;
     // What open_tree(2) gives is a name only; a scan lists it.
-    let open =
-        rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
-    rustix::fs::openat(&tree, c".", open, rustix::fs::Mode::empty()).ok()
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::openat(&tree, c".", flags, Mode::empty()).ok()
 }
 
 /// Reads a table in the form of `proc_pid_mountinfo(5)`; `None` where it has another form.

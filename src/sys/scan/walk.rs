@@ -159,6 +159,7 @@ impl Walk<'_> {
             as_listed: AsListed::default(),
             mounts: Vec::new(),
             not_checked: Vec::new(),
+            hides_trusted: !rustix::process::geteuid().is_root(),
             notes: Vec::new(),
         };
         for mut part in found {
@@ -196,7 +197,7 @@ impl Walk<'_> {
                     .to_owned(),
             );
         }
-        if !rustix::process::geteuid().is_root() {
+        if evidence.hides_trusted {
             evidence.notes.push(
                 "Not run as root: attributes of the trusted.* namespace are invisible to this process."
                     .to_owned(),

@@ -6,10 +6,12 @@
 //! | `source` | `[source]` with its pins and further repositories |
 //! | `files` | `[[files]]` |
 //! | `accounts` | `[[groups]]`, `[[users]]` |
+//! | `facts` | `[verify.facts]` |
 //! | `system` | `[services]`, `[kernel]` |
 //! | `rules` | what several of them share: paths, lines, modes, owners |
 
 mod accounts;
+mod facts;
 mod files;
 mod rules;
 mod source;

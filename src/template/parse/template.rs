@@ -1,6 +1,7 @@
 //! The template itself, and what is said about the image as a whole.
 
 use super::accounts::{group, user};
+use super::facts::facts;
 use super::files::file;
 use super::rules::{LINE_RULE, line, mode, source_path};
 use super::source::source;
@@ -16,7 +17,7 @@ use crate::template::raw::{
 use crate::template::reader::{Reader, Sink, Span};
 use crate::tree::Epoch;
 
-const GLOB_RULE: &str =
+pub(super) const GLOB_RULE: &str =
     "a path pattern is absolute and normal; ** is a whole component, as in /var/log/**";
 
 /// Formats of the design that a later version writes.
@@ -118,6 +119,7 @@ fn verify(table: Reader<'_>) -> RawVerify {
         .into_iter()
         .filter_map(mutable)
         .collect();
+    let facts = facts(table.table("facts", "[verify.facts]"));
     let expiry = table.choice("expiry");
     let on_failure = table.choice("on_failure");
     table.finish();
@@ -126,6 +128,7 @@ fn verify(table: Reader<'_>) -> RawVerify {
         expiry,
         on_failure,
         mutable,
+        facts,
     }
 }
 

@@ -180,6 +180,34 @@ fn every_broken_rule_is_reported_with_its_place() {
             "[[verify.mutable]]\npath = \"/a**\"\nclass = \"state\"\n",
             &[(Code::T006, 2, 8)],
         ),
+        (
+            "[verify.facts]\nlisten = [\"tcp 22\"]\n",
+            &[(Code::T006, 2, 11)],
+        ),
+        (
+            "[verify.facts]\nlockdown = \"some\"\n",
+            &[(Code::T006, 2, 12)],
+        ),
+        (
+            "[verify.facts.sysctl]\n\"net.ipv4.conf.*.x\" = 1\n",
+            &[(Code::T006, 2, 1)],
+        ),
+        (
+            "[[verify.facts.mounts]]\nfstype = \"tmpfs\"\n",
+            &[(Code::T005, 1, 1)],
+        ),
+        (
+            "[verify.facts]\nmodules_deny = [\"x\"]\n",
+            &[(Code::T012, 2, 17)],
+        ),
+        (
+            "[verify.facts]\nfirewall = \"missing\"\n",
+            &[(Code::T014, 2, 12)],
+        ),
+        (
+            "[verify.facts]\ncmdline_absent = [\"x\"]\ncmdline_present = [\"x\"]\n",
+            &[(Code::T015, 2, 19)],
+        ),
         ("packages = [\"!gone\"]\n", &[(Code::T010, 1, 13)]),
         ("packages = [\"aa\", \"aa=1\"]\n", &[(Code::T011, 1, 19)]),
         (
@@ -594,4 +622,47 @@ fn hostile_text_never_panics() {
             Ok(())
         })
         .unwrap();
+}
+
+/// What `[verify.facts]` states of two templates, and what `[kernel]` adds to it.
+#[test]
+fn facts_are_merged_and_become_expectations() {
+    let parent = format!(
+        "{WHOLE}[kernel]\ncmdline = [\"quiet\"]\n[kernel.sysctl]\n\"net.ipv4.ip_forward\" = 0\n\
+         \"net.ipv4.conf.*.rp_filter\" = 1\n\"kernel.sysrq\" = 0\n[verify.facts]\nlisten = [\"tcp *:22\", \"udp *:68\"]\n\
+         taint = 4096\nno_preload = true\n[[verify.facts.mounts]]\npoint = \"/tmp\"\noptions = [\"nodev\"]\n"
+    );
+    let child = "extends = \"p\"\n[image]\nname = \"c\"\n[verify.facts]\nlisten = [\"!udp *:68\", \"tcp *:80\"]\n\
+         lockdown = \"integrity\"\nfirewall = \"rules.json\"\ncmdline_absent = [\"init\"]\n[verify.facts.sysctl]\n\
+         \"kernel.sysrq\" = 1\n[[verify.facts.mounts]]\npoint = \"/tmp\"\nfstype = \"tmpfs\"\noptions = [\"nosuid\"]\n";
+    let rules = r#"{"nftables":[{"metainfo":{}},{"table":{"name":"x","family":"ip","handle":3}}]}"#;
+    let list = [
+        ("c.toml", child),
+        ("p.toml", &parent),
+        ("rules.json", rules),
+    ];
+    let template = resolve(&list).unwrap();
+    let expectations = karat::expect::Expectations::new(template.expectations())
+        .and_then(|expectations| expectations.with_facts(template.facts()))
+        .unwrap();
+    assert_eq!(
+        String::from_utf8(expectations.to_bytes()).unwrap(),
+        concat!(
+            r#"{"facts":{"cmdline":[{"origin":"template:verify","rule":"absent","word":"init"},"#,
+            r#"{"origin":"template:kernel","rule":"present","word":"quiet"}],"#,
+            r#""firewall":{"origin":"template:verify","rules":["{\"table\":{\"family\":\"ip\",\"name\":\"x\"}}"]},"#,
+            r#""kernel":{"lockdown":"integrity","origin":"template:verify","taint":4096},"#,
+            r#""listen":{"allow":["tcp *:22","tcp *:80"],"origin":"template:verify"},"#,
+            r#""mounts":[{"fstype":"tmpfs","options":["nodev","nosuid"],"origin":"template:verify","point":"/tmp"}],"#,
+            r#""preload":{"origin":"template:verify"},"#,
+            r#""sysctl":[{"name":"kernel.sysrq","origin":"template:verify","value":"1"},"#,
+            r#"{"name":"net.ipv4.ip_forward","origin":"template:kernel","value":"0"}]},"#,
+            r#""mutable":[],"version":1}"#,
+            "\n"
+        )
+    );
+    // A template without facts writes none.
+    assert!(resolve(&[("x.toml", WHOLE)]).unwrap().facts().is_empty());
+    let broken = [list[0], list[1], ("rules.json", "{}")];
+    assert_eq!(codes(&broken), [(Code::T006, "c.toml".to_owned(), 7, 12)]);
 }

@@ -1,0 +1,206 @@
+//! `[verify.facts]` from merged statements to expectations, and back to JSON.
+
+use serde_json::{Value, json};
+
+use super::diagnostic::Code;
+use super::finish::added;
+use super::model::Template;
+use super::raw::RawFacts;
+use super::reader::{Sink, Span};
+use crate::expect::Facts;
+use crate::expect::fact::{
+    Accounts, CmdlineWord, Credentials, Firewall, Kernel, Listen, Modules, Mount, Preload, Sysctl,
+    SysctlName, Units, Word, WordRule, ruleset,
+};
+use crate::tree::Origin;
+
+impl Template {
+    /// What must hold on the running system: what `[verify.facts]` states, and what follows from
+    /// `[kernel]`. A setting or word that both state is the former's.
+    pub fn facts(&self) -> Facts {
+        let origin = || Origin::Template("kernel".to_owned());
+        let mut facts = self.verify.facts.clone();
+        for (key, value) in &self.kernel.sysctl {
+            // A pattern such as `net.ipv4.conf.*.rp_filter` names no single setting.
+            if let Ok(name) = key.as_str().parse::<SysctlName>()
+                && facts.sysctl.iter().all(|entry| entry.name != name)
+            {
+                facts.sysctl.push(Sysctl {
+                    name,
+                    origin: origin(),
+                    value: value.clone(),
+                });
+            }
+        }
+        for text in &self.kernel.cmdline {
+            if let Ok(word) = text.parse::<Word>()
+                && facts.cmdline.iter().all(|entry| entry.word != word)
+            {
+                facts.cmdline.push(CmdlineWord {
+                    origin: origin(),
+                    rule: WordRule::Present,
+                    word,
+                });
+            }
+        }
+        facts
+    }
+}
+
+/// The facts; `None` where they contradict each other, which is then reported.
+pub(super) fn finish(raw: RawFacts, sink: &Sink) -> Option<Facts> {
+    let origin = || Origin::Template("verify".to_owned());
+    let place = raw.cmdline_absent.first().map(|at| at.span.clone());
+    let words = [
+        (WordRule::Absent, raw.cmdline_absent),
+        (WordRule::Present, raw.cmdline_present),
+    ];
+    let cmdline = words.into_iter().flat_map(|(rule, words)| {
+        added(words).into_iter().map(move |word| CmdlineWord {
+            origin: origin(),
+            rule,
+            word,
+        })
+    });
+    let has_modules = raw.modules.is_some_and(|at| at.value);
+    for lists in [&raw.modules_allow, &raw.modules_deny] {
+        if let (false, Some(first)) = (has_modules, lists.first()) {
+            let message = "modules_allow and modules_deny need modules = true".to_owned();
+            sink.report(Code::T012, &first.span, message, None);
+        }
+    }
+    let mut sysctl: Vec<Sysctl> = Vec::new();
+    for (name, value) in raw.sysctl {
+        // A template further down overrides.
+        sysctl.retain(|entry| entry.name != name);
+        sysctl.push(Sysctl {
+            name,
+            origin: origin(),
+            value: value.value,
+        });
+    }
+    let (lockdown, taint) = (
+        raw.lockdown.map(|at| at.value),
+        raw.taint.map(|at| at.value),
+    );
+    let has_accounts = raw.accounts_password.is_some() || raw.accounts_root.is_some();
+    let facts = Facts {
+        accounts: has_accounts.then(|| Accounts {
+            origin: origin(),
+            password: raw.accounts_password.map(added),
+            root: raw.accounts_root.map(added),
+        }),
+        cmdline: cmdline.collect(),
+        firewall: None,
+        credentials: raw.credentials.map(|allow| Credentials {
+            allow: added(allow),
+            origin: origin(),
+        }),
+        kernel: (lockdown.is_some() || taint.is_some()).then(|| Kernel {
+            lockdown,
+            origin: origin(),
+            taint,
+        }),
+        listen: raw.listen.map(|allow| Listen {
+            allow: added(allow),
+            origin: origin(),
+        }),
+        modules: has_modules.then(|| Modules {
+            allow: added(raw.modules_allow),
+            deny: added(raw.modules_deny),
+            origin: origin(),
+        }),
+        mounts: raw
+            .mounts
+            .into_iter()
+            .map(|mount| Mount {
+                fstype: mount.fstype.map(|at| at.value),
+                options: added(mount.options),
+                origin: origin(),
+                point: mount.point.value,
+            })
+            .collect(),
+        preload: raw
+            .no_preload
+            .filter(|at| at.value)
+            .map(|_| Preload { origin: origin() }),
+        sysctl,
+        units: raw.units.map(|allow| Units {
+            allow: added(allow),
+            origin: origin(),
+        }),
+    };
+    match (facts.sorted(), place) {
+        (Ok(facts), _) => Some(facts),
+        (Err(error), Some(place)) => {
+            sink.report(Code::T015, &place, format!("[verify.facts]: {error}"), None);
+            None
+        }
+        // Only a word that must and must not be there can stand twice; there is then a place.
+        (Err(_), None) => None,
+    }
+}
+
+/// The expected ruleset from what `nft` printed; what it is not is reported.
+pub(super) fn firewall(bytes: &[u8], place: &Span, sink: &Sink) -> Option<Firewall> {
+    match ruleset(bytes) {
+        Ok(rules) => Some(Firewall {
+            origin: Origin::Template("verify".to_owned()),
+            rules,
+        }),
+        Err(error) => {
+            let message = format!("the ruleset of firewall: {error}");
+            let help = "keep what 'nft -j -n list ruleset' prints on an instance in that file";
+            sink.report(Code::T006, place, message, Some(help.to_owned()));
+            None
+        }
+    }
+}
+
+/// The facts as a template shows them.
+pub(super) fn json(facts: &Facts) -> Value {
+    let Facts {
+        accounts,
+        cmdline,
+        credentials,
+        firewall,
+        kernel,
+        listen,
+        modules,
+        mounts,
+        preload,
+        sysctl,
+        units,
+    } = facts;
+    let words = |rule: WordRule| -> Vec<&str> {
+        let words = cmdline.iter().filter(|entry| entry.rule == rule);
+        words.map(|entry| entry.word.as_str()).collect()
+    };
+    let kernel = kernel.as_ref();
+    let settings: serde_json::Map<String, Value> = sysctl
+        .iter()
+        .map(|entry| (entry.name.to_string(), json!(entry.value)))
+        .collect();
+    json!({
+        "accounts_password": accounts.as_ref().and_then(|it| it.password.as_ref()),
+        "accounts_root": accounts.as_ref().and_then(|it| it.root.as_ref()),
+        "cmdline_absent": words(WordRule::Absent),
+        "cmdline_present": words(WordRule::Present),
+        "credentials": credentials.as_ref().map(|it| &it.allow),
+        "firewall": firewall.as_ref().map(|it| &it.rules),
+        "listen": listen.as_ref().map(|it| &it.allow),
+        "lockdown": kernel.and_then(|it| it.lockdown),
+        "modules": modules.is_some(),
+        "modules_allow": modules.as_ref().map_or(&[][..], |it| &it.allow),
+        "modules_deny": modules.as_ref().map_or(&[][..], |it| &it.deny),
+        "mounts": mounts.iter().map(|mount| json!({
+            "point": mount.point.to_string(),
+            "fstype": mount.fstype,
+            "options": mount.options,
+        })).collect::<Vec<_>>(),
+        "no_preload": preload.is_some(),
+        "sysctl": settings,
+        "taint": kernel.and_then(|it| it.taint),
+        "units": units.as_ref().map(|it| &it.allow),
+    })
+}
