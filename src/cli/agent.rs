@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal as _;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::Exit;
@@ -12,7 +12,7 @@ use crate::appraise::{Explanation, Finding, Listed, Target, Verdict, Verificatio
 use crate::limits;
 use crate::manifest::RESERVED;
 use crate::path::{Escaped, ImagePath};
-use crate::sys::fs::IoError;
+use crate::sys::fs::{self, IoError};
 use crate::sys::material::{self, ENVELOPE_SUFFIX};
 use crate::sys::scan::{Scan, scan};
 use crate::sys::{cpu, env};
@@ -156,8 +156,9 @@ fn run(options: &Options) -> Exit {
     }
 }
 
-fn verify(options: &Options, stem: &std::path::Path) -> Result<Verification, IoError> {
+fn verify(options: &Options, stem: &Path) -> Result<Verification, IoError> {
     let trust = options.trust.clone().unwrap_or_else(|| OWN_TRUST.into());
+    refuse_inside(&trust, &options.root)?;
     let mut material = material::read(stem, &trust)?;
     if material.manifest.bytes.is_none() && material.expectations.bytes.is_none() {
         // The image's own copies: their digests are signed, so that it does not matter who kept
@@ -200,6 +201,18 @@ fn verify(options: &Options, stem: &std::path::Path) -> Result<Verification, IoE
         verification.report = Some(report);
     }
     Ok(verification)
+}
+
+/// A trust root never comes out of the tree that is checked; but for `/`, whose verifier is no
+/// stranger to it either, and says so.
+fn refuse_inside(trust: &Path, root: &Path) -> Result<(), IoError> {
+    let (inside, root) = (fs::absolute(trust)?, fs::absolute(root)?);
+    if root != Path::new("/") && inside.starts_with(&root) {
+        let why = "a trust root inside of the tree that is being checked could be replaced by \
+                   whoever tampered with that; give --trust a copy from elsewhere";
+        return Err(IoError::new("use", trust, std::io::Error::other(why)));
+    }
+    Ok(())
 }
 
 fn usage(message: &str) -> Exit {
