@@ -171,14 +171,13 @@ fn look(request: &Request, opened: &Opened) -> Result<Looked, VerifyError> {
     let statement = opened.statement.as_deref();
     match &request.subject {
         Checked::Root(root) => {
-            let evidence = match &opened.expected {
-                Some((manifest, _)) => scan(root, &Scan::new(&Listed(manifest), request.threads)),
+            let evidence = if let Some((manifest, _)) = &opened.expected {
+                scan(root, &Scan::new(&Listed(manifest), request.threads))
+            } else {
                 // There is nothing to compare with; that it can be opened is all there is to say.
-                None => {
-                    let mut options = Scan::new(&UpTo(0), request.threads);
-                    options.entries_max = 0;
-                    scan(root, &options)
-                }
+                let mut options = Scan::new(&UpTo(0), request.threads);
+                options.entries_max = 0;
+                scan(root, &options)
             };
             Ok(Looked {
                 evidence: Some(evidence?),
