@@ -20,6 +20,7 @@ mod attacks;
 mod classes;
 mod command;
 mod judges;
+mod kit;
 mod trust;
 mod vectors;
 
