@@ -21,6 +21,7 @@ mod classes;
 mod command;
 mod judges;
 mod kit;
+mod scale;
 mod trust;
 mod vectors;
 
