@@ -30,7 +30,8 @@ pub enum Effect {
     Mount,
     /// Names, addresses, packet filter: whom the machine talks to.
     Network,
-    /// Somebody other than root may replace a program, a library or their configuration.
+    /// Somebody other than root, or than before, may replace a program, a library or their
+    /// configuration: as its owner or by an access control list.
     OtherOwner,
     /// A name outside of what was checked leads to the same bytes.
     OutsideName,
@@ -211,6 +212,13 @@ fn gained(subject: Subject<'_>, change: &Change) -> Vec<Effect> {
             observed: Some(_),
             ..
         } if name == CAPABILITY => effects.push(Effect::Capability),
+        Change::Xattr {
+            name,
+            expected,
+            observed: Some(value),
+        } if is_acl(name) && lets_more_write(expected.as_deref().unwrap_or_default(), value) => {
+            effects.push(Effect::OtherOwner);
+        }
         Change::Links { outside, .. } if *outside > 0 => effects.push(Effect::OutsideName),
         Change::Owner { expected, observed } if observed.0 != expected.0 && expected.0 == 0 => {
             effects.push(Effect::OtherOwner);
@@ -225,6 +233,36 @@ fn gained(subject: Subject<'_>, change: &Change) -> Vec<Effect> {
         effects.push(Effect::Capability);
     }
     effects
+}
+
+fn is_acl(name: &[u8]) -> bool {
+    name == b"system.posix_acl_access" || name == b"system.posix_acl_default"
+}
+
+/// Whether an access control list names a user or group that may write and that the other does not.
+fn lets_more_write(expected: &[u8], observed: &[u8]) -> bool {
+    let before = writers(expected);
+    writers(observed)
+        .iter()
+        .any(|writer| !before.contains(writer))
+}
+
+/// Tag and id of each entry for a named user or group that grants writing: `struct
+/// posix_acl_xattr_entry` behind a header of four bytes (`linux/posix_acl_xattr.h`).
+fn writers(list: &[u8]) -> Vec<(u16, u32)> {
+    const USER: u16 = 0x02;
+    const GROUP: u16 = 0x08;
+    const WRITE: u16 = 0x02;
+    let (entries, _) = list.get(4..).unwrap_or_default().as_chunks::<8>();
+    entries
+        .iter()
+        .filter_map(|[tag_low, tag_high, rights_low, rights_high, a, b, c, d]| {
+            let tag = u16::from_le_bytes([*tag_low, *tag_high]);
+            let rights = u16::from_le_bytes([*rights_low, *rights_high]);
+            let may_write = matches!(tag, USER | GROUP) && rights & WRITE != 0;
+            may_write.then(|| (tag, u32::from_le_bytes([*a, *b, *c, *d])))
+        })
+        .collect()
 }
 
 fn is_whiteout(kind: &ObservedKind) -> bool {

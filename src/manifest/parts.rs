@@ -25,6 +25,7 @@ impl Parts {
         let mut part = Vec::new();
         loop {
             part.reserve_exact(PART);
+            let before = part.len();
             let count = reader
                 .by_ref()
                 .take(u64::try_from(PART).unwrap_or(u64::MAX))
@@ -39,8 +40,10 @@ impl Parts {
             if count == 0 {
                 break;
             }
-            if let Some(feed) = part.iter().rposition(|byte| *byte == b'\n') {
-                let next = part.split_off(feed.saturating_add(1));
+            // What was there before has no line feed.
+            let read = part.get(before..).unwrap_or_default();
+            if let Some(feed) = read.iter().rposition(|byte| *byte == b'\n') {
+                let next = part.split_off(before.saturating_add(feed).saturating_add(1));
                 parts.0.push(std::mem::replace(&mut part, next));
             }
         }

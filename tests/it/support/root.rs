@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use karat::path::ImagePath;
 use karat::tree::{
-    Blobs, Content, Epoch, Inode, Kind, MemoryBlobs, Mode, Open, Origin, Sealed, Stat, Tree, Xattrs,
+    Blobs, Content, Device, Epoch, Inode, Kind, MemoryBlobs, Mode, Open, Origin, Sealed, Stat,
+    Tree, Xattrs,
 };
 use rustix::fs::{CWD, FileType, XattrFlags};
 
@@ -73,6 +74,81 @@ impl Sample {
         );
         sample.add("/var/lib/app/pipe", 0o600, Kind::Fifo, "package:app");
         sample
+    }
+
+    /// [`Sample::new`], and one of everything else that somebody may tamper with; what only root can
+    /// make is there where root runs the test.
+    pub fn rich() -> Self {
+        let mut sample = Self::new();
+        for (path, mode) in [
+            ("/boot", 0o755),
+            ("/etc/alternatives", 0o755),
+            ("/etc/cron.d", 0o755),
+            ("/etc/modprobe.d", 0o755),
+            ("/etc/ssh", 0o755),
+            ("/etc/sudoers.d", 0o750),
+            ("/etc/systemd", 0o755),
+            ("/etc/systemd/system", 0o755),
+            ("/root", 0o700),
+            ("/root/.ssh", 0o700),
+            ("/srv", 0o755),
+            ("/srv/a", 0o755),
+            ("/srv/a/b", 0o755),
+            ("/srv/a/b/c", 0o755),
+            ("/tmp", 0o1777),
+            ("/usr/lib/x86_64-linux-gnu", 0o755),
+            ("/usr/share", 0o755),
+            ("/usr/share/doc", 0o755),
+            ("/usr/share/zone", 0o755),
+        ] {
+            sample.add(path, mode, Kind::Directory, "package:base-files");
+        }
+        for (path, mode, bytes) in [
+            (b"/boot/vmlinuz-6".as_slice(), 0o644, b"kernel".as_slice()),
+            (b"/etc/-dash", 0o644, b"dash"),
+            (b"/etc/a name", 0o644, b"blank"),
+            (b"/etc/caf\xe9", 0o644, b"latin"),
+            (b"/etc/empty", 0o644, b""),
+            (b"/etc/same-a", 0o644, b"same"),
+            (b"/etc/same-b", 0o644, b"same"),
+            (b"/etc/shadow", 0o640, b"root:*:::::::\n"),
+            (b"/srv/a/b/c/deep", 0o644, b"deep"),
+            (b"/usr/bin/wall", 0o2755, b"#!wall"),
+            (b"/usr/lib/karat/trust.json", 0o644, b"{}\n"),
+            (b"/usr/lib/x86_64-linux-gnu/libc.so.6", 0o755, b"libc"),
+            (b"/usr/share/doc/README", 0o644, b"read me\n"),
+            (b"/usr/share/zone/UTC", 0o644, b"TZif"),
+        ] {
+            sample.file(path, mode, bytes, "package:app");
+        }
+        sample.file("/srv/zeros", 0o644, &[0; 1 << 20], "package:app");
+        sample.link("/usr/share/zone/Universal", "/usr/share/zone/UTC");
+        sample.link("/usr/share/zone/Zulu", "/usr/share/zone/UTC");
+        if is_root() {
+            sample.privileged();
+        }
+        sample
+    }
+
+    fn privileged(&mut self) {
+        let device = |major, minor| Device { major, minor };
+        self.add(
+            "/srv/null",
+            0o666,
+            Kind::CharDevice(device(1, 3)),
+            "package:app",
+        );
+        self.add(
+            "/srv/disk",
+            0o660,
+            Kind::BlockDevice(device(7, 0)),
+            "package:app",
+        );
+        self.xattr("/usr/bin/ping", "security.capability", &CAP_NET_RAW);
+        self.xattr("/etc/-dash", "trusted.karat", b"1");
+        self.xattr("/etc/-dash", "user.note", b"1");
+        self.xattr("/etc/a name", "system.posix_acl_access", &ACL);
+        self.xattr("/srv/a", "system.posix_acl_default", &ACL);
     }
 
     pub fn add(&mut self, path: impl AsRef<[u8]>, mode: u32, kind: Kind, origin: &str) {
@@ -186,6 +262,12 @@ fn as_path(bytes: &[u8]) -> &Path {
 /// A capability as `setcap cap_net_raw+ep` writes it.
 pub const CAP_NET_RAW: [u8; 20] = [
     1, 0, 0, 2, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+];
+
+/// `user::rw-, user:1000:r--, group::r--, mask::r--, other::r--` as `setfacl` writes it.
+pub const ACL: [u8; 44] = [
+    2, 0, 0, 0, 1, 0, 6, 0, 255, 255, 255, 255, 2, 0, 4, 0, 232, 3, 0, 0, 4, 0, 4, 0, 255, 255,
+    255, 255, 16, 0, 4, 0, 255, 255, 255, 255, 32, 0, 4, 0, 255, 255, 255, 255,
 ];
 
 /// The content of `bytes`.
