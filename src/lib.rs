@@ -17,7 +17,7 @@
 //!
 //! | line | modules | what they know |
 //! |---|---|---|
-//! | 1 | [`digest`] [`path`] [`json`] [`limits`] | SHA-256; absolute, normal image paths; strict and canonical JSON; every cap on hostile input |
+//! | 1 | [`digest`] [`path`] [`json`] [`limits`] [`order`] | SHA-256; absolute, normal image paths; strict and canonical JSON; every cap on hostile input; sorting with little code |
 //! | 2 | [`tree`] [`key`] | the file tree as a value; keys, signatures, the trust root, the one threshold loop |
 //! | 3 | [`manifest`] [`envelope`] | the canonical mtree(5) list; DSSE |
 //! | 4 | [`baseline`] [`expect`] | the signed statement; what may vary |
@@ -33,6 +33,7 @@
 pub mod digest;
 pub mod json;
 pub mod limits;
+pub mod order;
 pub mod path;
 
 pub mod key;

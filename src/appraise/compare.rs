@@ -13,6 +13,7 @@ use super::mount::{allows_mount, outermost};
 use super::{Change, Counts, Drift, Evidence, NotChecked, Observed, Report};
 use crate::expect::{Class, Expectations, Mutable};
 use crate::manifest::{Entry, Manifest, RESERVED, RESERVED_DIRECTORY, is_reserved};
+use crate::order;
 use crate::path::ImagePath;
 use crate::tree::{Content, Kind, Mode, Xattrs};
 
@@ -81,7 +82,7 @@ fn reserved(manifest: &Manifest, expectations: &Expectations) -> Vec<Entry> {
     .into_iter()
     .flatten()
     .collect();
-    entries.sort_by(|a, b| a.path.cmp(&b.path));
+    order::sort_by(&mut entries, |a, b| a.path.cmp(&b.path));
     entries
 }
 
@@ -261,7 +262,7 @@ impl<'a> Appraisal<'a> {
                 }
             }
         }
-        self.report.drifts.sort_by(|a, b| a.path.cmp(&b.path));
+        order::sort_by(&mut self.report.drifts, |a, b| a.path.cmp(&b.path));
     }
 
     fn exempt(&mut self, class: Class) {
@@ -318,7 +319,7 @@ impl<'a> Appraisal<'a> {
                 _ => self.report.not_checked.push(item.clone()),
             }
         }
-        self.report.not_checked.sort();
+        order::sort(&mut self.report.not_checked);
         self.report
     }
 }

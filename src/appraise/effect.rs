@@ -142,7 +142,7 @@ pub(super) fn judge(subject: Subject<'_>, change: &Change) -> (Vec<Effect>, Seve
     {
         effects.push(effect);
     }
-    effects.sort_unstable();
+    crate::order::sort(&mut effects);
     let least = match change {
         Change::Mode { expected, observed } if observed.bits() & !expected.bits() == 0 => {
             Severity::Low

@@ -92,7 +92,7 @@ impl Expectations {
     /// # Errors
     /// A pattern stands there twice, or has a mode where its class has none.
     pub fn new(mut mutable: Vec<Mutable>) -> Result<Self, ExpectationsError> {
-        mutable.sort_by(|a, b| a.path.cmp(&b.path));
+        crate::order::sort_by(&mut mutable, |a, b| a.path.cmp(&b.path));
         for (entry, next) in mutable.iter().zip(mutable.iter().skip(1)) {
             if entry.path == next.path {
                 return Err(ExpectationsError::Duplicate(entry.path.clone()));

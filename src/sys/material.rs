@@ -101,7 +101,7 @@ pub fn newer_roots(directory: &Path) -> Result<Vec<NewerRoot>, IoError> {
         let file = neighbour(&directory.join(&name), limits::TRUST_ROOT_MAX)?;
         roots.push(NewerRoot { version, file });
     }
-    roots.sort_by_key(|root| root.version);
+    crate::order::sort_by(&mut roots, |a, b| a.version.cmp(&b.version));
     Ok(roots)
 }
 

@@ -43,7 +43,7 @@ pub fn judge(report: Report, expected: &Facts, manifest: &Manifest, scene: &Scen
         }
     }
     court.report.facts = court.counts;
-    court.report.not_checked.sort();
+    crate::order::sort(&mut court.report.not_checked);
     court.report
 }
 

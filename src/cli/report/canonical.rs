@@ -18,7 +18,7 @@ pub fn bytes(verification: &Verification) -> Vec<u8> {
         .filter(|finding| finding.verdict != Verdict::Match)
         .map(|finding| finding.verdict.name())
         .collect();
-    findings.sort_unstable();
+    crate::order::sort(&mut findings);
     findings.dedup();
     let document = Document {
         schema: "verify-canonical/1",

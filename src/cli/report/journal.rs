@@ -43,7 +43,7 @@ pub(super) fn entries(verification: &Verification) -> Vec<Vec<u8>> {
     );
     if let Some(report) = &verification.report {
         let mut drifts: Vec<&Drift> = report.drifts.iter().collect();
-        drifts.sort_by_key(|drift| std::cmp::Reverse(drift.severity));
+        crate::order::sort_by(&mut drifts, |a, b| b.severity.cmp(&a.severity));
         let drifts = drifts.into_iter().take(ENTRIES_MAX);
         entries.extend(drifts.map(|drifted| drift(verification, drifted)));
         let places = report.not_checked.iter().take(ENTRIES_MAX);

@@ -10,6 +10,7 @@ use crate::appraise::{
     Change, Drift, Explanation, Facts, Group, Lines, Owner, Remembered, Report, Severity, Verdict,
     Verification,
 };
+use crate::order;
 use crate::path::{Escaped, ImagePath};
 
 /// Whether to colour the text.
@@ -258,9 +259,8 @@ impl Page<'_> {
         }
         let mut groups: Vec<(String, Vec<&Drift>)> = groups.into_iter().collect();
         // The worst group first; groups as bad as each other by name.
-        groups.sort_by_key(|(_, drifts)| {
-            std::cmp::Reverse(drifts.iter().map(|drift| drift.severity).max())
-        });
+        let worst_of = |drifts: &[&Drift]| drifts.iter().map(|drift| drift.severity).max();
+        order::sort_by(&mut groups, |a, b| worst_of(&b.1).cmp(&worst_of(&a.1)));
         for (origin, drifts) in groups {
             let of_drifts = |group: &&Group| {
                 let first = drifts.first();
@@ -324,12 +324,12 @@ impl Page<'_> {
                 shown.retain(|(_, drifts)| worst(drifts) >= Severity::High);
             }
             if shown.len() > PATHS_SHOWN {
-                shown.sort_by_key(|(_, drifts)| std::cmp::Reverse(worst(drifts)));
+                order::sort_by(&mut shown, |a, b| worst(&b.1).cmp(&worst(&a.1)));
                 let is_critical =
                     |(_, drifts): &(_, Vec<&Drift>)| worst(drifts) == Severity::Critical;
                 let critical = shown.iter().take_while(|it| is_critical(it)).count();
                 shown.truncate(PATHS_SHOWN.max(critical.min(CRITICAL_SHOWN)));
-                shown.sort_by_key(|(path, _)| *path);
+                order::sort_by(&mut shown, |a, b| a.0.cmp(b.0));
             }
         }
         for (path, drifts) in &shown {

@@ -8,6 +8,7 @@ use super::{
     Accounts, CmdlineWord, Credentials, Firewall, Kernel, Listen, Modules, Mount, Preload, Sysctl,
     SysctlName, Units, Word,
 };
+use crate::order::{self, sort_by};
 use crate::path::ImagePath;
 
 /// What must hold on the running system; what is not stated is not looked at.
@@ -127,9 +128,9 @@ impl Facts {
     /// # Errors
     /// One of them is stated twice, or says nothing.
     pub fn sorted(mut self) -> Result<Self, FactsError> {
-        self.cmdline.sort_by(|a, b| a.word.cmp(&b.word));
-        self.mounts.sort_by(|a, b| a.point.cmp(&b.point));
-        self.sysctl.sort_by(|a, b| a.name.cmp(&b.name));
+        sort_by(&mut self.cmdline, |a, b| a.word.cmp(&b.word));
+        sort_by(&mut self.mounts, |a, b| a.point.cmp(&b.point));
+        sort_by(&mut self.sysctl, |a, b| a.name.cmp(&b.name));
         if let Some(word) = twice(&self.cmdline, |entry| &entry.word) {
             return Err(FactsError::Word(word));
         }
@@ -169,7 +170,7 @@ fn ascends<E, K: Ord>(list: &[E], key: impl Fn(&E) -> &K) -> bool {
 }
 
 fn sort<T: Ord>(list: &mut Vec<T>) {
-    list.sort();
+    order::sort(list);
     list.dedup();
 }
 

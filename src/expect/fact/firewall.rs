@@ -64,7 +64,7 @@ pub fn ruleset(bytes: &[u8]) -> Result<Vec<String>, RulesetError> {
         objects.push((place, text));
     }
     // Stable: rules of one chain stay in order.
-    objects.sort_by(|a, b| a.0.cmp(&b.0));
+    crate::order::sort_by(&mut objects, |a, b| a.0.cmp(&b.0));
     Ok(objects.into_iter().map(|(_, text)| text).collect())
 }
 
@@ -154,8 +154,13 @@ fn settle(value: &mut Value) {
     }
 }
 
-fn sort(elements: &mut [Value]) {
-    elements.sort_by_cached_key(Value::to_string);
+fn sort(elements: &mut Vec<Value>) {
+    let mut keyed: Vec<(String, Value)> = std::mem::take(elements)
+        .into_iter()
+        .map(|element| (element.to_string(), element))
+        .collect();
+    crate::order::sort_by(&mut keyed, |a, b| a.0.cmp(&b.0));
+    elements.extend(keyed.into_iter().map(|(_, element)| element));
 }
 
 #[cfg(test)]

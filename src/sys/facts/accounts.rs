@@ -58,7 +58,7 @@ pub(super) fn userdb() -> Seen<Vec<Entry>> {
             Seen::Unreadable(why) => return Seen::Unreadable(format!("{directory}: {why}")),
         }
     }
-    found.sort();
+    crate::order::sort(&mut found);
     Seen::Value(found)
 }
 

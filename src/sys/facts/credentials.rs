@@ -25,7 +25,7 @@ pub(super) fn observe() -> Seen<Vec<Entry>> {
         Seen::Absent => {}
         Seen::Unreadable(why) => return Seen::Unreadable(format!("{}: {why}", source::SMBIOS)),
     }
-    found.sort();
+    crate::order::sort(&mut found);
     found.dedup();
     Seen::Value(found)
 }

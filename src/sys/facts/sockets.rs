@@ -46,7 +46,7 @@ fn parse(bytes: Vec<u8>, protocol: Protocol, state: &str) -> Result<Vec<Listenin
             sockets.push(socket);
         }
     }
-    sockets.sort_unstable();
+    crate::order::sort(&mut sockets);
     sockets.dedup();
     Ok(sockets)
 }

@@ -93,7 +93,7 @@ fn below<E>(roots: impl Iterator<Item = Result<ImagePath, E>>) -> Seen<Vec<Entry
             return Seen::Unreadable(format!("more than {} units", limits::FACT_NAMES_MAX));
         }
     }
-    found.sort();
+    crate::order::sort(&mut found);
     Seen::Value(found)
 }
 

@@ -19,6 +19,8 @@ pub(super) const SMALL_MAX: usize = 128 << 10;
 const ARENA: usize = 1 << 20;
 /// Small files that a thread holds, at most: each costs some hundred bytes beside its own.
 const SMALL_FILES: usize = 1024;
+/// Bytes of directory entries read at a time.
+const LIST: usize = 64 << 10;
 /// Bytes of a large file read at a time.
 const PIECE: usize = 128 << 10;
 /// Large files that a thread reads at a time.
@@ -51,6 +53,11 @@ impl PartialOrd for Large {
 pub(super) struct Reading {
     pub(super) small: Small,
     pub(super) disk: Disk,
+    /// For the entries of a directory.
+    pub(super) list: Vec<u8>,
+    /// Buffers of large files that were read. Getting memory anew for each would make the kernel
+    /// take it from both processors each time.
+    pub(super) spare: Vec<Vec<u8>>,
 }
 
 impl Reading {
@@ -58,6 +65,8 @@ impl Reading {
         Self {
             small: Small::new(),
             disk: Disk::new(),
+            list: Vec::with_capacity(LIST),
+            spare: Vec::new(),
         }
     }
 }
@@ -160,7 +169,7 @@ pub(super) struct Lane {
     hasher: Hasher,
     prefix: Option<Digest>,
     attempts: usize,
-    buffer: Vec<u8>,
+    pub(super) buffer: Vec<u8>,
     /// Bytes of the buffer that are still to be hashed.
     filled: usize,
 }
@@ -176,7 +185,13 @@ pub(super) enum Step {
 }
 
 impl Lane {
-    pub(super) fn new(path: ImagePath, file: OwnedFd, examined: Examined, want: Want) -> Self {
+    /// A file to be read; `buffer` is one of another file that was read, or empty.
+    pub(super) fn new(
+        path: ImagePath,
+        (file, examined): (OwnedFd, Examined),
+        want: Want,
+        buffer: Vec<u8>,
+    ) -> Self {
         Self {
             path,
             file,
@@ -185,7 +200,7 @@ impl Lane {
             hasher: Hasher::new(),
             prefix: None,
             attempts: 0,
-            buffer: Vec::new(),
+            buffer,
             filled: 0,
         }
     }

@@ -15,12 +15,15 @@ use crate::path::ImagePath;
 
 /// Files of one directory that one thread reads at a time.
 const BATCH: usize = 32;
-/// Bytes of directory entries read at once.
-const LIST_BUFFER: usize = 64 << 10;
 
 impl Walk<'_> {
     /// Lists a directory; gives what is to be done for its entries.
-    pub(super) fn directory(&self, path: ImagePath, found: &mut Found<'_>) -> Vec<Job> {
+    pub(super) fn directory(
+        &self,
+        path: ImagePath,
+        found: &mut Found<'_>,
+        list: &mut Vec<u8>,
+    ) -> Vec<Job> {
         let descriptor = match inode::open_directory(&self.root, &path) {
             Ok(descriptor) => descriptor,
             Err(errno) => {
@@ -39,7 +42,7 @@ impl Walk<'_> {
         let attributes = found.attributes(&path, attributes);
         let entry = examined.observed(path.clone(), ObservedKind::Directory, attributes);
         found.see(entry);
-        let names = match names(descriptor.as_fd(), examined, self.options.entries_max) {
+        let names = match names(descriptor.as_fd(), examined, self.options.entries_max, list) {
             Ok(Some(names)) => names,
             Ok(None) => {
                 found.unseen(path, Reason::Unstable);
@@ -182,14 +185,14 @@ fn names(
     directory: BorrowedFd<'_>,
     mut before: Examined,
     max: usize,
+    list: &mut Vec<u8>,
 ) -> Result<Option<Vec<(CString, FileType)>>, Errno> {
-    let mut buffer = Vec::with_capacity(LIST_BUFFER);
     for attempt in 0..3 {
         if attempt > 0 {
             rustix::fs::seek(directory, rustix::fs::SeekFrom::Start(0))?;
         }
         let mut names = Vec::new();
-        let mut entries = RawDir::new(directory, buffer.spare_capacity_mut());
+        let mut entries = RawDir::new(directory, list.spare_capacity_mut());
         while let Some(entry) = entries.next() {
             let entry = entry?;
             let name = entry.file_name();

@@ -7,7 +7,7 @@ use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use super::content::{LANES, Lane, Large, Reading, Small, Step};
-use super::disk::{self, Disk};
+use super::disk;
 use super::inode::{self, Examined};
 use super::queue::Queue;
 use super::walk::{Found, Job, Open, Walk, text};
@@ -70,7 +70,7 @@ impl Walk<'_> {
             found.see(examined.observed(path, content, attributes));
             return None;
         }
-        let Reading { small, disk } = reading;
+        let Reading { small, disk, .. } = reading;
         match small.read(&file, &examined, disk) {
             Ok(Some(bytes)) => {
                 let attributes = found.attributes(&path, inode::xattrs(file.as_fd()));
@@ -122,7 +122,7 @@ impl Walk<'_> {
         first: Large,
         queue: &Queue<Job, Large>,
         found: &mut Found<'_>,
-        disk: &mut Disk,
+        reading: &mut Reading,
     ) {
         let mut next = Some(first);
         let mut lanes: Vec<Lane> = Vec::new();
@@ -131,37 +131,39 @@ impl Walk<'_> {
                 let Some(large) = next.take().or_else(|| queue.another_large()) else {
                     break;
                 };
-                lanes.extend(self.lane(large, found));
+                lanes.extend(self.lane(large, found, &mut reading.spare));
             }
             if lanes.is_empty() {
                 return;
             }
-            let mut reading = Vec::with_capacity(LANES);
+            let mut unfinished = Vec::with_capacity(LANES);
             for mut lane in lanes {
-                match lane.read(self.options.expected, disk) {
-                    Ok(Step::Piece) => reading.push(lane),
-                    Ok(Step::Stable(content)) => found.file(lane, content),
-                    Ok(Step::Unstable) => {
-                        found.unseen(lane.path.clone(), Reason::Unstable);
-                        let content = unread(&lane.examined);
-                        found.file(lane, content);
-                    }
-                    Err(errno) => {
-                        let reason = Reason::Content(text(errno));
-                        found.unseen(lane.path.clone(), reason);
-                        let content = unread(&lane.examined);
-                        found.file(lane, content);
-                    }
+                let step = lane.read(self.options.expected, &mut reading.disk);
+                if matches!(step, Ok(Step::Piece)) {
+                    unfinished.push(lane);
+                    continue;
                 }
+                reading.spare.push(std::mem::take(&mut lane.buffer));
+                let (reason, content) = match step {
+                    Ok(Step::Stable(content)) => (None, content),
+                    Err(errno) => (Some(Reason::Content(text(errno))), unread(&lane.examined)),
+                    Ok(Step::Piece | Step::Unstable) => {
+                        (Some(Reason::Unstable), unread(&lane.examined))
+                    }
+                };
+                if let Some(reason) = reason {
+                    found.unseen(lane.path.clone(), reason);
+                }
+                found.file(lane, content);
             }
-            lanes = reading;
+            lanes = unfinished;
             Lane::hash(&mut lanes);
         }
     }
 
     /// Opens a large file. One that is read ahead and turns out to be something else is left to the
     /// walk, which will say what it met.
-    fn lane(&self, large: Large, found: &mut Found<'_>) -> Option<Lane> {
+    fn lane(&self, large: Large, found: &mut Found<'_>, spare: &mut Vec<Vec<u8>>) -> Option<Lane> {
         let path = large.path;
         let opened = if large.is_ahead {
             if !self.ahead.begin(&path) {
@@ -175,12 +177,13 @@ impl Walk<'_> {
         } else {
             None
         };
-        let (file, examined) = match opened {
+        let opened = match opened {
             Some(opened) => opened,
             None => self.open_by_path(&path, found)?,
         };
-        let want = self.options.expected.want(&path, examined.size());
-        Some(Lane::new(path, file, examined, want))
+        let want = self.options.expected.want(&path, opened.1.size());
+        let buffer = spare.pop().unwrap_or_default();
+        Some(Lane::new(path, opened, want, buffer))
     }
 
     fn open_ahead(&self, path: &ImagePath) -> Option<(OwnedFd, Examined)> {

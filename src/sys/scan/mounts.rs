@@ -8,9 +8,9 @@ use rustix::mount::{OpenTreeFlags, open_tree};
 
 use super::inode::is_proc;
 use crate::appraise::ObservedMount;
-use crate::limits;
 use crate::path::{Escaped, ImagePath};
 use crate::sys::fs;
+use crate::{limits, order};
 
 /// All mounts below an open directory; `None` where the kernel's table cannot be read, or where
 /// something else than the kernel's own `/proc` would give it.
@@ -72,7 +72,7 @@ fn parse(table: &[u8], root: &[u8]) -> Option<Vec<ObservedMount>> {
             options: Escaped(options).to_string(),
         });
     }
-    mounts.sort();
+    order::sort(&mut mounts);
     Some(mounts)
 }
 

@@ -20,10 +20,10 @@ use crate::appraise::{
     AsListed, Evidence, Expected, NotChecked, Observed, ObservedContent, ObservedKind, Reason,
     Source,
 };
-use crate::limits;
 use crate::path::ImagePath;
 use crate::sys::fs::{IoContext as _, IoError};
 use crate::tree::Xattrs;
+use crate::{limits, order};
 
 /// How to scan.
 #[expect(missing_debug_implementations, reason = "holds a trait object")]
@@ -140,11 +140,13 @@ impl Walk<'_> {
         queue.run(|task| {
             let mut more = More::default();
             match task {
-                Task::Job(Job::Directory(path)) => more.jobs = self.directory(path, &mut found),
+                Task::Job(Job::Directory(path)) => {
+                    more.jobs = self.directory(path, &mut found, &mut reading.list);
+                }
                 Task::Job(Job::Files(directory, files)) => {
                     more.large = self.files(&directory, files, &mut found, &mut reading);
                 }
-                Task::Large(first) => self.large(first, queue, &mut found, &mut reading.disk),
+                Task::Large(first) => self.large(first, queue, &mut found, &mut reading),
             }
             more
         });
@@ -169,9 +171,7 @@ impl Walk<'_> {
                 evidence.as_listed.insert(place);
             }
         }
-        evidence
-            .entries
-            .sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        order::sort_by(&mut evidence.entries, |a, b| a.path.cmp(&b.path));
         // A directory that changes while it is listed may give a name twice.
         evidence.entries.dedup_by(|a, b| a.path == b.path);
         // What was as listed once and something else another time is something else.
@@ -180,7 +180,7 @@ impl Walk<'_> {
                 evidence.as_listed.remove(place);
             }
         }
-        evidence.not_checked.sort();
+        order::sort(&mut evidence.not_checked);
         evidence.not_checked.dedup();
         if self.is_over_budget.load(Ordering::Relaxed) {
             evidence.not_checked.insert(
