@@ -193,13 +193,17 @@ fn check(name: &str, programs: &[&str], first_boot: &[&str]) {
 /// that vanish with it.
 const INSIDE: &str = r#"
     mount --make-rprivate /
-    mount -t proc proc "$1/proc"
+    mount -t proc -o nosuid,nodev,noexec proc "$1/proc"
+    # Kernel settings are this machine's, not the image's: as container engines do.
+    mount --bind "$1/proc/sys" "$1/proc/sys"
+    mount -o remount,bind,ro,nosuid,nodev,noexec "$1/proc/sys"
     mount -t tmpfs -o mode=0755 dev "$1/dev"
     for name in full null random tty urandom zero; do
         : > "$1/dev/$name"
         mount --bind "/dev/$name" "$1/dev/$name"
     done
-    mkdir -m 1777 "$1/dev/shm"
+    mkdir "$1/dev/shm"
+    mount -t tmpfs -o nosuid,nodev,mode=1777 shm "$1/dev/shm"
     ln -s /proc/self/fd "$1/dev/fd"
     mount -t tmpfs -o mode=0755 run "$1/run"
     mkdir -m 1777 "$1/run/lock"
