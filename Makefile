@@ -12,6 +12,7 @@ ARCH := $(shell uname -m)
 MUSL := $(ARCH)-unknown-linux-musl
 GNU := $(ARCH)-unknown-linux-gnu
 AGENT_FLAGS := --profile agent --bin karat-agent --no-default-features --features agent
+AGENT_LINK := -C link-arg=-Wl,-T,$(CURDIR)/src/bin/karat-agent/no-unwind-tables.ld
 STATIC_GNU := -C target-feature=+crt-static
 
 .PHONY: all demo test lint bench install clean
@@ -31,7 +32,7 @@ $(DIST)/bin/karat-agent:
 	@mkdir -p $(DIST)/bin
 	@if rustup target list --installed 2>/dev/null | grep -qx $(MUSL) \
 	    || rustup target add $(MUSL) >/dev/null 2>&1; then \
-	  $(CARGO) build $(AGENT_FLAGS) --target $(MUSL) && built=target/$(MUSL)/agent/karat-agent; \
+	  $(CARGO) rustc $(AGENT_FLAGS) --target $(MUSL) -- $(AGENT_LINK) && built=target/$(MUSL)/agent/karat-agent; \
 	else \
 	  RUSTFLAGS="$(STATIC_GNU)" $(CARGO) build $(AGENT_FLAGS) --target $(GNU) \
 	    && built=target/$(GNU)/agent/karat-agent; \

@@ -55,7 +55,7 @@ pub struct Neighbour<Bytes = Vec<u8>> {
 }
 
 /// What the door gives.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Opened {
     /// The version of the trust root that was judged by; `None` where there is none to judge by.
     pub trust_root: Option<u64>,

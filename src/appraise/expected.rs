@@ -7,8 +7,24 @@ use crate::manifest::Manifest;
 use crate::path::ImagePath;
 use crate::tree::Kind;
 
+/// Whether there is something to compare with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// It is being read: who asks what it says waits until it is known.
+    NotYet,
+    /// It can be asked.
+    Yes,
+    /// There is nothing, and there will be nothing: nobody needs what is seen.
+    Never,
+}
+
 /// What a scan is told about what it will see.
 pub trait Expected: Sync {
+    /// Whether the other questions can be answered at once.
+    fn known(&self) -> Known {
+        Known::Yes
+    }
+
     /// Which bytes of a regular file of `size` bytes at `path` are worth hashing.
     fn want(&self, path: &ImagePath, size: u64) -> Want;
 

@@ -20,6 +20,7 @@ mod group;
 mod lines;
 mod mount;
 mod nonce;
+mod opening;
 pub mod program;
 mod report;
 mod roots;
@@ -37,10 +38,11 @@ pub use evidence::{
     AsListed, Evidence, InodeKey, NotChecked, Observed, ObservedContent, ObservedKind,
     ObservedMount, Reason, Source, Want,
 };
-pub use expected::{Expected, Listed, UpTo};
+pub use expected::{Expected, Known, Listed, UpTo};
 pub use group::{Group, Versions, groups};
 pub use lines::{Lines, Unified};
 pub use nonce::{Nonce, NonceError};
+pub use opening::Opening;
 pub use report::{Counts, Report, Verdict};
 pub use roots::NewerRoot;
 pub use verification::{Artefact, Explanation, Facts, Finding, Inputs, Target, Verification};

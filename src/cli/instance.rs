@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::agent::Options;
 use crate::appraise::{
-    Assurance, Choice, Circumstances, Explanation, Finding, Inputs, Listed, Material, Neighbour,
-    NewerRoot, Opened, Target, Terms, Verdict, Verification, appraise, choose, fact, groups,
+    Assurance, Choice, Circumstances, Explanation, Finding, Inputs, Material, Neighbour, NewerRoot,
+    Opened, Opening, Target, Terms, Verdict, Verification, appraise, choose, fact, groups,
     newest_root,
 };
 use crate::baseline::ImageName;
@@ -16,7 +16,7 @@ use crate::manifest::{Parts, RESERVED};
 use crate::path::Escaped;
 use crate::sys::fs::{self, IoError};
 use crate::sys::material::{self, ENVELOPE_SUFFIX};
-use crate::sys::scan::{Scan, scan};
+use crate::sys::scan::{Wanted, scan_while_opening};
 use crate::sys::{boot, clock, cpu, facts, state};
 
 /// The trust root that an image carries, for its own verifier.
@@ -53,15 +53,23 @@ pub(super) fn verify(options: &Options) -> Result<Verification, Fault> {
         return Ok(asked.answer(findings, Inputs::default()));
     };
     let inputs = material.inputs();
-    let opened = material.open();
     let mut verification = asked.answer(findings, inputs);
-    verification
-        .findings
-        .extend(opened.findings.iter().cloned());
-    verification.baseline.clone_from(&opened.facts);
-    let is_rolled_back = recall(options, itself, &opened, &mut verification);
+    let mut is_rolled_back = false;
+    let opening = Opening::new(material);
+    let evidence = scan_while_opening(root, &opening, cpu::count(), |opened| {
+        verification
+            .findings
+            .extend(opened.findings.iter().cloned());
+        verification.baseline.clone_from(&opened.facts);
+        is_rolled_back = recall(options, itself, opened, &mut verification);
+        if is_rolled_back {
+            Wanted::No
+        } else {
+            Wanted::Yes
+        }
+    })?;
+    let opened = opening.into_opened();
     if let (Some((manifest, expectations)), false) = (&opened.expected, is_rolled_back) {
-        let evidence = scan(root, &Scan::new(&Listed(manifest), cpu::count()))?;
         let scene = facts::scene(root, expectations.facts(), manifest)?;
         let report = appraise(manifest, expectations, &evidence);
         let report = fact::judge(report, expectations.facts(), manifest, &scene);

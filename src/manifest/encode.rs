@@ -74,19 +74,28 @@ fn vis(bytes: &[u8], out: &mut Vec<u8>) {
     escape(bytes, is_plain, out);
 }
 
-fn escape(bytes: &[u8], plain: fn(u8) -> bool, out: &mut Vec<u8>) {
-    for byte in bytes {
-        if plain(*byte) {
-            out.push(*byte);
-        } else {
-            put(out, format_args!("\\{byte:03o}"));
-        }
+/// What is plain is copied in runs: mostly it is all there is.
+fn escape(bytes: &[u8], plain: impl Fn(u8) -> bool, out: &mut Vec<u8>) {
+    let mut rest = bytes;
+    while let Some(place) = rest.iter().position(|byte| !plain(*byte)) {
+        let (run, others) = rest.split_at_checked(place).unwrap_or_default();
+        out.extend_from_slice(run);
+        let Some((byte, others)) = others.split_first() else {
+            return;
+        };
+        put(out, format_args!("\\{byte:03o}"));
+        rest = others;
     }
+    out.extend_from_slice(rest);
 }
 
 /// Bytes of paths and link targets that stand for themselves.
 fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"%+,-./:@_~".contains(&byte)
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'%' | b'+' | b',' | b'-' | b'.' | b'/' | b':' | b'@' | b'_' | b'~'
+        )
 }
 
 /// Bytes of attribute names that stand for themselves; `,` and `:` would end the name.

@@ -11,8 +11,8 @@ use super::explain::{Question, explain};
 use super::outputs::LayoutDirectory;
 use super::workspace::Workspace;
 use crate::appraise::{
-    Artefact, Assurance, Circumstances, Evidence, Expiry, Explanation, Finding, Listed, Nonce,
-    Opened, Target, UpTo, Verdict, Verification, appraise, fact,
+    Artefact, Assurance, Circumstances, Evidence, Expiry, Explanation, Finding, Nonce, Opening,
+    Target, Verdict, Verification, appraise, fact,
 };
 use crate::baseline::{ImageName, Statement, Subject};
 use crate::digest::{Digest, HashingReader};
@@ -24,7 +24,7 @@ use crate::path::{Escaped, ImagePath};
 use crate::sys::facts;
 use crate::sys::fs::{self, IoContext as _, IoError};
 use crate::sys::material::{self, ENVELOPE_SUFFIX};
-use crate::sys::scan::{Scan, scan};
+use crate::sys::scan::{Wanted, scan_while_opening};
 use crate::tree::{Epoch, Origin};
 
 /// What to verify, against what.
@@ -108,7 +108,10 @@ pub fn verify(request: &Request) -> Result<Verification, VerifyError> {
     material.terms.expiry = request.expiry;
     let clock = material.terms.now;
     let inputs = material.inputs();
-    let opened = material.open();
+    let opening = Opening::new(material);
+    // Looked at even where nothing can be compared: a path that is wrong shall be an error.
+    let looked = look(request, &opening)?;
+    let opened = opening.into_opened();
     let mut verification = Verification {
         target: Target {
             kind,
@@ -131,8 +134,6 @@ pub fn verify(request: &Request) -> Result<Verification, VerifyError> {
         groups: Vec::new(),
         lines: std::collections::BTreeMap::new(),
     };
-    // Looked at even where nothing can be compared: a path that is wrong shall be an error.
-    let looked = look(request, &opened)?;
     verification.artefact = looked.artefact;
     verification.findings.extend(looked.findings);
     if let (Some((manifest, expectations)), Some(evidence)) = (&opened.expected, looked.evidence) {
@@ -225,26 +226,19 @@ struct Looked {
     findings: Vec<Finding>,
 }
 
-fn look(request: &Request, opened: &Opened) -> Result<Looked, VerifyError> {
-    let statement = opened.statement.as_deref();
+fn look(request: &Request, opening: &Opening) -> Result<Looked, VerifyError> {
+    let statement = || opening.opened().statement.as_deref();
     match &request.subject {
         Checked::Root(root) => {
-            let evidence = if let Some((manifest, _)) = &opened.expected {
-                scan(root, &Scan::new(&Listed(manifest), request.threads))
-            } else {
-                // There is nothing to compare with; that it can be opened is all there is to say.
-                let mut options = Scan::new(&UpTo(0), request.threads);
-                options.entries_max = 0;
-                scan(root, &options)
-            };
+            let evidence = scan_while_opening(root, opening, request.threads, |_| Wanted::Yes)?;
             Ok(Looked {
-                evidence: Some(evidence?),
+                evidence: Some(evidence),
                 artefact: None,
                 findings: Vec::new(),
             })
         }
-        Checked::Tar(file) => Ok(look_at_tar(fs::open(file)?, file, statement).at("read", file)?),
-        Checked::Oci(directory) => look_at_oci(directory, statement),
+        Checked::Tar(file) => Ok(look_at_tar(fs::open(file)?, file, statement()).at("read", file)?),
+        Checked::Oci(directory) => look_at_oci(directory, statement()),
     }
 }
 

@@ -71,11 +71,19 @@ impl Reading {
     }
 }
 
+/// A small file that was read.
+struct Held {
+    observed: Observed,
+    bytes: usize,
+    /// Whether it was not known yet what is worth hashing.
+    is_unasked: bool,
+}
+
 /// Small files that were read and are still to be hashed.
 pub(super) struct Small {
     arena: Vec<u8>,
     used: usize,
-    files: Vec<(Observed, usize)>,
+    files: Vec<Held>,
 }
 
 impl Small {
@@ -87,9 +95,10 @@ impl Small {
         }
     }
 
-    /// Whether a file is read whole.
-    pub(super) fn takes(size: u64, want: Want) -> bool {
-        want.whole && want.prefix.is_none() && usize::try_from(size).is_ok_and(|it| it <= SMALL_MAX)
+    /// Whether a file is read whole; `None`: what is worth hashing of it is not known yet.
+    pub(super) fn takes(size: u64, want: Option<Want>) -> bool {
+        want.is_none_or(|want| want.whole && want.prefix.is_none())
+            && usize::try_from(size).is_ok_and(|it| it <= SMALL_MAX)
     }
 
     /// Reads a file that was examined; gives its bytes' number, or `None` where it changed
@@ -125,8 +134,12 @@ impl Small {
     }
 
     /// Keeps the bytes that were read last, with what is known of their file.
-    pub(super) fn keep(&mut self, observed: Observed, bytes: usize) {
-        self.files.push((observed, bytes));
+    pub(super) fn keep(&mut self, observed: Observed, bytes: usize, is_unasked: bool) {
+        self.files.push(Held {
+            observed,
+            bytes,
+            is_unasked,
+        });
         self.used = self.used.saturating_add(bytes);
     }
 
@@ -136,24 +149,45 @@ impl Small {
         room <= SMALL_MAX || self.files.len() >= SMALL_FILES
     }
 
+    /// Whether so many bytes are held that hashing them keeps the lanes that no large file fills
+    /// busy for as long as one piece of a large file does.
+    pub(super) fn fills(&self, lanes: usize) -> bool {
+        self.used >= lanes.saturating_mul(PIECE) || self.is_full()
+    }
+
     /// Hashes all that is held.
     pub(super) fn flush(&mut self, found: &mut Found<'_>) {
+        self.flush_beside(&mut [], found);
+    }
+
+    /// Hashes all that is held, and the pieces of large files beside.
+    pub(super) fn flush_beside(&mut self, lanes: &mut [Lane], found: &mut Found<'_>) {
         let mut rest = self.arena.as_slice();
         let messages: Vec<&[u8]> = self
             .files
             .iter()
-            .map(|(_, bytes)| {
-                let (message, others) = rest.split_at_checked(*bytes).unwrap_or_default();
+            .map(|held| {
+                let (message, others) = rest.split_at_checked(held.bytes).unwrap_or_default();
                 rest = others;
                 message
             })
             .collect();
-        let digests = Digest::of_all(&messages);
-        for ((mut observed, _), digest) in self.files.drain(..).zip(digests) {
-            if let ObservedKind::Regular(content) = &mut observed.kind {
+        let mut hashers = vec![Hasher::new(); messages.len()];
+        let small = hashers.iter_mut().zip(messages);
+        Hasher::update_all(lanes.iter_mut().map(Lane::piece_to_hash).chain(small));
+        for lane in lanes {
+            lane.filled = 0;
+        }
+        let digests = Hasher::finish_all(hashers);
+        for (mut held, digest) in self.files.drain(..).zip(digests) {
+            if let ObservedKind::Regular(content) = &mut held.observed.kind {
                 content.digest = Some(digest);
             }
-            found.see(observed);
+            if held.is_unasked {
+                found.see_unasked(held.observed);
+            } else {
+                found.see(held.observed);
+            }
         }
         self.used = 0;
     }
@@ -205,15 +239,9 @@ impl Lane {
         }
     }
 
-    /// Hashes the pieces of all lanes.
-    pub(super) fn hash(lanes: &mut [Self]) {
-        Hasher::update_all(lanes.iter_mut().map(|lane| {
-            let piece = lane.buffer.get(..lane.filled).unwrap_or_default();
-            (&mut lane.hasher, piece)
-        }));
-        for lane in lanes {
-            lane.filled = 0;
-        }
+    fn piece_to_hash(&mut self) -> (&mut Hasher, &[u8]) {
+        let piece = self.buffer.get(..self.filled).unwrap_or_default();
+        (&mut self.hasher, piece)
     }
 
     /// Reads the next piece. Should its size be another now, it is asked anew what is worth

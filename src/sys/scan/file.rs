@@ -56,15 +56,12 @@ impl Walk<'_> {
         found: &mut Found<'_>,
         reading: &mut Reading,
     ) -> Option<Large> {
-        let want = self.options.expected.want(&path, examined.size());
         let content = ObservedKind::Regular(unread(&examined));
+        // Where nothing is known yet, small files are read whole, and large ones wait.
+        let want = found.want(&path, examined.size());
         if !Small::takes(examined.size(), want) {
-            if want.whole || want.prefix.is_some() {
-                return self.ahead.meet(&path).then(|| Large {
-                    size: examined.size(),
-                    path,
-                    is_ahead: false,
-                });
+            if want.is_none_or(|want| want.whole || want.prefix.is_some()) {
+                return self.ahead.meet(path, examined.size());
             }
             let attributes = found.attributes(&path, inode::xattrs(file.as_fd()));
             found.see(examined.observed(path, content, attributes));
@@ -74,7 +71,8 @@ impl Walk<'_> {
         match small.read(&file, &examined, disk) {
             Ok(Some(bytes)) => {
                 let attributes = found.attributes(&path, inode::xattrs(file.as_fd()));
-                small.keep(examined.observed(path, content, attributes), bytes);
+                let observed = examined.observed(path, content, attributes);
+                small.keep(observed, bytes, want.is_none());
                 None
             }
             // It changed meanwhile: to be read again.
@@ -157,7 +155,27 @@ impl Walk<'_> {
                 found.file(lane, content);
             }
             lanes = unfinished;
-            Lane::hash(&mut lanes);
+            if lanes.len() < LANES {
+                self.fill(LANES.saturating_sub(lanes.len()), queue, found, reading);
+            }
+            reading.small.flush_beside(&mut lanes, found);
+        }
+    }
+
+    /// Reads small files for so many lanes that no large file fills.
+    fn fill(
+        &self,
+        lanes: usize,
+        queue: &Queue<Job, Large>,
+        found: &mut Found<'_>,
+        reading: &mut Reading,
+    ) {
+        while !reading.small.fills(lanes) {
+            let Some(job) = queue.another_job() else {
+                return;
+            };
+            let more = self.job(job, found, reading);
+            queue.add(more);
         }
     }
 

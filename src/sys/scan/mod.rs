@@ -23,4 +23,4 @@ mod mounts;
 mod queue;
 mod walk;
 
-pub use walk::{Scan, scan};
+pub use walk::{Scan, Wanted, scan, scan_while_opening};

@@ -19,6 +19,13 @@ struct State<Job, Large> {
     waiting: usize,
 }
 
+impl<Job, Large: Ord> State<Job, Large> {
+    fn add(&mut self, more: More<Job, Large>) {
+        self.jobs.extend(more.jobs.into_iter().rev());
+        self.large.extend(more.large);
+    }
+}
+
 /// What a thread takes.
 pub(super) enum Task<Job, Large> {
     Job(Job),
@@ -42,11 +49,12 @@ impl<Job, Large> Default for More<Job, Large> {
 }
 
 impl<Job, Large: Ord> Queue<Job, Large> {
-    pub(super) fn new(first: Job, large: Vec<Large>, lanes: usize) -> Self {
+    /// Begins with `jobs`, the last first.
+    pub(super) fn new(jobs: Vec<Job>, lanes: usize) -> Self {
         Self {
             state: Mutex::new(State {
-                jobs: vec![first],
-                large: large.into(),
+                jobs,
+                large: BinaryHeap::new(),
                 busy: 0,
                 waiting: 0,
             }),
@@ -60,12 +68,27 @@ impl<Job, Large: Ord> Queue<Job, Large> {
         while let Some(task) = self.take() {
             let more = work(task);
             let mut state = self.lock();
-            state.jobs.extend(more.jobs.into_iter().rev());
-            state.large.extend(more.large);
+            state.add(more);
             state.busy = state.busy.saturating_sub(1);
             drop(state);
             self.changed.notify_all();
         }
+    }
+
+    /// Adds what a thread found in the middle of its work.
+    pub(super) fn add(&self, more: More<Job, Large>) {
+        self.lock().add(more);
+        self.changed.notify_all();
+    }
+
+    /// A job for a thread that has room for one beside its work; none while another thread has
+    /// nothing to do and could take it.
+    pub(super) fn another_job(&self) -> Option<Job> {
+        let mut state = self.lock();
+        if state.waiting > 0 {
+            return None;
+        }
+        state.jobs.pop()
     }
 
     /// A further large file for a thread that works on some already; none while another thread has

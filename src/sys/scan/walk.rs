@@ -17,8 +17,8 @@ use super::inode::{self, Examined, Names};
 use super::mounts;
 use super::queue::{More, Queue, Task};
 use crate::appraise::{
-    AsListed, Evidence, Expected, NotChecked, Observed, ObservedContent, ObservedKind, Reason,
-    Source,
+    AsListed, Evidence, Expected, Known, NotChecked, Observed, ObservedContent, ObservedKind,
+    Opened, Opening, Reason, Source, Want,
 };
 use crate::path::ImagePath;
 use crate::sys::fs::{IoContext as _, IoError};
@@ -60,17 +60,17 @@ pub fn scan(directory: &Path, options: &Scan<'_>) -> Result<Evidence, IoError> {
         Some(private) => (private, true),
         None => (root, false),
     };
-    let (ahead, large) = Ahead::of(options.expected);
     let walk = Walk {
         examined: inode::examine(&root, c"").at("examine", directory)?,
         root,
         names: Names::of(directory.as_os_str().as_bytes()),
         options,
-        ahead,
+        ahead: Ahead::new(),
         entries: AtomicUsize::new(0),
         is_over_budget: AtomicBool::new(false),
     };
-    let queue = Queue::new(Job::Directory(ImagePath::root()), large, LANES);
+    let jobs = vec![Job::Learn, Job::Directory(ImagePath::root())];
+    let queue = Queue::new(jobs, LANES);
     let found: Vec<Found<'_>> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..options.threads.get())
             .map(|_| scope.spawn(|| walk.work(&queue)))
@@ -81,11 +81,7 @@ pub fn scan(directory: &Path, options: &Scan<'_>) -> Result<Evidence, IoError> {
             .collect()
     });
     if found.len() != options.threads.get() {
-        return Err(IoError::new(
-            "scan",
-            directory,
-            std::io::Error::other("a thread of the scan failed"),
-        ));
+        return Err(lost(directory));
     }
     let mut evidence = walk.evidence(found);
     match mounts {
@@ -102,7 +98,43 @@ pub fn scan(directory: &Path, options: &Scan<'_>) -> Result<Evidence, IoError> {
     Ok(evidence)
 }
 
+/// Looks at everything in `directory` while the material that it will be compared with is being
+/// opened, and does something with what the door gives: `then` says whether that is still wanted.
+///
+/// # Errors
+/// As [`scan`].
+pub fn scan_while_opening(
+    directory: &Path,
+    opening: &Opening,
+    threads: NonZero<usize>,
+    then: impl FnOnce(&Opened) -> Wanted,
+) -> Result<Evidence, IoError> {
+    std::thread::scope(|scope| {
+        let looking = scope.spawn(|| scan(directory, &Scan::new(opening, threads)));
+        if then(opening.opened()) == Wanted::No {
+            opening.give_up();
+        }
+        looking.join().unwrap_or_else(|_panic| Err(lost(directory)))
+    })
+}
+
+/// Whether anybody still needs what a scan finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// It will be compared.
+    Yes,
+    /// It will not; the scan ends early.
+    No,
+}
+
+fn lost(directory: &Path) -> IoError {
+    let error = std::io::Error::other("a thread of the scan failed");
+    IoError::new("scan", directory, error)
+}
+
 pub(super) enum Job {
+    /// Wait until it is known what is expected, and ask which large files there will be.
+    Learn,
     /// List it.
     Directory(ImagePath),
     /// Read these regular files of one directory.
@@ -114,9 +146,17 @@ pub(super) struct Open {
     pub(super) descriptor: OwnedFd,
 }
 
+/// What a thread keeps until it is known what is expected; with more it waits.
+const PENDING_MAX: usize = 2048;
+
 /// What one thread found.
 pub(super) struct Found<'a> {
     expected: &'a dyn Expected,
+    /// What was seen before it was known what is expected, and whether more of it may be worth
+    /// hashing.
+    pending: Vec<(Observed, bool)>,
+    /// Of these, files of which more is.
+    again: Vec<Large>,
     entries: Vec<Observed>,
     /// Places in the manifest of what is exactly as listed.
     as_listed: Vec<usize>,
@@ -137,21 +177,45 @@ impl Walk<'_> {
     fn work(&self, queue: &Queue<Job, Large>) -> Found<'_> {
         let mut found = Found::new(self.options.expected);
         let mut reading = Reading::new();
-        queue.run(|task| {
-            let mut more = More::default();
-            match task {
-                Task::Job(Job::Directory(path)) => {
-                    more.jobs = self.directory(path, &mut found, &mut reading.list);
-                }
-                Task::Job(Job::Files(directory, files)) => {
-                    more.large = self.files(&directory, files, &mut found, &mut reading);
-                }
-                Task::Large(first) => self.large(first, queue, &mut found, &mut reading),
+        queue.run(|task| match task {
+            // Nobody needs what is seen.
+            _ if self.options.expected.known() == Known::Never => More::default(),
+            Task::Job(job) => self.job(job, &mut found, &mut reading),
+            Task::Large(first) => {
+                self.large(first, queue, &mut found, &mut reading);
+                More::default()
             }
-            more
         });
-        reading.small.flush(&mut found);
-        found
+        loop {
+            reading.small.flush(&mut found);
+            found.settle();
+            let Some(again) = found.again.pop() else {
+                return found;
+            };
+            self.large(again, queue, &mut found, &mut reading);
+        }
+    }
+
+    pub(super) fn job(
+        &self,
+        job: Job,
+        found: &mut Found<'_>,
+        reading: &mut Reading,
+    ) -> More<Job, Large> {
+        let mut more = More::default();
+        match job {
+            Job::Learn => more.large = self.ahead.learn(self.options.expected),
+            Job::Directory(path) => more.jobs = self.directory(path, found, &mut reading.list),
+            Job::Files(directory, files) => {
+                more.large = self.files(&directory, files, found, reading);
+            }
+        }
+        if found.is_known() {
+            more.large
+                .append(&mut self.ahead.learn(self.options.expected));
+            more.large.append(&mut found.again);
+        }
+        more
     }
 
     fn evidence(&self, found: Vec<Found<'_>>) -> Evidence {
@@ -211,14 +275,71 @@ impl<'a> Found<'a> {
     fn new(expected: &'a dyn Expected) -> Self {
         Self {
             expected,
+            pending: Vec::new(),
+            again: Vec::new(),
             entries: Vec::new(),
             as_listed: Vec::new(),
             not_checked: Vec::new(),
         }
     }
 
+    /// Whether it is known what is expected.
+    pub(super) fn is_known(&self) -> bool {
+        self.expected.known() == Known::Yes
+    }
+
+    /// Which bytes of a regular file are worth hashing; `None` while that is not known.
+    pub(super) fn want(&self, path: &ImagePath, size: u64) -> Option<Want> {
+        self.is_known().then(|| self.expected.want(path, size))
+    }
+
     /// Keeps what was observed, or the mere fact that it is as listed.
     pub(super) fn see(&mut self, observed: Observed) {
+        self.see_or_later(observed, false);
+    }
+
+    /// The same for a small file that was hashed before it was known what is worth hashing: if that
+    /// is more, it is read again.
+    pub(super) fn see_unasked(&mut self, observed: Observed) {
+        self.see_or_later(observed, true);
+    }
+
+    /// Puts aside what cannot be compared yet; with too much of it this waits.
+    fn see_or_later(&mut self, observed: Observed, is_unasked: bool) {
+        if self.expected.known() == Known::NotYet && self.pending.len() < PENDING_MAX {
+            self.pending.push((observed, is_unasked));
+            return;
+        }
+        self.settle();
+        self.settle_one(observed, is_unasked);
+    }
+
+    /// Compares what was put aside; waits until it can be.
+    fn settle(&mut self) {
+        for (observed, is_unasked) in std::mem::take(&mut self.pending) {
+            self.settle_one(observed, is_unasked);
+        }
+    }
+
+    fn settle_one(&mut self, observed: Observed, is_unasked: bool) {
+        if let (ObservedKind::Regular(content), true) = (&observed.kind, is_unasked)
+            && self
+                .expected
+                .want(&observed.path, content.size)
+                .prefix
+                .is_some()
+        {
+            self.again.push(Large {
+                size: content.size,
+                path: observed.path,
+                is_ahead: false,
+            });
+            return;
+        }
+        self.place(observed);
+    }
+
+    fn place(&mut self, observed: Observed) {
         match self.expected.place(&observed) {
             Some(place) => self.as_listed.push(place),
             None => self.entries.push(observed),

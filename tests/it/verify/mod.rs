@@ -25,6 +25,7 @@ mod instance;
 mod itself;
 mod judges;
 mod kit;
+mod late;
 mod reports;
 mod running;
 mod scale;
