@@ -156,6 +156,66 @@ impl From<crate::ops::trust::TrustFileError> for Failure {
     }
 }
 
+impl From<crate::ops::trust::EditError> for Failure {
+    fn from(error: crate::ops::trust::EditError) -> Self {
+        use crate::key::TrustError as Rule;
+        use crate::ops::trust::EditError as Error;
+        let failure = Self::failed(&error);
+        match error {
+            Error::Ambiguous(_) => failure.hint("give more digits: `karat trust show`"),
+            Error::UnknownKey(_) | Error::NoRole(_) => {
+                failure.hint("`karat trust show` lists roles and keys")
+            }
+            Error::There { ended: true, .. } => failure.hint("make a new key: `karat key new`"),
+            Error::NoImages => failure.hint("give them: --add-key baseline=FILE,images=GLOB"),
+            Error::Rule(Rule::Threshold { .. }) => {
+                failure.hint("add keys or lower the threshold in the same command")
+            }
+            Error::Rule(Rule::Interval(_)) => {
+                failure.hint("--at INDEX says from which log entry on keys begin and end")
+            }
+            _ => failure,
+        }
+    }
+}
+
+impl From<crate::ops::trust::DraftError> for Failure {
+    fn from(error: crate::ops::trust::DraftError) -> Self {
+        use crate::ops::trust::DraftError as Error;
+        let failure = Self::failed(&error);
+        match error {
+            Error::Edit(error) => error.into(),
+            Error::Key(error) => error.into(),
+            Error::Present(error) => error.into(),
+            Error::Trust { .. } | Error::Envelope { .. } | Error::OtherDraft { .. } => {
+                failure.exit(Exit::Untrusted)
+            }
+            Error::Chain(_) => failure
+                .exit(Exit::Untrusted)
+                .hint("two trust roots of one version: find out which one instances were given"),
+            Error::NotRoot { .. } => failure.hint("`karat trust show` lists the root keys"),
+            Error::Unfinished { .. } => failure.hint(
+                "finish it (`karat trust sign`, `karat trust accept`), or throw it away: \
+                 `karat trust discard`",
+            ),
+            Error::NoDraft(_) => failure.hint("`karat trust update` makes one"),
+            Error::Several(_) => failure.hint("say which one goes: --old KEY"),
+            Error::Checkpoint { .. } => failure.hint("give --at INDEX instead"),
+            Error::Moved(_) => failure.hint("run the command again"),
+            Error::Io(_) | Error::Ledger(_) | Error::Signer(_) => failure,
+        }
+    }
+}
+
+impl From<crate::ops::signer::OpenKeyError> for Failure {
+    fn from(error: crate::ops::signer::OpenKeyError) -> Self {
+        use crate::ops::signer::OpenKeyError as Error;
+        match error {
+            Error::File(error) => error.into(),
+        }
+    }
+}
+
 impl From<crate::ops::init::InitError> for Failure {
     fn from(error: crate::ops::init::InitError) -> Self {
         use crate::ops::init::InitError as Error;
@@ -184,6 +244,9 @@ impl From<crate::ops::sign::SignError> for Failure {
             }
             Error::Ledger(LedgerError::Taken { .. }) => {
                 failure.hint("leave --serial away to get the next one")
+            }
+            Error::Ended { .. } => {
+                failure.hint("sign with a key that counts: --key; `karat trust show` lists them")
             }
             Error::NotAllowed { .. } => failure.hint(
                 "`karat trust show` lists who may sign what; --no-trust signs without asking",

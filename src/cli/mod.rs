@@ -7,12 +7,16 @@ mod bless;
 #[cfg(feature = "build")]
 pub mod commands;
 #[cfg(feature = "build")]
+pub mod confirm;
+#[cfg(feature = "build")]
 pub mod console;
 pub mod exit;
 #[cfg(feature = "build")]
 pub mod failure;
 mod instance;
 mod journal;
+#[cfg(feature = "build")]
+pub mod keys;
 #[cfg(feature = "build")]
 mod markdown;
 #[cfg(feature = "build")]

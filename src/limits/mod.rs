@@ -29,6 +29,8 @@ pub const ROLE_KEYS_MAX: usize = 64;
 pub const IMAGE_NAME_MAX: usize = 64;
 /// Longest key name or log origin; C2SP leaves it open.
 pub const KEY_NAME_MAX: usize = 255;
+/// Longest reason for the end of a key: a sentence.
+pub const REASON_MAX: usize = 256;
 /// Largest trust root file.
 pub const TRUST_ROOT_MAX: u64 = 1 << 20;
 /// Largest policy of an image; real ones have 70 bytes.

@@ -12,6 +12,7 @@ pub mod lock;
 pub mod outputs;
 pub mod shipped;
 pub mod sign;
+pub mod signer;
 pub mod summary;
 pub mod template;
 pub mod trust;

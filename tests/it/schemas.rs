@@ -16,7 +16,7 @@ use crate::support::schema::{Published, published};
 use crate::support::signed::Release;
 
 /// All schemas in `docs/schemas/`, each held to by a test.
-const ALL: [&str; 18] = [
+const ALL: [&str; 20] = [
     "attach",
     "build-report",
     "cache-gc",
@@ -32,6 +32,8 @@ const ALL: [&str; 18] = [
     "sign",
     "template-check",
     "template-show",
+    "trust-discard",
+    "trust-update",
     "trust",
     "verify-canonical",
     "verify-report",

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use serde::Serialize;
 
+use super::key_rotate::{self, RevokeArgs, RotateArgs};
 use crate::cli::Exit;
 use crate::cli::console::{Console, shown};
 use crate::cli::failure::Failure;
 use crate::cli::passphrase::{self, Source};
 use crate::key::{KeyId, PublicKey, Signer as _};
 use crate::ops::key::{self, Kind};
+use crate::sys::fs;
 
 /// Arguments of `karat key`.
 #[derive(Debug, clap::Args)]
@@ -27,6 +29,10 @@ enum Action {
         #[arg(long, value_name = "FILE", default_value = "key.pem")]
         out: PathBuf,
 
+        /// Write the public half here, as PEM.
+        #[arg(long, value_name = "FILE")]
+        public: Option<PathBuf>,
+
         /// Encrypt it; the passphrase comes from --passphrase-fd, KARAT_KEY_PASSPHRASE or a prompt.
         #[arg(long)]
         encrypt: bool,
@@ -38,6 +44,10 @@ enum Action {
     Show {
         /// PKCS#8 or a public key, in PEM or DER, or a line ssh-ed25519.
         file: PathBuf,
+
+        /// Write the public half here, as PEM.
+        #[arg(long, value_name = "FILE")]
+        public: Option<PathBuf>,
 
         #[command(flatten)]
         passphrase: Source,
@@ -58,6 +68,10 @@ enum Action {
         #[command(flatten)]
         passphrase: Source,
     },
+    /// Put a new key in the place of the present one: one new trust root.
+    Rotate(RotateArgs),
+    /// End a key for good: what it signs from then on counts for nothing.
+    Revoke(RevokeArgs),
 }
 
 #[derive(Serialize)]
@@ -75,6 +89,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     match &args.action {
         Action::New {
             out,
+            public,
             encrypt,
             passphrase,
         } => {
@@ -90,11 +105,17 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
                 None
             };
             let key = key::create(out, passphrase.as_ref())?;
+            write_public(public.as_deref(), key.public_key())?;
             let encrypted = passphrase.is_some();
             print(console, out, Kind::Private { encrypted }, key.public_key());
         }
-        Action::Show { file, passphrase } => {
+        Action::Show {
+            file,
+            public,
+            passphrase,
+        } => {
             let shown = key::show(file, || passphrase.existing(console, file))?;
+            write_public(public.as_deref(), shown.public)?;
             print(console, file, shown.kind, shown.public);
         }
         Action::Import {
@@ -109,8 +130,17 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
             print(console, &imported.path, Kind::Public, imported.public);
             console.note("it counts for nothing until a trust root names it");
         }
+        Action::Rotate(args) => return key_rotate::rotate(args, console),
+        Action::Revoke(args) => return key_rotate::revoke(args, console),
     }
     Ok(Exit::Ok)
+}
+
+fn write_public(path: Option<&Path>, key: PublicKey) -> Result<(), Failure> {
+    match path {
+        Some(path) => Ok(fs::write_atomic(path, key.to_pem().as_bytes(), 0o644)?),
+        None => Ok(()),
+    }
 }
 
 fn print(console: &Console, file: &Path, kind: Kind, public: PublicKey) {

@@ -7,11 +7,15 @@ pub mod completions;
 pub mod diff;
 pub mod init;
 pub mod key;
+pub mod key_rotate;
 pub mod lock;
 pub mod man;
+pub mod root_report;
 pub mod sign;
 pub mod template;
 pub mod trust;
+pub mod trust_sign;
+pub mod trust_update;
 pub mod verify;
 
 use std::path::Path;
@@ -44,9 +48,9 @@ pub enum Command {
     Verify(verify::Args),
     /// Show what differs between two baselines or images.
     Diff(diff::Args),
-    /// Make, show and import keys.
+    /// Make, show, import, rotate and revoke keys.
     Key(key::Args),
-    /// Show the trust root.
+    /// Show and change the trust root: whose signatures count.
     Trust(trust::Args),
     /// Print a completion script for a shell.
     Completions(completions::Args),

@@ -1,5 +1,8 @@
 //! Keys, envelopes, statements, trust roots: attacks, commands, and what outside programs say.
 
+mod bench;
+mod ceremony;
+mod changes;
 mod commands;
 mod envelopes;
 mod fixture;
