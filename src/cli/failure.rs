@@ -210,9 +210,41 @@ impl From<crate::ops::trust::DraftError> for Failure {
 impl From<crate::ops::signer::OpenKeyError> for Failure {
     fn from(error: crate::ops::signer::OpenKeyError) -> Self {
         use crate::ops::signer::OpenKeyError as Error;
+        use crate::sys::signer::AgentError as Agent;
         match error {
             Error::File(error) => error.into(),
+            Error::Io(error) => error.into(),
+            Error::Agent(error) => {
+                let failure = Self::failed(&error);
+                match error {
+                    Agent::NoAgent | Agent::Io { .. } => {
+                        failure.hint("start one: eval \"$(ssh-agent)\", then ssh-add FILE")
+                    }
+                    Agent::NoKey { .. } | Agent::Several { .. } => {
+                        failure.hint("`ssh-add -l` lists the keys; name one: agent:SHA256:...")
+                    }
+                    Agent::Fido(_) | Agent::Algorithm { .. } => {
+                        failure.hint("make an Ed25519 key: ssh-keygen -t ed25519")
+                    }
+                    Agent::Key { .. } | Agent::Protocol { .. } => failure,
+                }
+            }
+            #[cfg(feature = "pkcs11")]
+            Error::Token(error) => Self::failed(&error).hint(
+                "name library, token and key: \
+                 pkcs11:token=LABEL;object=LABEL?module-path=/path/to/library.so",
+            ),
+            #[cfg(not(feature = "pkcs11"))]
+            Error::NoTokens(_) => Self::failed(&error)
+                .hint("build one that has it: cargo build --release --features pkcs11"),
         }
+    }
+}
+
+impl From<crate::ops::signer::SettingsError> for Failure {
+    fn from(error: crate::ops::signer::SettingsError) -> Self {
+        Self::failed(&error)
+            .hint("keys/signers.toml has lines ROLE = \"KEY\": docs/formats/keys.md")
     }
 }
 

@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::passphrase::Source;
 use crate::key::{KeyId, PublicKey, Role, Signer, TrustDocument};
 use crate::limits;
-use crate::ops::signer::KeySpec;
+use crate::ops::signer::{self, KeySpec};
 use crate::ops::trust::EditError;
 use crate::ops::workspace::Workspace;
 use crate::sys::fs;
@@ -37,13 +37,18 @@ pub fn open(
         .collect()
 }
 
-/// The keys that were named; else the workspace's own key of `role`, if it is there.
+/// The keys that were named; else those of `role` that the workspace's `keys/signers.toml` names;
+/// else its own file, if it is there.
 pub fn named_or_own(
     named: &[KeySpec],
     workspace: Option<&Workspace>,
     role: Role,
 ) -> Result<Vec<KeySpec>, Failure> {
     if let (true, Some(workspace)) = (named.is_empty(), workspace) {
+        let configured = signer::configured(workspace, role)?;
+        if !configured.is_empty() {
+            return Ok(configured);
+        }
         let path = workspace.private_key(role.as_str());
         if fs::exists(&path)? {
             return Ok(vec![KeySpec::File(path)]);

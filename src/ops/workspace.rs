@@ -5,6 +5,7 @@
 //!   templates/            what to build
 //!   keys/trust.json       who may sign (public)
 //!   keys/trust/N.json     every version of it since the first change
+//!   keys/signers.toml     where private keys are that are not below
 //!   keys/private/         private keys, 0700, ignored by git
 //!   log/                  what was signed
 //! ```
@@ -75,6 +76,11 @@ impl Workspace {
     /// `keys/trust/N.json`: version N of the trust root.
     pub fn trust_version(&self, version: u64) -> PathBuf {
         self.keys().join("trust").join(format!("{version}.json"))
+    }
+
+    /// `keys/signers.toml`: where private keys are that are not in `keys/private/`.
+    pub fn signers(&self) -> PathBuf {
+        self.keys().join("signers.toml")
     }
 
     /// `keys/private/`.

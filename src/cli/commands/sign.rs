@@ -23,6 +23,13 @@ use crate::tree::Epoch;
 /// Arguments of `karat sign`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
+Examples:
+  karat sign web_1.statement.json                           by keys/private/baseline.pem
+  karat sign web_1.statement.json --key agent:SHA256:...    by ssh-agent
+  karat sign web_1.dsse.json --key bob.pem                  a further signature
+
+KEY is a file, agent:..., command:... or pkcs11:... : docs/formats/keys.md.
+
 A draft that was signed before keeps its serial and its envelope. A draft that was not gets --serial,
 or one more than the highest that the workspace's log knows for the image.")]
 pub struct Args {
@@ -88,7 +95,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         (None, Some(workspace)) => Some(trust::read(&workspace.trust_root())?),
         (None, None) => None,
     };
-    let mut specs = args.key.clone();
+    let mut specs = keys::named_or_own(&args.key, workspace.as_ref(), Role::Baseline)?;
     if let (true, Some(workspace)) = (specs.is_empty(), &workspace) {
         let own = workspace.private_key(Role::Baseline.as_str());
         specs.push(KeySpec::File(own));

@@ -8,5 +8,9 @@ mod envelopes;
 mod fixture;
 mod judges;
 mod roots;
+mod signers;
 mod statements;
+mod strict;
+#[cfg(feature = "pkcs11")]
+mod token;
 mod vector;
