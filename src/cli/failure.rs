@@ -290,6 +290,25 @@ impl From<crate::ops::sign::SignError> for Failure {
     }
 }
 
+impl From<crate::ops::export::ExportError> for Failure {
+    fn from(error: crate::ops::export::ExportError) -> Self {
+        use crate::baseline::OpenError;
+        use crate::ops::export::ExportError as Error;
+        let failure = Self::failed(&error);
+        match error {
+            Error::Key(error) => error.into(),
+            Error::Open { source, .. } => match source {
+                OpenError::Rollback { .. } => failure.exit(Exit::Rollback),
+                _ => failure.exit(Exit::Untrusted).hint(
+                    "`karat trust show` lists who may sign what; `karat sign` adds a signature",
+                ),
+            },
+            Error::Envelope { .. } => failure.exit(Exit::Untrusted),
+            Error::Io(_) | Error::Signer(_) => failure,
+        }
+    }
+}
+
 impl From<crate::ops::attach::AttachError> for Failure {
     fn from(error: crate::ops::attach::AttachError) -> Self {
         use crate::baseline::OpenError;

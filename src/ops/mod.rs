@@ -5,6 +5,7 @@ pub mod build;
 pub mod cache;
 pub mod diff;
 mod explain;
+pub mod export;
 pub mod init;
 pub mod key;
 pub mod ledger;

@@ -5,6 +5,7 @@ pub mod build;
 pub mod cache;
 pub mod completions;
 pub mod diff;
+pub mod export;
 pub mod init;
 pub mod key;
 pub mod key_rotate;
@@ -48,6 +49,8 @@ pub enum Command {
     Verify(verify::Args),
     /// Show what differs between two baselines or images.
     Diff(diff::Args),
+    /// Write what other tools read: sigstore bundles, OpenSSH signatures, SLSA provenance.
+    Export(export::Args),
     /// Make, show, import, rotate and revoke keys.
     Key(key::Args),
     /// Show and change the trust root: whose signatures count.
@@ -70,6 +73,7 @@ pub fn run(command: &Command, console: &Console) -> Result<Exit, Failure> {
         Command::Attach(args) => attach::run(args, console),
         Command::Verify(args) => verify::run(args, console),
         Command::Diff(args) => diff::run(args, console),
+        Command::Export(args) => export::run(args, console),
         Command::Key(args) => key::run(args, console),
         Command::Trust(args) => trust::run(args, console),
         Command::Completions(args) => completions::run(args, console),

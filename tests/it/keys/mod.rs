@@ -5,6 +5,7 @@ mod ceremony;
 mod changes;
 mod commands;
 mod envelopes;
+mod export;
 mod fixture;
 mod judges;
 mod roots;
