@@ -244,7 +244,7 @@ impl From<crate::ops::signer::OpenKeyError> for Failure {
 impl From<crate::ops::signer::SettingsError> for Failure {
     fn from(error: crate::ops::signer::SettingsError) -> Self {
         Self::failed(&error)
-            .hint("keys/signers.toml has lines ROLE = \"KEY\": docs/formats/keys.md")
+            .hint("keys/private/signers.toml has lines ROLE = \"KEY\": docs/formats/keys.md")
     }
 }
 

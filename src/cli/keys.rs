@@ -37,8 +37,7 @@ pub fn open(
         .collect()
 }
 
-/// The keys that were named; else those of `role` that the workspace's `keys/signers.toml` names;
-/// else its own file, if it is there.
+/// The keys that were named; else those of `role` that the workspace's `signers.toml` names; else its own file, if it is there.
 pub fn named_or_own(
     named: &[KeySpec],
     workspace: Option<&Workspace>,

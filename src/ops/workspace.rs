@@ -5,7 +5,6 @@
 //!   templates/            what to build
 //!   keys/trust.json       who may sign (public)
 //!   keys/trust/N.json     every version of it since the first change
-//!   keys/signers.toml     where private keys are that are not below
 //!   keys/private/         private keys, 0700, ignored by git
 //!   log/                  what was signed
 //! ```
@@ -78,9 +77,9 @@ impl Workspace {
         self.keys().join("trust").join(format!("{version}.json"))
     }
 
-    /// `keys/signers.toml`: where private keys are that are not in `keys/private/`.
+    /// `keys/private/signers.toml`: where private keys are that are not in this directory.
     pub fn signers(&self) -> PathBuf {
-        self.keys().join("signers.toml")
+        self.private_keys().join("signers.toml")
     }
 
     /// `keys/private/`.

@@ -68,6 +68,15 @@ pub fn preview(console: &Console, present: &TrustRoot, draft: &Draft, stops: Sto
     for change in draft.changes(present) {
         console.note(format_args!("  {change}"));
     }
+    for (role, keys) in &draft.document().roles {
+        let live = keys.keys.iter().filter(|key| key.until.is_none()).count();
+        if live < keys.threshold {
+            console.note(format_args!(
+                "  {BAD}!{BAD:#} {role}: {} must sign, {live} can; add a key before it is needed",
+                keys.threshold
+            ));
+        }
+    }
     let Some(stops) = stops else { return };
     for (name, serial) in stops {
         console.note(format_args!(

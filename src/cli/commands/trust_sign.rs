@@ -99,7 +99,7 @@ pub fn sign(args: &SignArgs, console: &Console) -> Result<Exit, Failure> {
     }
     report::ask(console, &draft.changes(&present), args.yes)?;
     let signers = keys::open(&specs, args.passphrase, console)?;
-    let outcome = trust::sign(&file, present, workspace.as_ref(), &signers)?;
+    let outcome = trust::sign(&file, draft, present, workspace.as_ref(), &signers)?;
     report::concluded(console, &outcome, None, &[]);
     Ok(Exit::Ok)
 }

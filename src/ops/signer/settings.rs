@@ -1,4 +1,7 @@
-//! Where a workspace's keys are, if not in `keys/private/`: `keys/signers.toml`.
+//! Where a workspace's keys are, if not in `keys/private/` itself: `keys/private/signers.toml`.
+//!
+//! It lies there because it names programs and libraries that will be run: what comes with a
+//! repository must not be able to say so, and `keys/private/` never does.
 //!
 //! ```toml
 //! root = "pkcs11:token=root;object=root"
@@ -30,19 +33,23 @@ pub enum SettingsError {
     },
 }
 
-/// The keys of `role` that `keys/signers.toml` names; none where it says nothing. Relative paths in
-/// it begin at the workspace.
+/// The keys of `role` that the file names; none where it says nothing. Relative paths in it begin at
+/// the workspace.
 ///
 /// # Errors
-/// It is not TOML, names what is no role, or spells a key wrongly.
+/// Somebody else may write to it, it is not TOML, names what is no role, or spells a key wrongly.
 pub fn configured(workspace: &Workspace, role: Role) -> Result<Vec<KeySpec>, SettingsError> {
     let path = workspace.signers();
-    let text = match fs::read_text(&path, limits::SIGNERS_MAX) {
-        Ok(text) => text,
+    let bytes = match fs::read_ours(&path, limits::SIGNERS_MAX) {
+        Ok(bytes) => bytes,
         Err(error) if error.is_not_found() => return Ok(Vec::new()),
         Err(error) => return Err(error.into()),
     };
-    parse(&text, role)
+    let parsed = match String::from_utf8(bytes) {
+        Ok(text) => parse(&text, role),
+        Err(_) => Err("it is not UTF-8".to_owned()),
+    };
+    parsed
         .map(|keys| {
             keys.into_iter()
                 .map(|key| key.beneath(workspace.root()))

@@ -102,18 +102,21 @@ pub fn start(
     conclude(workspace, plan.present, &plan.file, draft)
 }
 
-/// Adds signatures to the draft in `path`. With a workspace whose draft that is, it becomes the trust
-/// root as soon as there are enough; anywhere else only the file is written.
+/// Adds signatures to `draft`, which was read from `path` and shown. With a workspace whose draft
+/// that is, it becomes the trust root as soon as there are enough; anywhere else only the file is
+/// written.
+///
+/// The file is not read again before it is signed: what is signed is what was shown.
 ///
 /// # Errors
-/// The draft does not follow `present`, or a signer fails; then nothing was written.
+/// The file is another draft by now, or a signer fails; then nothing was written.
 pub fn sign(
     path: &Path,
+    mut draft: Draft,
     present: TrustRoot,
     workspace: Option<&Workspace>,
     signers: &[Box<dyn Signer>],
 ) -> Result<Outcome, DraftError> {
-    let mut draft = Draft::read(path, &present)?;
     for signer in signers {
         draft.sign(&present, signer.as_ref())?;
     }
@@ -137,6 +140,8 @@ pub fn sign(
     if there.digest() != present.digest() {
         return Err(DraftError::Moved(workspace.trust_root()));
     }
+    // Somebody may have signed it too in the meantime.
+    draft.merge(&Draft::read(path, &there)?, path, path)?;
     conclude(workspace, there, &file, draft)
 }
 

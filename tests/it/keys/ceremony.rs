@@ -236,7 +236,8 @@ fn a_stolen_baseline_key() {
 
     // In a fresh workspace: ended, and nobody in its place.
     let desk = Desk::prod();
-    desk.sh(&blocks[1]);
+    let said = desk.sh(&blocks[1]);
+    assert!(said.contains("baseline: 1 must sign, 0 can"), "{said}");
     assert_eq!(desk.live(Role::Baseline), 0);
     assert!(desk.envelope().open(&desk.followed()).is_err());
 }

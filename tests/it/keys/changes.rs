@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use karat::envelope::Envelope;
-use karat::key::{Role, TrustRoot};
+use karat::key::{Role, Signer, SigningKey, TrustRoot};
+use karat::ops::trust::{self, Draft};
+use karat::ops::workspace::Workspace;
 
 use super::bench::Bench;
 use super::fixture::{baseline, key};
@@ -236,6 +238,30 @@ fn drafts_that_do_not_belong_here() {
         "{said}"
     );
     assert_eq!(bench.root().version(), 2);
+}
+
+/// Between showing and signing somebody exchanges the draft: what was shown is what is signed.
+#[test]
+fn a_draft_that_is_exchanged_after_it_was_shown() {
+    let bench = Bench::new();
+    let aside = bench.scratch.join("root.pem");
+    std::fs::rename(bench.scratch.join("keys/private/root.pem"), &aside).unwrap();
+    bench.ok("trust update --expires 2030-01-01");
+    let draft = bench.scratch.join("keys/trust.draft.json");
+    let shown = Draft::read(&draft, &bench.root()).unwrap();
+    bench.ok("trust discard");
+    bench.ok("trust update --expires 2039-01-01");
+    let exchanged = bench.read("keys/trust.draft.json");
+
+    let signer = SigningKey::read(&std::fs::read(aside).unwrap(), || None).unwrap();
+    let workspace = Workspace::at(bench.scratch.path());
+    let signers: [Box<dyn Signer>; 1] = [Box::new(signer)];
+    let refused = trust::sign(&draft, shown, bench.root(), Some(&workspace), &signers);
+    let said = refused.unwrap_err().to_string();
+    assert!(said.contains("it is another draft"), "{said}");
+    let there = bench.read("keys/trust.draft.json");
+    assert_eq!(there, exchanged, "not signed");
+    assert_eq!(bench.root().version(), 1);
 }
 
 #[test]

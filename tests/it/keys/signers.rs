@@ -133,10 +133,8 @@ fn openssh_agent_signs_statements_and_trust_roots() {
     assert!(said.contains("SSH_AUTH_SOCK is not set"), "{said}");
 
     // The workspace may say that its key is there.
-    bench.write(
-        "keys/signers.toml",
-        format!("baseline = \"agent:{one}\"\n").as_bytes(),
-    );
+    let settings = "keys/private/signers.toml";
+    bench.write(settings, format!("baseline = \"agent:{one}\"\n").as_bytes());
     bench.draft("next.statement.json", baseline("db", "1.0"));
     let (code, said) = run("sign next.statement.json");
     assert_eq!(code, 0, "{said}");
@@ -146,9 +144,18 @@ fn openssh_agent_signs_statements_and_trust_roots() {
             .1
             .contains("SSH_AUTH_SOCK")
     );
-    bench.write("keys/signers.toml", b"baselin = \"agent:\"\n");
+    let path = bench.write(settings, b"baselin = \"agent:\"\n");
     let (_, said) = run("sign next.statement.json");
     assert!(said.contains("\"baselin\" is no role"), "{said}");
+    bench.write(settings, b"baseline = \"agent:\"\n");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+    std::fs::set_permissions(path, mode).unwrap();
+    let (_, said) = run("sign next.statement.json");
+    assert!(said.contains("lets others change it"), "{said}");
+    // Where a repository could put it, it says nothing.
+    std::fs::remove_file(bench.scratch.join(settings)).unwrap();
+    bench.write("keys/signers.toml", b"baselin = 1\n");
+    bench.ok("sign next.statement.json");
 }
 
 fn string(bytes: &[u8]) -> Vec<u8> {
