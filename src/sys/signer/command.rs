@@ -12,7 +12,7 @@ use crate::key::{PublicKey, Signature, Signer, SignerError};
 use crate::sys::clock::Stopwatch;
 use crate::sys::process;
 
-/// A key that a program signs with. It has this process's environment, and its standard error is the
+/// A key that a program signs with. It has this process's environment but for passphrases, and its standard error is the
 /// user's: it may have to say "touch the token".
 #[derive(Debug)]
 pub struct CommandSigner {
@@ -46,6 +46,9 @@ impl CommandSigner {
         let watch = Stopwatch::start();
         let mut child = process::inheriting(&self.program)
             .args(&self.arguments)
+            // Passphrases are for karat.
+            .env_remove("KARAT_KEY_PASSPHRASE")
+            .env_remove("KARAT_ROOT_PASSPHRASE")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

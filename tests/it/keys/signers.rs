@@ -104,6 +104,10 @@ fn openssh_agent_signs_statements_and_trust_roots() {
     let envelope = Envelope::parse(&bench.read("web_1.0.dsse.json")).unwrap();
     assert_eq!(envelope.signed().claims.len(), 1);
 
+    let (code, said) = run(&format!("key show agent:{one} --public held.pub.pem"));
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(bench.json("key show held.pub.pem")["id"], *id);
+
     // A root key in the agent.
     agent.add(bench.scratch.path(), "ed25519", "root");
     bench.ok("trust update --add-key root=root.pub");
@@ -270,7 +274,7 @@ fn a_program_signs_wherever_a_key_is_asked_for() {
     // A key service as far as karat can tell: the message in, base64 out. openssl wants a file.
     bench.write(
         "service",
-        b"#!/bin/sh\nset -e\ncat > message\n\
+        b"#!/bin/sh\nset -e\ntest -z \"$KARAT_KEY_PASSPHRASE\"\ncat > message\n\
           openssl pkeyutl -sign -rawin -inkey \"$1\" -in message -out signature\n\
           openssl base64 -A -in signature\n",
     );
@@ -281,7 +285,8 @@ fn a_program_signs_wherever_a_key_is_asked_for() {
     bench.draft("db.statement.json", baseline("db", "1.0"));
     let sign = |image: &str, spec: &str| {
         let mut command = bench.command(&format!("sign {image}.statement.json --key"));
-        let output = command.arg(spec).output().unwrap();
+        let command = command.arg(spec).env("KARAT_KEY_PASSPHRASE", "secret");
+        let output = command.output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         (output.status.code().unwrap(), said)
     };

@@ -76,8 +76,11 @@ fn a_token_signs_statements_and_trust_roots() {
         assert_eq!(code, 0, "{uri}: {said}");
     }
     assert_eq!(bench.statement("web_1.0.dsse.json").serial().get(), 1);
+    let (code, said) = run("key show pkcs11:object=root --public held.pub.pem", "1234");
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(bench.read("held.pub.pem"), bench.read("root.pub.pem"));
     // Two keys of one token in one run, and a root key there.
-    let both = "trust update --expires 2030-01-01 --key pkcs11:object=root";
+    let both = "trust update --expires 2030-01-01 --key pkcs11:object=root --key pkcs11:id=%02";
     let (code, said) = run(both, "1234");
     assert_eq!(code, 0, "{said}");
     assert_eq!(bench.root().version(), 3);
