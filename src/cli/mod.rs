@@ -13,6 +13,8 @@ pub mod console;
 pub mod exit;
 #[cfg(feature = "build")]
 pub mod failure;
+#[cfg(feature = "build")]
+mod failure_keys;
 mod instance;
 mod journal;
 #[cfg(feature = "build")]
