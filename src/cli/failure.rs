@@ -1,5 +1,5 @@
 //! Every error of an operation becomes an exit code, a message and a next step: here, and only
-//! here.
+//! here; those of keys, trust roots and exports in `failure_keys`.
 
 use std::error::Error;
 
@@ -184,6 +184,9 @@ impl From<crate::ops::sign::SignError> for Failure {
             }
             Error::Ledger(LedgerError::Taken { .. }) => {
                 failure.hint("leave --serial away to get the next one")
+            }
+            Error::Ended { .. } => {
+                failure.hint("sign with a key that counts: --key; `karat trust show` lists them")
             }
             Error::NotAllowed { .. } => failure.hint(
                 "`karat trust show` lists who may sign what; --no-trust signs without asking",

@@ -7,12 +7,18 @@ mod bless;
 #[cfg(feature = "build")]
 pub mod commands;
 #[cfg(feature = "build")]
+pub mod confirm;
+#[cfg(feature = "build")]
 pub mod console;
 pub mod exit;
 #[cfg(feature = "build")]
 pub mod failure;
+#[cfg(feature = "build")]
+mod failure_keys;
 mod instance;
 mod journal;
+#[cfg(feature = "build")]
+pub mod keys;
 #[cfg(feature = "build")]
 mod markdown;
 #[cfg(feature = "build")]

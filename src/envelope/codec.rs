@@ -69,10 +69,16 @@ impl Envelope {
     }
 
     pub(super) fn parse_capped(bytes: &[u8], cap: u64) -> Result<Self, EnvelopeError> {
-        let raw: Raw = json::read(bytes, cap)?;
-        if raw.signatures.is_empty() {
+        let envelope = Self::parse_any(bytes, cap)?;
+        if envelope.signed.claims.is_empty() {
             return Err(EnvelopeError::Unsigned);
         }
+        Ok(envelope)
+    }
+
+    /// As `parse_capped`, signed or not.
+    pub(super) fn parse_any(bytes: &[u8], cap: u64) -> Result<Self, EnvelopeError> {
+        let raw: Raw = json::read(bytes, cap)?;
         if raw.signatures.len() > limits::SIGNATURES_MAX {
             return Err(EnvelopeError::TooManySignatures);
         }

@@ -22,6 +22,18 @@ impl TrustRoot {
     }
 }
 
+impl Envelope {
+    /// Reads the draft of a trust root, which may have no signature yet; it means nothing until
+    /// [`TrustRoot::update`] accepts it.
+    ///
+    /// # Errors
+    /// The file is no envelope.
+    #[cfg(feature = "build")]
+    pub fn parse_draft(file: &[u8]) -> Result<Self, EnvelopeError> {
+        Self::parse_any(file, limits::TRUST_ROOT_MAX)
+    }
+}
+
 fn read(file: &[u8]) -> Result<Envelope, TrustError> {
     Envelope::parse_capped(file, limits::TRUST_ROOT_MAX).map_err(TrustError::from)
 }

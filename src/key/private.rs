@@ -66,6 +66,12 @@ impl Passphrase {
         Self::new(line.strip_suffix(b"\r").unwrap_or(line).to_vec())
     }
 
+    /// The bytes themselves: for a token, which takes them as its PIN.
+    #[cfg(feature = "pkcs11")]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -29,6 +29,8 @@ pub const ROLE_KEYS_MAX: usize = 64;
 pub const IMAGE_NAME_MAX: usize = 64;
 /// Longest key name or log origin; C2SP leaves it open.
 pub const KEY_NAME_MAX: usize = 255;
+/// Longest reason for the end of a key: a sentence.
+pub const REASON_MAX: usize = 256;
 /// Largest trust root file.
 pub const TRUST_ROOT_MAX: u64 = 1 << 20;
 /// Largest policy of an image; real ones have 70 bytes.
@@ -63,6 +65,12 @@ pub const RULESET_MAX: u64 = 16 << 20;
 pub const ACCOUNTS_FILE_MAX: u64 = 16 << 20;
 /// Largest key file, private or public.
 pub const KEY_FILE_MAX: u64 = 16 << 10;
+/// Longest answer of an ssh-agent: what OpenSSH's own clients take.
+pub const SSH_AGENT_MAX: usize = 256 << 10;
+/// Longest URI of a key on a token.
+pub const TOKEN_URI_MAX: usize = 4096;
+/// Largest file of a workspace that says where its keys are.
+pub const SIGNERS_MAX: u64 = 64 << 10;
 /// Longest passphrase, with its line end.
 pub const PASSPHRASE_MAX: u64 = 4096;
 /// Largest template file.

@@ -172,6 +172,7 @@ fn first_trust_root(origin: &str, keys: &BTreeMap<Role, PublicKey>) -> TrustDocu
             images,
             key: *key,
             name: (*role == Role::Log).then(|| origin.to_owned()),
+            reason: None,
             until: None,
         };
         let keys = RoleKeys {

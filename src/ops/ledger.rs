@@ -69,6 +69,18 @@ impl DirectoryLedger {
         })
     }
 
+    /// The images that something was signed for.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn names(&self) -> Result<Vec<ImageName>, LedgerError> {
+        let names = fs::list(&self.signed)?;
+        Ok(names
+            .iter()
+            .filter_map(|name| ImageName::parse(name.to_str()?).ok())
+            .collect())
+    }
+
     fn path(&self, name: &ImageName, serial: Serial) -> PathBuf {
         self.signed
             .join(name.as_str())

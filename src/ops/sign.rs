@@ -9,8 +9,9 @@ use crate::baseline::{
 };
 use crate::envelope::{Envelope, EnvelopeError};
 use crate::json::{self, JsonError};
-use crate::key::{KeyId, Position, Role, Signer, SignerError, TrustRoot};
+use crate::key::{KeyId, Position, PublicKey, Role, Signer, SignerError, TrustRoot};
 use crate::limits;
+use crate::path::Escaped;
 use crate::tree::Epoch;
 
 /// What to sign.
@@ -92,6 +93,18 @@ pub enum SignError {
         key: KeyId,
         /// The image.
         name: ImageName,
+    },
+    /// The trust root ended the key.
+    #[error("key {} signs no more: trust root {version} ended it from log entry {until} on{reason}", key.short())]
+    Ended {
+        /// The trust root's version.
+        version: u64,
+        /// The key.
+        key: KeyId,
+        /// The first log index for which it counts no more.
+        until: u64,
+        /// Why, in brackets, or nothing.
+        reason: String,
     },
     /// The trust root demands a higher serial.
     #[error("serial {serial} of {name} is below {least}, the lowest that the trust root accepts")]
@@ -262,21 +275,39 @@ fn first(
 }
 
 fn check_key(request: &Request<'_>, name: &ImageName) -> Result<(), SignError> {
-    let Some(root) = request.trust else {
-        return Ok(());
-    };
-    let key = request.signer.public_key();
-    let allowed = root.role(Role::Baseline).is_some_and(|role| {
-        role.for_image(name.as_str(), Position::Unlogged)
-            .contains(&key)
-    });
-    if allowed {
-        Ok(())
-    } else {
-        Err(SignError::NotAllowed {
-            version: root.version(),
-            key: key.id(),
-            name: name.clone(),
-        })
+    match request.trust {
+        Some(root) => allowed(root, &request.signer.public_key(), name),
+        None => Ok(()),
     }
+}
+
+/// Whether `root` lets `key` sign the image `name` today.
+///
+/// # Errors
+/// It does not; an ended key is told as such.
+pub fn allowed(root: &TrustRoot, key: &PublicKey, name: &ImageName) -> Result<(), SignError> {
+    let role = root.role(Role::Baseline);
+    let may = role.map(|role| role.for_image(name.as_str(), Position::Unlogged));
+    if may.is_some_and(|keys| keys.contains(key)) {
+        return Ok(());
+    }
+    let entry = role.and_then(|role| role.keys.iter().find(|it| it.key == *key));
+    let (version, key) = (root.version(), key.id());
+    Err(match entry.and_then(|entry| Some((entry.until?, entry))) {
+        Some((until, entry)) => SignError::Ended {
+            version,
+            key,
+            until,
+            reason: entry
+                .reason
+                .as_ref()
+                .map(|reason| format!(" ({})", Escaped(reason.as_bytes())))
+                .unwrap_or_default(),
+        },
+        None => SignError::NotAllowed {
+            version,
+            key,
+            name: name.clone(),
+        },
+    })
 }

@@ -4,6 +4,7 @@
 //! WORKSPACE/
 //!   templates/            what to build
 //!   keys/trust.json       who may sign (public)
+//!   keys/trust/N.json     every version of it since the first change
 //!   keys/private/         private keys, 0700, ignored by git
 //!   log/                  what was signed
 //! ```
@@ -64,6 +65,21 @@ impl Workspace {
     /// `keys/trust.json`.
     pub fn trust_root(&self) -> PathBuf {
         self.keys().join("trust.json")
+    }
+
+    /// `keys/trust.draft.json`: the next trust root, while it collects signatures.
+    pub fn draft(&self) -> PathBuf {
+        self.keys().join("trust.draft.json")
+    }
+
+    /// `keys/trust/N.json`: version N of the trust root.
+    pub fn trust_version(&self, version: u64) -> PathBuf {
+        self.keys().join("trust").join(format!("{version}.json"))
+    }
+
+    /// `keys/private/signers.toml`: where private keys are that are not in this directory.
+    pub fn signers(&self) -> PathBuf {
+        self.private_keys().join("signers.toml")
     }
 
     /// `keys/private/`.

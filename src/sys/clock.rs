@@ -1,6 +1,8 @@
 //! The wall clock and elapsed time: for judging expiry and for telling people how long things took.
 //! No output byte of a build depends on it.
 
+#[cfg(feature = "build")]
+use std::time::Duration;
 use std::time::Instant;
 
 use super::env;
@@ -31,6 +33,12 @@ impl Stopwatch {
     /// Starts.
     pub fn start() -> Self {
         Self(Instant::now())
+    }
+
+    /// Time since the start.
+    #[cfg(feature = "build")]
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed()
     }
 
     /// Seconds since the start.

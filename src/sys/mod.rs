@@ -21,5 +21,7 @@ pub mod root;
 #[cfg(feature = "build")]
 pub mod sandbox;
 pub mod scan;
+#[cfg(feature = "build")]
+pub mod signer;
 pub mod state;
 pub mod usage;

@@ -20,6 +20,17 @@ pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
+/// A command with this process's environment: for programs that the user named himself, which need
+/// his settings.
+#[cfg(feature = "build")]
+pub(crate) fn inheriting(program: impl AsRef<OsStr>) -> Command {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that starts programs"
+    )]
+    Command::new(program)
+}
+
 /// Runs a program to its end, its output taken.
 ///
 /// # Errors

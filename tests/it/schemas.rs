@@ -16,13 +16,14 @@ use crate::support::schema::{Published, published};
 use crate::support::signed::Release;
 
 /// All schemas in `docs/schemas/`, each held to by a test.
-const ALL: [&str; 18] = [
+const ALL: [&str; 21] = [
     "attach",
     "build-report",
     "cache-gc",
     "cache-show",
     "diff",
     "error",
+    "export",
     "facts",
     "init",
     "key",
@@ -32,6 +33,8 @@ const ALL: [&str; 18] = [
     "sign",
     "template-check",
     "template-show",
+    "trust-discard",
+    "trust-update",
     "trust",
     "verify-canonical",
     "verify-report",

@@ -9,14 +9,15 @@ use crate::baseline::{Serial, Subject};
 use crate::cli::Exit;
 use crate::cli::console::{BOLD, Console, DIM, GOOD, shown};
 use crate::cli::failure::Failure;
+use crate::cli::keys;
 use crate::cli::passphrase;
 use crate::cli::progress::ProgressArgs;
 use crate::cli::units::size;
 use crate::digest::Digest;
 use crate::image::compress::Compression;
-use crate::key::{Role, SigningKey};
+use crate::key::{Role, Signer};
 use crate::ops::build::{self, Built, Request, Signing};
-use crate::ops::key;
+use crate::ops::signer::KeySpec;
 use crate::ops::workspace::Workspace;
 use crate::sys;
 use crate::template::{Choice as _, Format};
@@ -58,8 +59,8 @@ pub struct Args {
     no_sign: bool,
 
     /// The private key; else keys/private/baseline.pem of the workspace. May be repeated
-    #[arg(long, value_name = "FILE", conflicts_with = "no_sign")]
-    key: Vec<PathBuf>,
+    #[arg(long, value_name = "KEY", value_parser = keys::parser(), conflicts_with = "no_sign")]
+    key: Vec<KeySpec>,
 
     /// The serial of this release, instead of the next one
     #[arg(long, value_name = "N", conflicts_with = "no_sign")]
@@ -140,28 +141,18 @@ fn signers(
     args: &Args,
     workspace: Option<&Workspace>,
     console: &Console,
-) -> Result<Vec<SigningKey>, Failure> {
+) -> Result<Vec<Box<dyn Signer>>, Failure> {
     if args.no_sign {
         return Ok(Vec::new());
     }
-    let mut paths = args.key.clone();
-    if let (true, Some(workspace)) = (paths.is_empty(), workspace) {
-        let path = workspace.private_key(Role::Baseline.as_str());
-        if sys::fs::exists(&path)? {
-            paths.push(path);
-        }
-    }
-    if workspace.is_none() && !paths.is_empty() {
+    let specs = keys::named_or_own(&args.key, workspace, Role::Baseline)?;
+    if workspace.is_none() && !specs.is_empty() {
         return Err(
             Failure::usage("signing needs a workspace, whose log gives out serials")
                 .hint("make one with: karat init, or name it with --workspace"),
         );
     }
-    let passphrase = |path: &PathBuf| args.passphrase.existing(console, path);
-    paths
-        .iter()
-        .map(|path| Ok(key::read_private(path, || passphrase(path))?))
-        .collect()
+    keys::open(&specs, args.passphrase, console)
 }
 
 fn render(built: &Built, args: &Args, console: &Console) {

@@ -5,12 +5,16 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use serde::Serialize;
 
+use super::key_rotate::{self, RevokeArgs, RotateArgs};
 use crate::cli::Exit;
 use crate::cli::console::{Console, shown};
 use crate::cli::failure::Failure;
+use crate::cli::keys;
 use crate::cli::passphrase::{self, Source};
 use crate::key::{KeyId, PublicKey, Signer as _};
 use crate::ops::key::{self, Kind};
+use crate::ops::signer::KeySpec;
+use crate::sys::fs;
 
 /// Arguments of `karat key`.
 #[derive(Debug, clap::Args)]
@@ -27,6 +31,10 @@ enum Action {
         #[arg(long, value_name = "FILE", default_value = "key.pem")]
         out: PathBuf,
 
+        /// Write the public half here, as PEM.
+        #[arg(long, value_name = "FILE")]
+        public: Option<PathBuf>,
+
         /// Encrypt it; the passphrase comes from --passphrase-fd, KARAT_KEY_PASSPHRASE or a prompt.
         #[arg(long)]
         encrypt: bool,
@@ -34,10 +42,16 @@ enum Action {
         #[command(flatten)]
         passphrase: Source,
     },
-    /// Show the id and the public half of a key file.
+    /// Show the id and the public half of a key.
     Show {
-        /// PKCS#8 or a public key, in PEM or DER, or a line ssh-ed25519.
-        file: PathBuf,
+        /// PKCS#8 or a public key, in PEM or DER, a line ssh-ed25519, or agent:..., command:...,
+        /// pkcs11:...
+        #[arg(value_name = "KEY", value_parser = keys::parser())]
+        file: KeySpec,
+
+        /// Write the public half here, as PEM.
+        #[arg(long, value_name = "FILE")]
+        public: Option<PathBuf>,
 
         #[command(flatten)]
         passphrase: Source,
@@ -58,6 +72,10 @@ enum Action {
         #[command(flatten)]
         passphrase: Source,
     },
+    /// Put a new key in the place of the present one: one new trust root.
+    Rotate(RotateArgs),
+    /// End a key for good: what it signs from then on counts for nothing.
+    Revoke(RevokeArgs),
 }
 
 #[derive(Serialize)]
@@ -75,6 +93,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     match &args.action {
         Action::New {
             out,
+            public,
             encrypt,
             passphrase,
         } => {
@@ -90,12 +109,30 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
                 None
             };
             let key = key::create(out, passphrase.as_ref())?;
+            write_public(public.as_deref(), key.public_key())?;
             let encrypted = passphrase.is_some();
-            print(console, out, Kind::Private { encrypted }, key.public_key());
+            print(
+                console,
+                out,
+                Held::File(Kind::Private { encrypted }),
+                key.public_key(),
+            );
         }
-        Action::Show { file, passphrase } => {
-            let shown = key::show(file, || passphrase.existing(console, file))?;
-            print(console, file, shown.kind, shown.public);
+        Action::Show {
+            file,
+            public,
+            passphrase,
+        } => {
+            let KeySpec::File(path) = file else {
+                let name = PathBuf::from(file.to_string());
+                let held = file.open(|| passphrase.existing(console, &name))?;
+                write_public(public.as_deref(), held.public_key())?;
+                print(console, &name, Held::Elsewhere, held.public_key());
+                return Ok(Exit::Ok);
+            };
+            let shown = key::show(path, || passphrase.existing(console, path))?;
+            write_public(public.as_deref(), shown.public)?;
+            print(console, path, shown.kind.into(), shown.public);
         }
         Action::Import {
             file,
@@ -106,17 +143,46 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
             let shown = key::show(file, || passphrase.existing(console, file))?;
             let workspace = super::workspace(workspace.as_deref())?;
             let imported = key::import(&workspace, shown.public, name.as_deref())?;
-            print(console, &imported.path, Kind::Public, imported.public);
+            print(
+                console,
+                &imported.path,
+                Held::File(Kind::Public),
+                imported.public,
+            );
             console.note("it counts for nothing until a trust root names it");
         }
+        Action::Rotate(args) => return key_rotate::rotate(args, console),
+        Action::Revoke(args) => return key_rotate::revoke(args, console),
     }
     Ok(Exit::Ok)
 }
 
-fn print(console: &Console, file: &Path, kind: Kind, public: PublicKey) {
+fn write_public(path: Option<&Path>, key: PublicKey) -> Result<(), Failure> {
+    match path {
+        Some(path) => Ok(fs::write_atomic(path, key.to_pem().as_bytes(), 0o644)?),
+        None => Ok(()),
+    }
+}
+
+/// Where a key is.
+#[derive(Clone, Copy)]
+enum Held {
+    File(Kind),
+    /// An agent, a program or a token has it.
+    Elsewhere,
+}
+
+impl From<Kind> for Held {
+    fn from(kind: Kind) -> Self {
+        Self::File(kind)
+    }
+}
+
+fn print(console: &Console, file: &Path, kind: Held, public: PublicKey) {
     let (word, encrypted) = match kind {
-        Kind::Private { encrypted } => ("private", Some(encrypted)),
-        Kind::Public => ("public", None),
+        Held::File(Kind::Private { encrypted }) => ("private", Some(encrypted)),
+        Held::File(Kind::Public) => ("public", None),
+        Held::Elsewhere => ("held", None),
     };
     let protection = match encrypted {
         Some(true) => ", encrypted",

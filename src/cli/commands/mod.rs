@@ -5,13 +5,18 @@ pub mod build;
 pub mod cache;
 pub mod completions;
 pub mod diff;
+pub mod export;
 pub mod init;
 pub mod key;
+pub mod key_rotate;
 pub mod lock;
 pub mod man;
+pub mod root_report;
 pub mod sign;
 pub mod template;
 pub mod trust;
+pub mod trust_sign;
+pub mod trust_update;
 pub mod verify;
 
 use std::path::Path;
@@ -44,9 +49,11 @@ pub enum Command {
     Verify(verify::Args),
     /// Show what differs between two baselines or images.
     Diff(diff::Args),
-    /// Make, show and import keys.
+    /// Write what other tools read: sigstore bundles, OpenSSH signatures, SLSA provenance.
+    Export(export::Args),
+    /// Make, show, import, rotate and revoke keys.
     Key(key::Args),
-    /// Show the trust root.
+    /// Show and change the trust root: whose signatures count.
     Trust(trust::Args),
     /// Print a completion script for a shell.
     Completions(completions::Args),
@@ -66,6 +73,7 @@ pub fn run(command: &Command, console: &Console) -> Result<Exit, Failure> {
         Command::Attach(args) => attach::run(args, console),
         Command::Verify(args) => verify::run(args, console),
         Command::Diff(args) => diff::run(args, console),
+        Command::Export(args) => export::run(args, console),
         Command::Key(args) => key::run(args, console),
         Command::Trust(args) => trust::run(args, console),
         Command::Completions(args) => completions::run(args, console),

@@ -8,12 +8,13 @@ use crate::baseline::{ImageName, ImageVersion, OpenError, Serial};
 use crate::cli::Exit;
 use crate::cli::console::{Console, shown};
 use crate::cli::failure::Failure;
+use crate::cli::keys;
 use crate::cli::passphrase::Source;
-use crate::key::{KeyId, Role, Signer as _};
+use crate::key::{KeyId, Role};
 use crate::limits;
-use crate::ops::key;
 use crate::ops::ledger::DirectoryLedger;
 use crate::ops::sign::{self, Document, Request, SignError};
+use crate::ops::signer::KeySpec;
 use crate::ops::trust;
 use crate::ops::workspace::Workspace;
 use crate::sys::fs;
@@ -22,6 +23,13 @@ use crate::tree::Epoch;
 /// Arguments of `karat sign`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
+Examples:
+  karat sign web_1.statement.json                           by keys/private/baseline.pem
+  karat sign web_1.statement.json --key agent:SHA256:...    by ssh-agent
+  karat sign web_1.dsse.json --key bob.pem                  a further signature
+
+KEY is a file, agent:..., command:... or pkcs11:... : docs/formats/keys.md.
+
 A draft that was signed before keeps its serial and its envelope. A draft that was not gets --serial,
 or one more than the highest that the workspace's log knows for the image.")]
 pub struct Args {
@@ -29,8 +37,8 @@ pub struct Args {
     file: PathBuf,
 
     /// The private key; else keys/private/baseline.pem of the workspace. May be repeated.
-    #[arg(long, value_name = "FILE")]
-    key: Vec<PathBuf>,
+    #[arg(long, value_name = "KEY", value_parser = keys::parser())]
+    key: Vec<KeySpec>,
 
     /// The serial of this release, instead of the next one.
     #[arg(long, value_name = "N")]
@@ -87,16 +95,12 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         (None, Some(workspace)) => Some(trust::read(&workspace.trust_root())?),
         (None, None) => None,
     };
-    let mut keys = args.key.clone();
-    if let (true, Some(workspace)) = (keys.is_empty(), &workspace) {
-        keys.push(workspace.private_key(Role::Baseline.as_str()));
+    let mut specs = keys::named_or_own(&args.key, workspace.as_ref(), Role::Baseline)?;
+    if let (true, Some(workspace)) = (specs.is_empty(), &workspace) {
+        let own = workspace.private_key(Role::Baseline.as_str());
+        specs.push(KeySpec::File(own));
     }
-    let mut signers = Vec::new();
-    for path in &keys {
-        signers.push(key::read_private(path, || {
-            args.passphrase.existing(console, path)
-        })?);
-    }
+    let signers = keys::open(&specs, args.passphrase, console)?;
     // Keys first: nobody waits for the log's lock while somebody types a passphrase.
     let log = workspace.as_ref().map(Workspace::log);
     let mut ledger = log
@@ -109,7 +113,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         let signed = sign::sign(
             &Request {
                 document: &document,
-                signer,
+                signer: signer.as_ref(),
                 serial: args.serial.filter(|_| first),
                 expires: args.expires.filter(|_| first),
                 trust: trust.as_ref(),
@@ -121,7 +125,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         last = Some(sign::Signed { reused, ..signed });
     }
     let Some(signed) = last else {
-        return Err(Failure::usage("there is no key to sign with").hint("give --key FILE"));
+        return Err(Failure::usage("there is no key to sign with").hint("give --key KEY"));
     };
 
     let baseline = signed.statement.baseline();
@@ -179,7 +183,8 @@ fn document(file: &Path) -> Result<Document, Failure> {
     })
 }
 
-fn instant(text: &str) -> Result<Epoch, String> {
+/// A day or an instant.
+pub(super) fn instant(text: &str) -> Result<Epoch, String> {
     let full = if text.len() == "2027-01-31".len() {
         format!("{text}T00:00:00Z")
     } else {

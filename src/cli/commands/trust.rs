@@ -1,16 +1,17 @@
 //! `karat trust`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use serde::Serialize;
 
+use super::{root_report as report, trust_sign, trust_update};
 use crate::cli::Exit;
 use crate::cli::console::{BOLD, Console, DIM};
 use crate::cli::failure::Failure;
 use crate::digest::Digest;
 use crate::key::{ImageGlob, KeyId, Receipts, Role, RoleKey, TrustDocument, TrustRoot};
-use crate::ops::trust;
+use crate::ops::trust::{self, Change};
 use crate::path::Escaped;
 use crate::sys::clock;
 use crate::tree::Epoch;
@@ -29,11 +30,20 @@ enum Action {
         /// The trust root; else keys/trust.json of the nearest workspace above.
         file: Option<PathBuf>,
     },
+    /// Make the next version: keys, thresholds, lowest serials, receipts, expiry.
+    Update(Box<trust_update::Args>),
+    /// Sign a next version that waits for root keys; works on any machine.
+    Sign(trust_sign::SignArgs),
+    /// Bring back a next version that was signed elsewhere.
+    Accept(trust_sign::AcceptArgs),
+    /// Throw a next version away that waits for root keys.
+    Discard(trust_sign::DiscardArgs),
 }
 
 #[derive(Serialize)]
 struct Document<'a> {
     digest: Digest,
+    changes: Option<Vec<report::Shown<'a>>>,
     #[serde(rename = "document")]
     content: &'a TrustDocument,
     ids: Vec<Identified>,
@@ -48,13 +58,29 @@ struct Identified {
 
 /// Runs `karat trust`.
 pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
-    let Action::Show { file } = &args.action;
-    let file = match file {
-        Some(file) => file.clone(),
-        None => super::workspace(None)?.trust_root(),
+    match &args.action {
+        Action::Show { file } => show(file.as_deref(), console),
+        Action::Update(args) => trust_update::run(args, console),
+        Action::Sign(args) => trust_sign::sign(args, console),
+        Action::Accept(args) => trust_sign::accept(args, console),
+        Action::Discard(args) => trust_sign::discard(args, console),
+    }
+}
+
+fn show(file: Option<&Path>, console: &Console) -> Result<Exit, Failure> {
+    let (file, workspace) = if let Some(file) = file {
+        (file.to_owned(), None)
+    } else {
+        let workspace = super::workspace(None)?;
+        (workspace.trust_root(), Some(workspace))
     };
     let root = trust::read(&file)?;
-    show(console, &root);
+    let before = workspace
+        .map(|workspace| trust::predecessor(&workspace, &root))
+        .transpose()?
+        .flatten();
+    let changes = before.map(|before| trust::changes(before.document(), root.document()));
+    print(console, &root, changes.as_deref());
     let ids = root.document().roles.iter().flat_map(|(role, keys)| {
         keys.keys.iter().map(|key| Identified {
             id: key.key.id(),
@@ -63,6 +89,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         })
     });
     console.json(&Document {
+        changes: changes.as_deref().map(report::shown_changes),
         digest: root.digest(),
         content: root.document(),
         ids: ids.collect(),
@@ -70,7 +97,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-fn show(console: &Console, root: &TrustRoot) {
+fn print(console: &Console, root: &TrustRoot, changes: Option<&[Change]>) {
     console.line(format_args!(
         "{BOLD}trust root, version {}{BOLD:#} {DIM}{}{DIM:#}",
         root.version(),
@@ -95,7 +122,14 @@ fn show(console: &Console, root: &TrustRoot) {
     }
     for (role, keys) in &root.document().roles {
         let (all, threshold) = (keys.keys.len(), keys.threshold);
-        console.line(format_args!("\n{BOLD}{role}{BOLD:#}  {threshold} of {all}"));
+        let live = keys.keys.iter().filter(|key| key.until.is_none()).count();
+        let ended = match all.saturating_sub(live) {
+            0 => String::new(),
+            ended => format!(", {ended} ended"),
+        };
+        console.line(format_args!(
+            "\n{BOLD}{role}{BOLD:#}  {threshold} of {live}{ended}"
+        ));
         for key in &keys.keys {
             console.line(format_args!("  {}{}", key.key.id(), remarks(key)));
         }
@@ -105,6 +139,13 @@ fn show(console: &Console, root: &TrustRoot) {
     }
     for (name, serial) in &root.document().min_serial {
         console.line(format_args!("  {}  {serial}", Escaped(name.as_bytes())));
+    }
+    if let Some(changes) = changes {
+        let before = root.version().saturating_sub(1);
+        console.line(format_args!("\n{BOLD}since version {before}{BOLD:#}"));
+        for change in changes {
+            console.line(format_args!("  {change}"));
+        }
     }
 }
 
@@ -121,6 +162,9 @@ fn remarks(key: &RoleKey) -> String {
         (0, None) => {}
         (from, None) => words.push(format!("from entry {from}")),
         (from, Some(until)) => words.push(format!("entries {from} to before {until}: ended")),
+    }
+    if let Some(reason) = &key.reason {
+        words.push(format!("({})", Escaped(reason.as_bytes())));
     }
     [String::new()]
         .into_iter()

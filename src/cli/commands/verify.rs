@@ -9,10 +9,11 @@ use crate::baseline::ImageName;
 use crate::cli::Exit;
 use crate::cli::console::Console;
 use crate::cli::failure::Failure;
+use crate::cli::keys;
 use crate::cli::passphrase::Source;
 use crate::cli::report::{self, Detail, Format, Output, Outputs, Style};
-use crate::key::SigningKey;
-use crate::ops::key;
+use crate::key::Signer;
+use crate::ops::signer::KeySpec;
 use crate::ops::summary::{SummaryError, summarise};
 use crate::ops::verify::{self, Checked, Request, VerifyError};
 use crate::path::{Escaped, ImagePath};
@@ -76,8 +77,8 @@ pub struct Args {
     summary: Option<PathBuf>,
 
     /// The private key that signs the summary.
-    #[arg(long, value_name = "FILE", requires = "summary")]
-    summary_key: Option<PathBuf>,
+    #[arg(long, value_name = "KEY", value_parser = keys::parser(), requires = "summary")]
+    summary_key: Option<KeySpec>,
 
     #[command(flatten)]
     passphrase: Source,
@@ -133,12 +134,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         .map_err(|error| Failure::usage(format!("--report: {error}")))?;
     let now =
         clock::reported().map_err(|error| Failure::usage(format!("SOURCE_DATE_EPOCH: {error}")))?;
-    let signer = match &args.summary_key {
-        Some(path) => Some(key::read_private(path, || {
-            args.passphrase.existing(console, path)
-        })?),
-        None => None,
-    };
+    let signer = keys::open(args.summary_key.as_slice(), args.passphrase, console)?.pop();
     let request = Request {
         subject,
         baseline: args.baseline.clone(),
@@ -155,7 +151,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         args,
         &request,
         &verification,
-        (&outputs, signer.as_ref(), now),
+        (&outputs, signer.as_deref(), now),
     );
     if !outputs.take_stdout() {
         let detail = if args.verbose {
@@ -178,7 +174,7 @@ fn deliver(
     args: &Args,
     request: &Request,
     verification: &Verification,
-    (outputs, signer, now): (&Outputs, Option<&SigningKey>, Epoch),
+    (outputs, signer, now): (&Outputs, Option<&dyn Signer>, Epoch),
 ) -> Result<(), Failure> {
     let delivered = outputs.deliver(verification, now);
     if let (Some(file), Some(signer)) = (&args.summary, signer) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{LogPolicy, Role, RoleKeys, TrustError};
+use super::{LogPolicy, Role, RoleKey, RoleKeys, TrustError};
 use crate::json::{self, JsonError};
 use crate::key::Signed;
 use crate::limits;
@@ -45,6 +45,57 @@ impl TrustDocument {
         self.check()?;
         let payload = json::canonical(self)?;
         Ok(Signed::new(Self::PAYLOAD_TYPE, payload))
+    }
+
+    /// Reads a draft: a payload that nobody need have signed. It may be shown, changed and signed;
+    /// nothing may be judged by it.
+    ///
+    /// # Errors
+    /// The payload breaks a rule of its format.
+    #[cfg(feature = "build")]
+    pub fn unverified(signed: &Signed) -> Result<Self, TrustError> {
+        Self::read(signed)
+    }
+
+    /// Checks that `next` may come after this document: the version is the next, and history is not
+    /// rewritten. Who signed it is another question, [`super::TrustRoot::successor`]'s.
+    ///
+    /// # Errors
+    /// The rule that it breaks.
+    pub fn check_follows(&self, next: &Self) -> Result<(), TrustError> {
+        if self.version.checked_add(1) != Some(next.version) {
+            return Err(TrustError::Version {
+                present: self.version,
+                found: next.version,
+            });
+        }
+        for (role, keys) in &self.roles {
+            let later = next.roles.get(role);
+            for key in &keys.keys {
+                let kept = |later: &RoleKeys| later.keys.iter().any(|later| continues(key, later));
+                if !later.is_some_and(kept) {
+                    return Err(TrustError::KeyHistory {
+                        role: *role,
+                        key: key.key.id(),
+                    });
+                }
+            }
+        }
+        for (name, serial) in &self.min_serial {
+            if next.least_serial(name) < *serial {
+                return Err(TrustError::MinSerial(name.clone()));
+            }
+        }
+        match (&self.log, &next.log) {
+            (Some(one), Some(other)) if one.origin == other.origin => Ok(()),
+            (None, _) => Ok(()),
+            _ => Err(TrustError::LogChanged),
+        }
+    }
+
+    /// The lowest serial of the image `name` that counts; 0 where nothing is said.
+    pub fn least_serial(&self, name: &str) -> u64 {
+        self.min_serial.get(name).copied().unwrap_or(0)
     }
 
     /// Reads a payload, whoever signed it.
@@ -125,6 +176,12 @@ fn check_role(role: Role, keys: &RoleKeys) -> Result<(), TrustError> {
         if key.until.is_some_and(|until| until < key.from) {
             return Err(TrustError::Interval(key.key.id()));
         }
+        let shown = |reason: &String| {
+            reason.len() <= limits::REASON_MAX && !reason.contains(char::is_control)
+        };
+        if !key.reason.as_ref().is_none_or(shown) || (key.reason.is_some() && key.until.is_none()) {
+            return Err(TrustError::Reason(key.key.id()));
+        }
         match &key.name {
             Some(name) => check_name(name, role)?,
             None if matches!(role, Role::Log | Role::Witness) => {
@@ -149,6 +206,17 @@ fn check_name(name: &str, role: Role) -> Result<(), TrustError> {
         });
     }
     Ok(())
+}
+
+/// Whether `later` is the same key, with a life that is not longer.
+fn continues(key: &RoleKey, later: &RoleKey) -> bool {
+    key.key == later.key
+        && key.from == later.from
+        && match (key.until, later.until) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(before), Some(now)) => now <= before,
+        }
 }
 
 impl From<JsonError> for TrustError {

@@ -83,6 +83,9 @@ pub struct RoleKey {
     /// Who holds it. Log and witness keys need one: it is their name in checkpoints.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Why the key was ended, in the words of who did it; only where `until` is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// The first log index for which the key counts no more; absent while it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<u64>,
@@ -179,6 +182,7 @@ mod tests {
             images: Vec::new(),
             key: PublicKey::from_file(pem.as_bytes()).unwrap(),
             name: None,
+            reason: None,
             until: Some(5),
         };
         let counts: Vec<bool> = (2..=5)

@@ -1,6 +1,6 @@
 //! A trust root whose signatures were checked.
 
-use super::{LogPolicy, Position, Role, RoleKey, RoleKeys, TrustDocument};
+use super::{LogPolicy, Position, Role, RoleKeys, TrustDocument};
 use crate::digest::Digest;
 use crate::json::JsonError;
 use crate::key::{KeyId, Signed, ThresholdError, threshold};
@@ -70,6 +70,9 @@ pub enum TrustError {
     /// A key whose `until` lies before its `from`.
     #[error("key {} ends before it begins", .0.short())]
     Interval(KeyId),
+    /// A reason for an end that is not there, or one that cannot be shown.
+    #[error("the reason of key {} is without an end, longer than {} bytes, or holds control characters", .0.short(), crate::limits::REASON_MAX)]
+    Reason(KeyId),
     /// Log and witness keys carry their checkpoint name.
     #[error("key {} of the role {role} has no name", key.short())]
     Unnamed {
@@ -158,13 +161,7 @@ impl TrustRoot {
                 source,
             })?;
         let next = Self::pinned(next)?;
-        if self.version().checked_add(1) != Some(next.version()) {
-            return Err(TrustError::Version {
-                present: self.version(),
-                found: next.version(),
-            });
-        }
-        self.check_history(&next)?;
+        self.document.check_follows(&next.document)?;
         Ok(next)
     }
 
@@ -178,31 +175,6 @@ impl TrustRoot {
             keys.map_or(0, |keys| keys.threshold),
         )
         .map(drop)
-    }
-
-    fn check_history(&self, next: &Self) -> Result<(), TrustError> {
-        for (role, keys) in &self.document.roles {
-            let later = next.role(*role);
-            for key in &keys.keys {
-                let kept = |later: &RoleKeys| later.keys.iter().any(|later| continues(key, later));
-                if !later.is_some_and(kept) {
-                    return Err(TrustError::KeyHistory {
-                        role: *role,
-                        key: key.key.id(),
-                    });
-                }
-            }
-        }
-        for (name, serial) in &self.document.min_serial {
-            if next.min_serial(name) < *serial {
-                return Err(TrustError::MinSerial(name.clone()));
-            }
-        }
-        match (self.log(), next.log()) {
-            (Some(one), Some(other)) if one.origin == other.origin => Ok(()),
-            (None, _) => Ok(()),
-            _ => Err(TrustError::LogChanged),
-        }
     }
 
     /// Its version.
@@ -232,22 +204,11 @@ impl TrustRoot {
 
     /// The lowest serial of the image `name` that counts; 0 where nothing is said.
     pub fn min_serial(&self, name: &str) -> u64 {
-        self.document.min_serial.get(name).copied().unwrap_or(0)
+        self.document.least_serial(name)
     }
 
     /// All that it says: for showing it, and as the start of its successor.
     pub fn document(&self) -> &TrustDocument {
         &self.document
     }
-}
-
-/// Whether `later` is the same key, with a life that is not longer.
-fn continues(key: &RoleKey, later: &RoleKey) -> bool {
-    key.key == later.key
-        && key.from == later.from
-        && match (key.until, later.until) {
-            (None, _) => true,
-            (Some(_), None) => false,
-            (Some(before), Some(now)) => now <= before,
-        }
 }

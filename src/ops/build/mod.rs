@@ -25,7 +25,7 @@ use super::workspace::Workspace;
 use crate::archive::Cache;
 use crate::baseline::{Draft, Inputs, Serial};
 use crate::image::compress::Compression;
-use crate::key::{SigningKey, TrustRoot};
+use crate::key::{Signer, TrustRoot};
 use crate::lock::Lockfile;
 use crate::progress::Progress;
 use crate::sys;
@@ -63,7 +63,7 @@ pub struct Request<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Signing<'a> {
     /// The keys.
-    pub signers: &'a [SigningKey],
+    pub signers: &'a [Box<dyn Signer>],
     /// The serial; `None`: the draft's own, or the next one.
     pub serial: Option<Serial>,
 }
@@ -108,6 +108,12 @@ pub fn build(request: &Request<'_>, progress: &dyn Progress) -> Result<Built, Bu
     let template = template::load(&request.template, &super::template::Disk)?;
     let agent = Agent::obtain(&template, request.agent.as_deref())?;
     let trust = trust_root(request)?;
+    if let (Some(signing), Some(trust)) = (&request.signing, &trust) {
+        // Before anything is built: nobody waits for an image that then cannot be signed.
+        for signer in signing.signers {
+            super::sign::allowed(&trust.root, &signer.public_key(), &template.image.name)?;
+        }
+    }
     let wanted = lock::Wanted {
         template: &template,
         agent: agent.as_ref().map(Agent::digest),

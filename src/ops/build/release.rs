@@ -22,7 +22,7 @@ pub(super) fn sign(
     for signer in signing.signers {
         let request = sign::Request {
             document: &document,
-            signer,
+            signer: signer.as_ref(),
             serial: signing.serial.filter(|_| last.is_none()),
             expires: None,
             trust,

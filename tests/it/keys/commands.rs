@@ -2,99 +2,21 @@
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::Stdio;
 
-use karat::baseline::{Baseline, Draft, Statement, Subject};
+use karat::baseline::{Baseline, Subject};
 use karat::digest::Digest;
 use karat::envelope::Envelope;
 use karat::image::compress::{Compression, Encoder};
 use karat::image::oci;
-use karat::key::{PublicKey, TrustRoot};
+use karat::key::PublicKey;
 use karat::tree::Epoch;
 use serde_json::Value;
 
+use super::bench::Bench;
 use super::fixture::baseline;
 use crate::support::Scratch;
-
-struct Bench {
-    scratch: Scratch,
-}
-
-impl Bench {
-    /// A workspace with plain keys.
-    fn new() -> Self {
-        let bench = Self {
-            scratch: Scratch::new("keys"),
-        };
-        bench.ok("init --no-passphrase --name example.com/log");
-        bench
-    }
-
-    fn command(&self, arguments: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_karat"));
-        command
-            .args(arguments.split_whitespace())
-            .current_dir(self.scratch.path())
-            .env_remove("KARAT_ROOT_PASSPHRASE")
-            .env_remove("KARAT_KEY_PASSPHRASE")
-            .stdin(Stdio::null());
-        command
-    }
-
-    fn run(&self, arguments: &str) -> Output {
-        self.command(arguments).output().unwrap()
-    }
-
-    fn ok(&self, arguments: &str) -> String {
-        let output = self.run(arguments);
-        let error = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "karat {arguments}: {error}");
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    fn json(&self, arguments: &str) -> Value {
-        serde_json::from_str(&self.ok(&format!("{arguments} --json"))).unwrap()
-    }
-
-    /// The exit code and what was said, for a run that must fail.
-    fn fails(&self, arguments: &str) -> (i32, String) {
-        let output = self.run(arguments);
-        let error = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(!output.status.success(), "karat {arguments} passed");
-        (output.status.code().unwrap(), error)
-    }
-
-    fn read(&self, name: &str) -> Vec<u8> {
-        std::fs::read(self.scratch.join(name)).unwrap()
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
-        let path = self.scratch.join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, bytes).unwrap();
-        path
-    }
-
-    fn draft(&self, file: &str, baseline: Baseline) {
-        let draft = Draft::new(baseline).unwrap();
-        self.write(file, &draft.to_bytes().unwrap());
-    }
-
-    fn mode(&self, name: &str) -> u32 {
-        let stat = std::fs::metadata(self.scratch.join(name)).unwrap();
-        stat.permissions().mode() & 0o7777
-    }
-
-    fn root(&self) -> TrustRoot {
-        TrustRoot::parse(&self.read("keys/trust.json")).unwrap()
-    }
-
-    fn statement(&self, file: &str) -> Statement {
-        let envelope = Envelope::parse(&self.read(file)).unwrap();
-        envelope.open(&self.root()).unwrap().into_inner()
-    }
-}
 
 fn with_manifest(name: &str, manifest: &[u8]) -> Baseline {
     let mut baseline = baseline(name, "1.0");

@@ -82,6 +82,7 @@ pub fn role_key(role: Role, seed: u8) -> RoleKey {
         },
         key: key(seed).public_key(),
         name: matches!(role, Role::Log | Role::Witness).then(|| "example.com/log".to_owned()),
+        reason: None,
         until: None,
     }
 }

@@ -51,6 +51,7 @@ fn verdict(result: Result<TrustRoot, TrustError>) -> String {
         TrustError::KeyHistory { .. } => "key-history",
         TrustError::MinSerial(_) => "min-serial",
         TrustError::LogChanged => "log-changed",
+        TrustError::Reason(_) => "reason",
     }
     .to_owned()
 }
@@ -253,6 +254,29 @@ fn first() -> Vec<Vector> {
             raw(&(ended[..from].to_owned() + "\"from\":9" + &ended[from + 8..]))
         },
     );
+    for (name, comment, reason) in [
+        (
+            "reason-of-a-key-that-counts",
+            "why a key ended that did not end",
+            "",
+        ),
+        (
+            "reason-with-an-escape-sequence",
+            "it would write to a terminal",
+            "\\u001b[2J",
+        ),
+        ("reason-too-long", "more than a sentence", &*"x".repeat(257)),
+    ] {
+        let until = if reason.is_empty() { "" } else { "\"until\":3" };
+        let with = format!("\"reason\":\"{reason}\",{until}").replace(",}", "}");
+        let with = with.trim_end_matches(',');
+        add(
+            name,
+            "reason",
+            comment,
+            raw(&ended.replacen("\"until\":3", with, 1)),
+        );
+    }
     let mut lame = document(2);
     lame.roles.remove(&Role::Baseline);
     add(

@@ -121,6 +121,7 @@ impl Release {
                 .collect(),
             key: key.public_key(),
             name: None,
+            reason: None,
             until: None,
         };
         let keys = |keys: Vec<RoleKey>| RoleKeys { keys, threshold: 1 };

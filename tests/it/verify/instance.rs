@@ -128,6 +128,7 @@ fn baseline_key(key: &SigningKey) -> RoleKey {
         images: vec![ImageGlob::parse("*").unwrap()],
         key: key.public_key(),
         name: None,
+        reason: None,
         until: None,
     }
 }

@@ -1,0 +1,171 @@
+//! `karat key rotate` and `karat key revoke`.
+
+use std::path::PathBuf;
+
+use super::root_report as report;
+use super::trust_update::{How, carry_out, position};
+use crate::cli::Exit;
+use crate::cli::console::Console;
+use crate::cli::failure::Failure;
+use crate::cli::keys;
+use crate::cli::passphrase::{KEY_VARIABLE, ROOT_VARIABLE};
+use crate::key::{Passphrase, Role, Signer as _, SigningKey};
+use crate::ops::trust::{self, Edit, NewKey, Rotation};
+
+/// Arguments of `karat key rotate`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  karat key rotate baseline
+  karat key rotate root                     the old root key and the new one both sign
+  karat key rotate log --public new.pub.pem the new key was made elsewhere
+  karat key rotate baseline --from 120 --reason 'laptop stolen'
+                                            from log entry 120 on the old key counts for nothing
+
+The new private key becomes keys/private/ROLE.pem once the trust root counts it; the old file
+stays as keys/private/ROLE.before-N.pem.")]
+pub struct RotateArgs {
+    /// Whose key: root, baseline, log, witness, revoke or fleet
+    #[arg(value_parser = keys::role)]
+    role: Role,
+
+    /// The key that goes, where the role has several: an id, its first digits, or a public key file
+    #[arg(long, value_name = "KEY")]
+    old: Option<String>,
+
+    /// The public half of a new key that was made elsewhere; else one is made here
+    #[arg(long, value_name = "FILE")]
+    public: Option<PathBuf>,
+
+    /// The first log entry for which the old key counts no more; else --at
+    #[arg(long, value_name = "INDEX")]
+    from: Option<u64>,
+
+    /// Why the old key ends; part of the trust root
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+
+    /// Write the new key without encryption, also a root key
+    #[arg(long, conflicts_with = "encrypt")]
+    no_encrypt: bool,
+
+    /// Encrypt the new key, also one that is no root key
+    #[arg(long)]
+    encrypt: bool,
+
+    #[command(flatten)]
+    how: How,
+}
+
+/// Arguments of `karat key revoke`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  karat key revoke 3f2a10b4 --reason 'laptop stolen'
+  karat key revoke 3f2a10b4 --from 120        from log entry 120 on it counts for nothing
+
+Without --from the key ends at the log's present end. Envelopes without a receipt, signed by
+this key alone, stop counting in any case.")]
+pub struct RevokeArgs {
+    /// An id, its first digits, or a public key file
+    #[arg(value_name = "KEY")]
+    which: String,
+
+    /// The first log entry for which it counts no more; may lie in the past
+    #[arg(long, value_name = "INDEX")]
+    from: Option<u64>,
+
+    /// Why; part of the trust root
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+
+    #[command(flatten)]
+    how: How,
+}
+
+/// Runs `karat key rotate`.
+pub fn rotate(args: &RotateArgs, console: &Console) -> Result<Exit, Failure> {
+    let (how, role) = (&args.how, args.role);
+    let workspace = super::workspace(how.workspace.as_deref())?;
+    let root = trust::read(&workspace.trust_root())?;
+    let at = position(how, &workspace, &root)?;
+    let old = args.old.as_deref();
+    let old = old
+        .map(|text| keys::find(root.document(), text))
+        .transpose()?;
+    if let Some(file) = &args.public {
+        let new = keys::read_public(file)?;
+        let rotation =
+            Rotation::of(&root, role, old, new, at)?.ending(args.from, args.reason.as_deref());
+        return carry_out(&workspace, &rotation.edits, how, console);
+    }
+
+    let key = SigningKey::generate().map_err(|error| Failure::failed(&error))?;
+    let rotation = Rotation::of(&root, role, old, key.public_key(), at)?;
+    let rotation = rotation.ending(args.from, args.reason.as_deref());
+    let plan = trust::plan(&workspace, &rotation.edits)?;
+    let stops = plan.stops.clone();
+    report::preview(console, &plan.present, &plan.draft, stops.as_deref());
+    if how.dry_run {
+        report::planned(console, &plan.present, &plan.draft, stops.as_deref());
+        return Ok(Exit::Ok);
+    }
+    report::ask(console, &plan.changes, how.yes)?;
+    let specs = keys::named_or_own(&how.key, Some(&workspace), Role::Root)?;
+    let mut signers = keys::open(&specs, how.passphrase, console)?;
+    let passphrase = new_passphrase(args, console)?;
+    let new = NewKey {
+        role,
+        key,
+        passphrase: passphrase.as_ref(),
+    };
+    let path = trust::keep(&workspace, &new)?;
+    if role == Role::Root {
+        signers.push(Box::new(new.key));
+    }
+    let outcome = trust::start(&workspace, plan, &signers)?;
+    report::concluded(console, &outcome, stops.as_deref(), &[path]);
+    Ok(Exit::Ok)
+}
+
+/// Runs `karat key revoke`.
+pub fn revoke(args: &RevokeArgs, console: &Console) -> Result<Exit, Failure> {
+    let workspace = super::workspace(args.how.workspace.as_deref())?;
+    let root = trust::read(&workspace.trust_root())?;
+    let key = keys::find(root.document(), &args.which)?;
+    let until = match args.from {
+        Some(from) => from,
+        None => position(&args.how, &workspace, &root)?,
+    };
+    let edit = Edit::End {
+        key,
+        until,
+        reason: args.reason.clone(),
+    };
+    carry_out(&workspace, &[edit], &args.how, console)
+}
+
+/// Root keys are encrypted where that is possible; others where it was asked for.
+fn new_passphrase(args: &RotateArgs, console: &Console) -> Result<Option<Passphrase>, Failure> {
+    let root = args.role == Role::Root;
+    if args.no_encrypt || !(root || args.encrypt) {
+        return Ok(None);
+    }
+    let variable = if root { ROOT_VARIABLE } else { KEY_VARIABLE };
+    let what = format!("the new {} key", args.role);
+    // The descriptor of --passphrase-fd may have been read already, for the old key.
+    let source = crate::cli::passphrase::Source {
+        passphrase_fd: None,
+    };
+    let found = source.new_key(variable, &what)?;
+    if found.is_none() && args.encrypt {
+        return Err(Failure::usage("there is no passphrase to encrypt with")
+            .hint(format!("give it by {variable}, or on a terminal")));
+    }
+    if found.is_none() {
+        console.warn(format_args!(
+            "{what} is not encrypted: whoever reads it can replace every other key"
+        ));
+    }
+    Ok(found)
+}
