@@ -211,7 +211,7 @@ impl From<crate::ops::attach::AttachError> for Failure {
                 .exit(Exit::Untrusted)
                 .hint("attach to the outputs that were signed, or sign the statement of these"),
             Error::Trust(error) => error.into(),
-            Error::Proof(_) | Error::Envelope { .. } | Error::Statement(_) => {
+            Error::Proof { .. } | Error::Envelope { .. } | Error::Statement(_) => {
                 failure.exit(Exit::Untrusted)
             }
             Error::Superseded { .. } => failure.exit(Exit::Rollback),

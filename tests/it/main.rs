@@ -32,4 +32,5 @@ mod sandbox;
 mod schemas;
 mod support;
 mod template;
+mod tlog;
 mod verify;

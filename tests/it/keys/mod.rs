@@ -2,8 +2,8 @@
 
 mod commands;
 mod envelopes;
-mod fixture;
+pub mod fixture;
 mod judges;
 mod roots;
 mod statements;
-mod vector;
+pub mod vector;
