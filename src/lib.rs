@@ -26,7 +26,7 @@
 //! | | *wall* | above it is all that `karat-agent` contains |
 //! | 6 | [`deb`] [`image`] [`progress`] | packages, versions, relations, archives' metadata; tar, OCI, compression; what a long operation says |
 //! | 7 | [`template`] [`lock`] | what the user writes; what it resolved to |
-//! | 8 | [`archive`] [`stage`] | mirrors and the cache; unpack, configure, overlay, normalise |
+//! | 8 | [`archive`] [`stage`] [`log`] | mirrors and the cache; unpack, configure, overlay, normalise; the log operator's side |
 //! | 9 | [`ops`] | one file per user verb; no printing |
 //! | 10 | [`cli`] | arguments, rendering, exit codes, hints; the only place that prints |
 
@@ -64,6 +64,8 @@ pub mod template;
 
 #[cfg(feature = "build")]
 pub mod archive;
+#[cfg(feature = "build")]
+pub mod log;
 #[cfg(feature = "build")]
 pub mod stage;
 

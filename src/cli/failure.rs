@@ -285,6 +285,7 @@ impl From<crate::ops::build::BuildError> for Failure {
             Error::Cache(error) => error.into(),
             Error::Io(error) => error.into(),
             Error::Lock(error) => error.into(),
+            Error::Log(error) => error.into(),
             Error::Overlay(error) => error.into(),
             Error::Sign(error) => error.into(),
             Error::Stage(error) => error.into(),

@@ -81,7 +81,10 @@ impl Note {
             return Err(NoteError::Text);
         };
         // The last empty line: the text may hold others.
-        let (text, lines) = note.rsplit_once("\n\n").ok_or(NoteError::Form)?;
+        let end = bytes.windows(2).rposition(|pair| pair == b"\n\n");
+        let end = end.ok_or(NoteError::Form)?.saturating_add(1);
+        let (text, lines) = note.split_at_checked(end).ok_or(NoteError::Form)?;
+        let lines = lines.strip_prefix('\n').ok_or(NoteError::Form)?;
         let lines = lines.strip_suffix('\n').ok_or(NoteError::Form)?;
         let mut signatures = Vec::new();
         for (index, line) in lines.split('\n').enumerate() {
@@ -90,9 +93,10 @@ impl Note {
             }
             signatures.push(signature(line, index.saturating_add(1))?);
         }
-        let mut text = text.to_owned();
-        text.push('\n');
-        Ok(Self { text, signatures })
+        Ok(Self {
+            text: text.to_owned(),
+            signatures,
+        })
     }
 
     /// The note as a file.

@@ -55,7 +55,10 @@ impl Receipt {
         let Ok(text) = std::str::from_utf8(bytes) else {
             return Err(NoteError::Text.into());
         };
-        let (head, note) = text.split_once("\n\n").ok_or(NoteError::Form)?;
+        let end = bytes.windows(2).position(|pair| pair == b"\n\n");
+        let split = end.and_then(|end| text.split_at_checked(end));
+        let (head, note) = split.ok_or(NoteError::Form)?;
+        let note = note.as_bytes().get(2..).unwrap_or_default();
         let mut lines = head.split('\n');
         if lines.next() != Some(HEADER) {
             return Err(ReceiptError::Header);
@@ -79,7 +82,7 @@ impl Receipt {
         Ok(Self {
             extra,
             proof: InclusionProof { index, hashes },
-            checkpoint: Note::parse(note.as_bytes())?,
+            checkpoint: Note::parse(note)?,
         })
     }
 

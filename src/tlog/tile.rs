@@ -58,6 +58,12 @@ impl Tile {
         }
     }
 
+    /// Whether a tree of `size` leaves has it, or had it when it was smaller.
+    pub fn is_of(self, size: u64) -> bool {
+        let before = self.index.saturating_mul(u64::from(Self::FULL));
+        before.saturating_add(u64::from(self.width)) <= self.kind.count(size)
+    }
+
     /// Whether it can grow no more.
     pub fn is_full(self) -> bool {
         self.width == Self::FULL

@@ -77,7 +77,11 @@ impl TrustedCheckpoint {
         let log = root.log().ok_or(UntrustedCheckpoint::NoLog)?;
         let signed = Known::of(root.role(Role::Log), note, NoteKey::ed25519, plain)?;
         // Before a byte of the text is read: by any key that ever was the log's.
-        signed.count(|_| true).map_err(UntrustedCheckpoint::Log)?;
+        let mut anyone = BTreeSet::new();
+        for line in &signed.lines {
+            anyone.insert(line.by.key);
+        }
+        signed.count(&anyone).map_err(UntrustedCheckpoint::Log)?;
         let checkpoint = Checkpoint::parse(note.text())?;
         if checkpoint.origin != log.origin {
             return Err(UntrustedCheckpoint::Origin {
@@ -86,15 +90,14 @@ impl TrustedCheckpoint {
             });
         }
         let position = Position::Logged(checkpoint.head.size.saturating_sub(1));
-        let counts = |role: &RoleKeys, key: &PublicKey| role.at(position).contains(key);
         let signed_by = signed
-            .count(|key| signed.role.is_some_and(|role| counts(role, key)))
+            .count_at(position)
             .map_err(UntrustedCheckpoint::Log)?;
         let mut cosigned_by = Vec::new();
         if let Some(role) = root.role(Role::Witness) {
             let cosigned = Known::of(Some(role), note, NoteKey::cosigner, timed)?;
             let quorum = cosigned
-                .count(|key| counts(role, key))
+                .count_at(position)
                 .map_err(UntrustedCheckpoint::Witnesses)?;
             cosigned_by = cosigned.signers(&quorum);
         }
@@ -179,18 +182,20 @@ impl<'a> Known<'a> {
         Ok(Self { role, lines })
     }
 
-    /// Counts the keys that signed and that `counts` lets count.
-    fn count(&self, counts: impl Fn(&PublicKey) -> bool) -> Result<Quorum, ThresholdError> {
-        let role = self.role;
-        let keys = role.map(|role| role.keys.as_slice()).unwrap_or_default();
-        let authorised: BTreeSet<PublicKey> =
-            keys.iter().map(|key| key.key).filter(counts).collect();
+    /// Counts the keys that signed and that count at `position`.
+    fn count_at(&self, position: Position) -> Result<Quorum, ThresholdError> {
+        let keys = self.role.map(|role| role.at(position));
+        self.count(&keys.unwrap_or_default())
+    }
+
+    /// Counts those of `keys` that signed.
+    fn count(&self, keys: &BTreeSet<PublicKey>) -> Result<Quorum, ThresholdError> {
         let claims: Vec<(&[u8], &Claim)> = self
             .lines
             .iter()
             .map(|line| (line.message.as_slice(), &line.claim))
             .collect();
-        threshold_each(&claims, &authorised, role.map_or(0, |role| role.threshold))
+        threshold_each(&claims, keys, self.role.map_or(0, |role| role.threshold))
     }
 
     /// Who the keys of a quorum are.

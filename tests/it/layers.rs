@@ -16,7 +16,7 @@ const LINES: [&[&str]; 11] = [
     // The wall.
     &["deb", "image", "progress"],
     &["template", "lock"],
-    &["archive", "stage"],
+    &["archive", "stage", "log"],
     &["ops"],
     &["cli"],
 ];

@@ -26,6 +26,7 @@ mod image;
 mod keys;
 mod layers;
 mod lock;
+mod log;
 mod oracle_apt;
 mod oracle_mmdebstrap;
 mod sandbox;

@@ -8,6 +8,7 @@ pub mod diff;
 pub mod init;
 pub mod key;
 pub mod lock;
+pub mod log;
 pub mod man;
 pub mod sign;
 pub mod template;
@@ -48,6 +49,8 @@ pub enum Command {
     Key(key::Args),
     /// Show the trust root.
     Trust(trust::Args),
+    /// Keep a log of what was signed that only grows, and prove what is in it.
+    Log(log::Args),
     /// Print a completion script for a shell.
     Completions(completions::Args),
     /// Write man pages.
@@ -68,6 +71,7 @@ pub fn run(command: &Command, console: &Console) -> Result<Exit, Failure> {
         Command::Diff(args) => diff::run(args, console),
         Command::Key(args) => key::run(args, console),
         Command::Trust(args) => trust::run(args, console),
+        Command::Log(args) => log::run(args, console),
         Command::Completions(args) => completions::run(args, console),
         Command::Man(args) => man::run(args, console),
     }
