@@ -19,14 +19,14 @@
 //! |---|---|---|
 //! | 1 | [`digest`] [`path`] [`json`] [`limits`] [`order`] | SHA-256; absolute, normal image paths; strict and canonical JSON; every cap on hostile input; sorting with little code |
 //! | 2 | [`tree`] [`key`] | the file tree as a value; keys, signatures, the trust root, the one threshold loop |
-//! | 3 | [`manifest`] [`envelope`] | the canonical mtree(5) list; DSSE |
+//! | 3 | [`manifest`] [`envelope`] [`tlog`] | the canonical mtree(5) list; DSSE; the transparency log's formats and proofs |
 //! | 4 | [`baseline`] [`expect`] | the signed statement; what may vary |
 //! | 5 | [`appraise`] [`instance`] | Evidence against Baseline gives a Verdict; what an instance is told and remembers |
 //! | | [`sys`] | the only module that touches the machine; what it scans is Evidence |
 //! | | *wall* | above it is all that `karat-agent` contains |
 //! | 6 | [`deb`] [`image`] [`progress`] | packages, versions, relations, archives' metadata; tar, OCI, compression; what a long operation says |
 //! | 7 | [`template`] [`lock`] | what the user writes; what it resolved to |
-//! | 8 | [`archive`] [`stage`] | mirrors and the cache; unpack, configure, overlay, normalise |
+//! | 8 | [`archive`] [`stage`] [`log`] | mirrors and the cache; unpack, configure, overlay, normalise; the log operator's side |
 //! | 9 | [`ops`] | one file per user verb; no printing |
 //! | 10 | [`cli`] | arguments, rendering, exit codes, hints; the only place that prints |
 
@@ -41,6 +41,7 @@ pub mod tree;
 
 pub mod envelope;
 pub mod manifest;
+pub mod tlog;
 
 pub mod baseline;
 pub mod expect;
@@ -63,6 +64,8 @@ pub mod template;
 
 #[cfg(feature = "build")]
 pub mod archive;
+#[cfg(feature = "build")]
+pub mod log;
 #[cfg(feature = "build")]
 pub mod stage;
 

@@ -1,12 +1,20 @@
 //! Which of several Envelopes an instance is judged by.
 
 use super::Verdict;
-use super::door::{Neighbour, Terms, hint_of, verdict_of};
+use super::door::{self, Neighbour, Terms};
 use super::verification::Finding;
 use crate::baseline::{Statement, Subject, Verified};
 use crate::digest::Digest;
-use crate::envelope::Envelope;
 use crate::key::TrustRoot;
+
+/// An Envelope that an instance may be judged by, and its Receipt: hostile bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// The Envelope.
+    pub envelope: Neighbour,
+    /// Its Receipt, where there is one.
+    pub receipt: Neighbour,
+}
 
 /// What choosing gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,9 +34,9 @@ pub fn choose(
     root: &TrustRoot,
     terms: &Terms,
     own: Option<Digest>,
-    candidates: &[Neighbour],
+    candidates: &[Candidate],
 ) -> Choice {
-    let mut trusted: Vec<(usize, &Neighbour, Verified<Statement>)> = Vec::new();
+    let mut trusted: Vec<(usize, &Candidate, Verified<Statement>)> = Vec::new();
     let mut refused = Vec::new();
     for (place, candidate) in candidates.iter().enumerate() {
         match open(root, terms, candidate) {
@@ -66,9 +74,9 @@ pub fn choose(
             verdict: Verdict::Match,
             message: format!(
                 "{} is for a newer image, serial {}; this one is what {} describes, serial {}",
-                newer.path,
+                newer.envelope.path,
                 other.serial(),
-                chosen.path,
+                chosen.envelope.path,
                 statement.serial()
             ),
             hint: None,
@@ -83,24 +91,20 @@ pub fn choose(
 fn open(
     root: &TrustRoot,
     terms: &Terms,
-    candidate: &Neighbour,
+    candidate: &Candidate,
 ) -> Result<Verified<Statement>, Finding> {
-    let refuse = |verdict, message: String, hint: Option<&str>| Finding {
+    let refuse = |(verdict, message, hint): (_, String, Option<&str>)| Finding {
         verdict,
-        message: format!("{}: {message}", candidate.path),
+        message: format!("{}: {message}", candidate.envelope.path),
         hint: hint.map(str::to_owned),
     };
     let gone = || "it was there a moment ago and is gone".to_owned();
-    let bytes = candidate
-        .bytes
-        .as_ref()
-        .ok_or_else(|| refuse(Verdict::Incomplete, gone(), None))?;
-    let statement = Envelope::parse(bytes)
-        .map_err(|error| refuse(Verdict::Untrusted, error.to_string(), None))?
-        .open(root)
-        .map_err(|error| refuse(verdict_of(&error), error.to_string(), hint_of(&error)))?;
+    let bytes = candidate.envelope.bytes.as_ref();
+    let bytes = bytes.ok_or_else(|| refuse((Verdict::Incomplete, gone(), None)))?;
+    let receipt = candidate.receipt.bytes.as_deref();
+    let statement = door::open(root, bytes, receipt).map_err(refuse)?;
     match terms.other_image(&statement) {
-        Some(message) => Err(refuse(Verdict::Untrusted, message, None)),
+        Some(message) => Err(refuse((Verdict::Untrusted, message, None))),
         None => Ok(statement),
     }
 }

@@ -3,7 +3,7 @@
 use std::num::NonZero;
 
 use super::roots::{self, NewerRoot};
-use super::verification::{Facts, Finding, Inputs};
+use super::verification::{Facts, Finding, Inputs, LogFacts};
 use super::{Expiry, Verdict};
 use crate::baseline::{ImageName, OpenError, Statement, Subject, Verified};
 use crate::digest::Digest;
@@ -26,8 +26,8 @@ pub struct Material {
     pub manifest: Neighbour<Parts>,
     /// The expectations, `X.expect.json`.
     pub expectations: Neighbour,
-    /// Whether there is a Receipt, `X.tlog-proof`.
-    pub has_receipt: bool,
+    /// The Receipt, `X.tlog-proof`: needed where the trust root demands one.
+    pub receipt: Neighbour,
     /// What is demanded of all that.
     pub terms: Terms,
     /// How many threads to parse with.
@@ -144,26 +144,20 @@ impl Material {
                 hint: hint.map(str::to_owned),
             });
         };
-        let opened = Envelope::parse(bytes)
-            .map_err(|error| (Verdict::Untrusted, error.to_string(), None))
-            .and_then(|envelope| {
-                envelope.open(root).map_err(|error| {
-                    let hint = hint_of(&error);
-                    (verdict_of(&error), error.to_string(), hint)
-                })
-            })
-            .and_then(|statement| match self.terms.other_image(&statement) {
+        let opened = open(root, bytes, self.receipt.bytes.as_deref()).and_then(|statement| {
+            match self.terms.other_image(&statement) {
                 Some(message) => Err((Verdict::Untrusted, message, None)),
                 None => Ok(statement),
-            });
+            }
+        });
         match opened {
             Ok(statement) => {
-                if self.has_receipt {
+                if self.receipt.bytes.is_some() && statement.logged().is_none() {
                     findings.push(Finding {
                         verdict: Verdict::Match,
-                        message: "the receipt of the log was not checked: the trust root does not \
-                                  demand one"
-                            .to_owned(),
+                        message:
+                            "the receipt of the log was not checked: the trust root names no log"
+                                .to_owned(),
                         hint: None,
                     });
                 }
@@ -175,13 +169,6 @@ impl Material {
             }
             Err((verdict, message, hint)) => {
                 refuse(verdict, message, hint);
-                if verdict == Verdict::Incomplete && self.has_receipt {
-                    refuse(
-                        verdict,
-                        "there is a receipt, and this version of karat cannot check it".to_owned(),
-                        None,
-                    );
-                }
                 None
             }
         }
@@ -275,24 +262,48 @@ impl Terms {
     }
 }
 
-pub(super) fn verdict_of(error: &OpenError) -> Verdict {
+/// Opens the file of an Envelope under `root`: with its Receipt, where there are one and a log that
+/// it could be of. A Receipt that proves nothing is refused, also where none is demanded: whoever
+/// put it there wants something.
+pub(super) fn open(
+    root: &TrustRoot,
+    envelope: &[u8],
+    receipt: Option<&[u8]>,
+) -> Result<Verified<Statement>, (Verdict, String, Option<&'static str>)> {
+    let envelope =
+        Envelope::parse(envelope).map_err(|error| (Verdict::Untrusted, error.to_string(), None))?;
+    let opened = match receipt {
+        Some(receipt) if root.log().is_some() => envelope.open_logged(root, receipt),
+        _ => envelope.open(root),
+    };
+    opened.map_err(|error| (verdict_of(&error), error.to_string(), hint_of(&error)))
+}
+
+fn verdict_of(error: &OpenError) -> Verdict {
     match error {
         OpenError::Rollback { .. } => Verdict::Rollback,
-        OpenError::ReceiptRequired => Verdict::Incomplete,
         OpenError::PayloadType(_)
+        | OpenError::Receipt(_)
+        | OpenError::ReceiptRequired
         | OpenError::Threshold(_)
         | OpenError::Image { .. }
         | OpenError::Statement(_) => Verdict::Untrusted,
     }
 }
 
-pub(super) fn hint_of(error: &OpenError) -> Option<&'static str> {
+fn hint_of(error: &OpenError) -> Option<&'static str> {
     match error {
         OpenError::Threshold(_) | OpenError::Image { .. } => Some(
             "compare the key ids with those of 'karat trust show'; --trust names another trust root",
         ),
         OpenError::Rollback { .. } => Some("verify against the newest baseline of this image"),
-        OpenError::PayloadType(_) | OpenError::ReceiptRequired | OpenError::Statement(_) => None,
+        OpenError::Receipt(_) => {
+            Some("get the receipt X.tlog-proof of this very envelope: 'karat log append' writes it")
+        }
+        OpenError::ReceiptRequired => {
+            Some("put the receipt X.tlog-proof beside the envelope: 'karat log append' writes it")
+        }
+        OpenError::PayloadType(_) | OpenError::Statement(_) => None,
     }
 }
 
@@ -310,6 +321,7 @@ fn facts(root: &TrustRoot, statement: &Verified<Statement>) -> Facts {
             .collect(),
         threshold: root.role(Role::Baseline).map_or(0, |role| role.threshold),
         trust_root: statement.root_version(),
+        log: statement.logged().map(LogFacts::of),
         manifest: baseline
             .digest(Subject::Manifest)
             .unwrap_or_else(|| Digest::of(b"")),

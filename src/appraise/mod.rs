@@ -26,7 +26,7 @@ mod report;
 mod roots;
 mod verification;
 
-pub use choice::{Choice, choose};
+pub use choice::{Candidate, Choice, choose};
 pub use circumstances::{
     Assurance, BootId, BootIdError, Circumstances, Expiry, ExpiryError, Remembered,
 };
@@ -45,4 +45,6 @@ pub use nonce::{Nonce, NonceError};
 pub use opening::Opening;
 pub use report::{Counts, Report, Verdict};
 pub use roots::NewerRoot;
-pub use verification::{Artefact, Explanation, Facts, Finding, Inputs, Target, Verification};
+pub use verification::{
+    Artefact, Explanation, Facts, Finding, Inputs, LogFacts, Target, Verification,
+};

@@ -7,6 +7,7 @@ use crate::digest::Digest;
 use crate::expect::{Expectations, Mutable};
 use crate::manifest::Manifest;
 use crate::path::ImagePath;
+use crate::tlog::Logged;
 use crate::tree::Epoch;
 
 /// The whole answer to "is this what was signed?".
@@ -74,6 +75,36 @@ pub struct Facts {
     pub trust_root: u64,
     /// SHA-256 of the manifest.
     pub manifest: Digest,
+    /// Where it stands in the log; `None` where no Receipt was judged by.
+    pub log: Option<LogFacts>,
+}
+
+/// What a Receipt that was checked says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogFacts {
+    /// The log.
+    pub origin: String,
+    /// The Envelope's place in it.
+    pub index: u64,
+    /// How many entries the log had, by the checkpoint that vouches for it.
+    pub size: u64,
+    /// The names of the witnesses whose cosignatures counted.
+    pub cosigned_by: Vec<String>,
+}
+
+impl LogFacts {
+    /// What `logged` says.
+    pub fn of(logged: &Logged) -> Self {
+        let trusted = logged.checkpoint();
+        let checkpoint = trusted.checkpoint();
+        let witnesses = trusted.cosigned_by().iter();
+        Self {
+            origin: checkpoint.origin.clone(),
+            index: logged.index(),
+            size: checkpoint.head.size,
+            cosigned_by: witnesses.map(|it| it.name.as_str().to_owned()).collect(),
+        }
+    }
 }
 
 /// Something about trust, age or completeness.

@@ -6,6 +6,7 @@ use super::{Serial, Statement, StatementError};
 use crate::envelope::Envelope;
 use crate::key::{Position, Quorum, Receipts, Role, ThresholdError, TrustRoot, threshold};
 use crate::path::Escaped;
+use crate::tlog::{Logged, LoggedEnvelope, ReceiptFault, locate};
 
 /// Something that a threshold of the keys in charge signed. Only [`Envelope::open`] and
 /// [`Envelope::open_logged`] make one.
@@ -14,6 +15,7 @@ pub struct Verified<T> {
     value: T,
     quorum: Quorum,
     root_version: u64,
+    logged: Option<Logged>,
 }
 
 impl<T> Verified<T> {
@@ -25,6 +27,11 @@ impl<T> Verified<T> {
     /// The version of the trust root that it was opened under.
     pub fn root_version(&self) -> u64 {
         self.root_version
+    }
+
+    /// Where it stands in the log; `None` where it was opened without a Receipt.
+    pub fn logged(&self) -> Option<&Logged> {
+        self.logged.as_ref()
     }
 
     /// The thing itself, without the proof.
@@ -64,6 +71,9 @@ pub enum OpenError {
     /// The trust root demands a Receipt of the log, and there is none.
     #[error("the trust root demands a receipt of the log, and there is none")]
     ReceiptRequired,
+    /// The Receipt does not prove that the Envelope was logged.
+    #[error("not trusted: {0}")]
+    Receipt(#[from] ReceiptFault),
     /// Below the lowest serial that the trust root lets count.
     #[error("serial {serial} of {name} is below {least}, the lowest that the trust root accepts")]
     Rollback {
@@ -94,17 +104,20 @@ impl Envelope {
         self.open_at(root, Position::Unlogged)
     }
 
-    /// Opens the envelope under `root` as one that stands in the log at `index`; only a checked
-    /// Receipt can know that.
+    /// Opens the envelope under `root` with the file of its Receipt: those keys count that did at
+    /// the index where the log has it, and those signatures that the log has.
     ///
     /// # Errors
-    /// As [`Envelope::open`], without its demand for a Receipt.
+    /// The Receipt does not prove that the Envelope was logged, or as [`Envelope::open`].
     pub fn open_logged(
         &self,
         root: &TrustRoot,
-        index: u64,
+        receipt: &[u8],
     ) -> Result<Verified<Statement>, OpenError> {
-        self.open_at(root, Position::Logged(index))
+        let LoggedEnvelope { envelope, logged } = locate(root, receipt, self)?;
+        let mut verified = envelope.open_at(root, logged.position())?;
+        verified.logged = Some(logged);
+        Ok(verified)
     }
 
     fn open_at(
@@ -147,6 +160,7 @@ impl Envelope {
             value: statement,
             quorum,
             root_version: root.version(),
+            logged: None,
         })
     }
 }

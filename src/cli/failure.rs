@@ -214,7 +214,7 @@ impl From<crate::ops::attach::AttachError> for Failure {
                 .exit(Exit::Untrusted)
                 .hint("attach to the outputs that were signed, or sign the statement of these"),
             Error::Trust(error) => error.into(),
-            Error::Proof(_) | Error::Envelope { .. } | Error::Statement(_) => {
+            Error::Proof { .. } | Error::Envelope { .. } | Error::Statement(_) => {
                 failure.exit(Exit::Untrusted)
             }
             Error::Superseded { .. } => failure.exit(Exit::Rollback),
@@ -288,6 +288,7 @@ impl From<crate::ops::build::BuildError> for Failure {
             Error::Cache(error) => error.into(),
             Error::Io(error) => error.into(),
             Error::Lock(error) => error.into(),
+            Error::Log(error) => error.into(),
             Error::Overlay(error) => error.into(),
             Error::Sign(error) => error.into(),
             Error::Stage(error) => error.into(),

@@ -23,7 +23,7 @@ pub use private::{Passphrase, PrivateKeyError, SigningKey};
 pub use public::{BadSignature, KeyError, KeyId, PublicKey, Signature};
 pub use signed::{Claim, Signed};
 pub use signer::{Signer, SignerError};
-pub use threshold::{Quorum, Rejected, ThresholdError, threshold};
+pub use threshold::{Quorum, Rejected, ThresholdError, threshold, threshold_each};
 pub use trust::{
     ImageGlob, ImageGlobError, LogPolicy, Position, Receipts, Role, RoleKey, RoleKeys,
     TrustDocument, TrustError, TrustRoot,

@@ -125,9 +125,22 @@ pub fn threshold(
     authorised: &BTreeSet<PublicKey>,
     required: usize,
 ) -> Result<Quorum, ThresholdError> {
+    let claims: Vec<(&[u8], &Claim)> = claims.iter().map(|claim| (message, claim)).collect();
+    threshold_each(&claims, authorised, required)
+}
+
+/// As [`threshold`], for signatures over a message each: those of witnesses hold a time.
+///
+/// # Errors
+/// As [`threshold`].
+pub fn threshold_each(
+    claims: &[(&[u8], &Claim)],
+    authorised: &BTreeSet<PublicKey>,
+    required: usize,
+) -> Result<Quorum, ThresholdError> {
     let mut verified = BTreeSet::new();
     let mut rejected = Vec::new();
-    for (index, claim) in claims.iter().enumerate() {
+    for (index, (message, claim)) in claims.iter().enumerate() {
         let hinted = claim
             .hint()
             .and_then(|hint| authorised.iter().find(|key| key.id() == hint));

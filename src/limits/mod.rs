@@ -31,6 +31,16 @@ pub const IMAGE_NAME_MAX: usize = 64;
 pub const KEY_NAME_MAX: usize = 255;
 /// Longest reason for the end of a key: a sentence.
 pub const REASON_MAX: usize = 256;
+/// Most signatures of a signed note; C2SP demands 16.
+pub const NOTE_SIGNATURES_MAX: usize = 64;
+/// Largest signed note: [`NOTE_SIGNATURES_MAX`] signatures, which grow to 5 kB after quantum computers.
+pub const NOTE_MAX: usize = 512 << 10;
+/// Most hashes of a proof in a tree of less than 2^63 leaves.
+pub const PROOF_HASHES_MAX: usize = 64;
+/// Largest Receipt: a signed note, a proof, and extra bytes of whoever wrote it.
+pub const RECEIPT_MAX: u64 = 1 << 20;
+/// Largest entry of a log: a bundle holds its length in two bytes (C2SP tlog-tiles).
+pub const LOG_ENTRY_MAX: usize = 65_535;
 /// Largest trust root file.
 pub const TRUST_ROOT_MAX: u64 = 1 << 20;
 /// Largest policy of an image; real ones have 70 bytes.

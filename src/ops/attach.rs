@@ -14,6 +14,8 @@ use crate::image::oci::{self, OciError};
 use crate::key::TrustRoot;
 use crate::limits;
 use crate::sys::fs::{self, IoContext as _, IoError};
+use crate::sys::material::RECEIPT_SUFFIX;
+use crate::tlog::{Receipt, ReceiptError};
 
 /// What to attach to what.
 #[derive(Debug)]
@@ -113,16 +115,19 @@ pub enum AttachError {
         /// The serial to attach.
         new: crate::baseline::Serial,
     },
-    /// The Receipt's first line is another.
-    #[error("{}: it is no receipt (C2SP tlog-proof)", .0.display())]
-    Proof(PathBuf),
+    /// The Receipt's file is none.
+    #[error("{}: {source}", path.display())]
+    Proof {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: ReceiptError,
+    },
 }
 
 /// The media type of an Envelope in a registry
 /// (<https://github.com/secure-systems-lab/dsse/blob/v1.0.0/envelope.md>).
 pub const ENVELOPE_MEDIA_TYPE: &str = "application/vnd.dsse.envelope.v1+json";
-/// First line of a Receipt (<https://c2sp.org/tlog-proof@v1>).
-const PROOF_HEADER: &[u8] = b"c2sp.org/tlog-proof@v1\n";
 
 /// Attaches: checks everything first, then writes.
 ///
@@ -134,8 +139,9 @@ pub fn attach(request: &Request<'_>) -> Result<Attached, AttachError> {
     let path = request.envelope;
     let bytes = fs::read(path, limits::ENVELOPE_MAX)?;
     let mut envelope = parse(path, &bytes)?;
+    let proof = request.proof.map(read_proof).transpose()?;
     let statement = match request.trust {
-        Some(root) => open(path, &envelope, root)?,
+        Some(root) => open(path, &envelope, root, proof.as_deref())?,
         None => Statement::parse(&envelope.signed().payload)?,
     };
     let baseline = statement.baseline();
@@ -153,14 +159,13 @@ pub fn attach(request: &Request<'_>) -> Result<Attached, AttachError> {
         check_subject(&place, *subject, *stated, &mut attached)?;
     }
     let mut files = Vec::new();
-    place.merge(&mut envelope, &statement)?;
+    let is_other = place.merge(&mut envelope, &statement, proof.is_some())?;
     files.push((place.file(".dsse.json"), envelope.to_bytes()));
-    if let Some(path) = request.proof {
-        let proof = fs::read(path, limits::ENVELOPE_MAX)?;
-        if !proof.starts_with(PROOF_HEADER) {
-            return Err(AttachError::Proof(path.to_owned()));
-        }
-        files.push((place.file(".tlog-proof"), proof));
+    match proof {
+        Some(proof) => files.push((place.file(RECEIPT_SUFFIX), proof)),
+        // The Receipt of the release that is replaced says nothing about this one.
+        None if is_other => fs::remove_tree(place.file(RECEIPT_SUFFIX))?,
+        None => {}
     }
     let mut root = request.trust.cloned();
     for path in request.roots {
@@ -190,10 +195,30 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Envelope, AttachError> {
     })
 }
 
-/// A root that demands Receipts cannot be asked for more than its signatures here: the Receipt may
-/// come later.
-fn open(path: &Path, envelope: &Envelope, root: &TrustRoot) -> Result<Statement, AttachError> {
-    match envelope.open(root) {
+fn read_proof(path: &Path) -> Result<Vec<u8>, AttachError> {
+    let bytes = fs::read(path, limits::RECEIPT_MAX)?;
+    match Receipt::parse(&bytes) {
+        Ok(_) => Ok(bytes),
+        Err(source) => Err(AttachError::Proof {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+/// A root that demands Receipts cannot be asked for more than its signatures here, where there is
+/// none: the Receipt may come later.
+fn open(
+    path: &Path,
+    envelope: &Envelope,
+    root: &TrustRoot,
+    proof: Option<&[u8]>,
+) -> Result<Statement, AttachError> {
+    let opened = match proof {
+        Some(proof) => envelope.open_logged(root, proof),
+        None => envelope.open(root),
+    };
+    match opened {
         Err(OpenError::ReceiptRequired) => Ok(Statement::parse(&envelope.signed().payload)?),
         Ok(verified) => Ok(verified.into_inner()),
         Err(source) => Err(AttachError::Open {
@@ -234,15 +259,28 @@ impl Place {
         self.directory.join(format!("{}{suffix}", self.stem))
     }
 
-    /// Takes over the signatures of an Envelope that is there already.
-    fn merge(&self, envelope: &mut Envelope, statement: &Statement) -> Result<(), AttachError> {
+    /// Takes over the signatures of an Envelope that is there already; gives whether there is one of
+    /// another release.
+    ///
+    /// A Receipt is for the signatures that come first: those of the Envelope that has one stay so.
+    fn merge(
+        &self,
+        envelope: &mut Envelope,
+        statement: &Statement,
+        has_proof: bool,
+    ) -> Result<bool, AttachError> {
         let path = self.file(".dsse.json");
         if !fs::exists(&path)? {
-            return Ok(());
+            return Ok(false);
         }
-        let there = parse(&path, &fs::read(&path, limits::ENVELOPE_MAX)?)?;
-        if envelope.merge(&there) {
-            return Ok(());
+        let mut there = parse(&path, &fs::read(&path, limits::ENVELOPE_MAX)?)?;
+        let is_first = has_proof || !fs::exists(self.file(RECEIPT_SUFFIX))?;
+        if is_first && envelope.merge(&there) {
+            return Ok(false);
+        }
+        if !is_first && there.merge(envelope) {
+            *envelope = there;
+            return Ok(false);
         }
         // Another release of the same outputs: only a later one may take the place.
         let serial = Statement::parse(&there.signed().payload)?.serial();
@@ -253,7 +291,7 @@ impl Place {
                 new: statement.serial(),
             });
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Makes the Envelope a referrer of the image in the OCI layout, unless it is one already.

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::key::pem;
+use super::key::{self, pem};
 use super::ledger::{DirectoryLedger, LedgerError};
+use super::log::{self, LogFailure};
 use super::shipped::SHIPPED;
 use super::workspace::Workspace;
 use crate::envelope::Envelope;
 use crate::key::{
     ImageGlob, LogPolicy, Passphrase, PrivateKeyError, PublicKey, Receipts, Role, RoleKey,
-    RoleKeys, Signer as _, SignerError, SigningKey, TrustDocument, TrustError,
+    RoleKeys, Signer as _, SignerError, SigningKey, TrustDocument, TrustError, TrustRoot,
 };
+use crate::limits;
 use crate::sys::fs::{self, AtomicDir, IoError};
 
 /// What to make.
@@ -46,6 +48,9 @@ pub enum InitError {
     /// The record of signatures could not be made.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The log could not be made.
+    #[error(transparent)]
+    Log(#[from] LogFailure),
     /// No key could be made.
     #[error(transparent)]
     Key(#[from] PrivateKeyError),
@@ -64,7 +69,8 @@ pub enum InitError {
 const ROLES: [Role; 3] = [Role::Root, Role::Baseline, Role::Log];
 /// Keeps private keys out of any repository, whatever its own rules.
 const IGNORE_ALL: &str = "*\n";
-const GITIGNORE: &str = "/keys/private/\n/log/signed/.lock\n/out/\n";
+const GITIGNORE: &str =
+    "/keys/private/\n/log/.state/lock\n/log/.state/next\n/log/signed/.lock\n/out/\n";
 
 /// Makes a workspace. What is there already is never overwritten; a second run makes only what is
 /// missing.
@@ -85,6 +91,7 @@ pub fn init(request: &Request<'_>) -> Result<Initialised, InitError> {
     } else {
         make_keys(request, &mut done)?;
     }
+    make_log(workspace, &mut done)?;
     for (name, bytes) in SHIPPED {
         put(&mut done, &workspace.templates().join(name), bytes)?;
     }
@@ -107,6 +114,25 @@ fn put(done: &mut Initialised, path: &Path, bytes: &[u8]) -> Result<(), InitErro
     }
     fs::write_atomic(path, bytes, 0o644)?;
     done.created.push(path.to_owned());
+    Ok(())
+}
+
+/// The log that the trust root names, where its key is here and there is none yet.
+fn make_log(workspace: &Workspace, done: &mut Initialised) -> Result<(), InitError> {
+    let path = workspace.private_key(Role::Log.as_str());
+    if log::exists(&workspace.log())? || !fs::exists(&path)? {
+        return Ok(());
+    }
+    let trust = fs::read(workspace.trust_root(), limits::TRUST_ROOT_MAX)?;
+    let trust = TrustRoot::parse(&trust)?;
+    if let Some(policy) = trust.log() {
+        // One that is encrypted is for `karat log init`, which asks.
+        let Ok(signer) = key::read_private(&path, || None) else {
+            return Ok(());
+        };
+        log::init(&workspace.log(), &policy.origin, &signer)?;
+        done.created.push(workspace.log().join("checkpoint"));
+    }
     Ok(())
 }
 

@@ -53,6 +53,8 @@ pub enum LedgerError {
 }
 
 const SUFFIX: &str = ".dsse.json";
+/// Holds how many entries of the log were recorded: no image has a name that starts with a dot.
+const LOGGED: &str = ".logged";
 
 impl DirectoryLedger {
     /// Opens the record below `log`, making it if need be, and waits for its lock.
@@ -79,6 +81,29 @@ impl DirectoryLedger {
             .iter()
             .filter_map(|name| ImageName::parse(name.to_str()?).ok())
             .collect())
+    }
+
+    /// How many entries of the log are on record here.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn logged(&self) -> Result<u64, LedgerError> {
+        match fs::read_text(self.signed.join(LOGGED), limits::KEY_FILE_MAX) {
+            // What cannot be understood is counted anew.
+            Ok(text) => Ok(text.trim_end().parse().unwrap_or(0)),
+            Err(error) if error.is_not_found() => Ok(0),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Says that the first `count` entries of the log are on record.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn set_logged(&self, count: u64) -> Result<(), LedgerError> {
+        let text = format!("{count}\n");
+        fs::write_atomic(self.signed.join(LOGGED), text.as_bytes(), 0o644)?;
+        Ok(())
     }
 
     fn path(&self, name: &ImageName, serial: Serial) -> PathBuf {

@@ -10,6 +10,7 @@ pub mod init;
 pub mod key;
 pub mod ledger;
 pub mod lock;
+pub mod log;
 pub mod outputs;
 pub mod shipped;
 pub mod sign;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::fs::{self, IoContext as _, IoError};
 use super::{clock, cpu};
-use crate::appraise::{Expiry, Material, Neighbour, NewerRoot, Terms};
+use crate::appraise::{Candidate, Expiry, Material, Neighbour, NewerRoot, Terms};
 use crate::baseline::Subject;
 use crate::limits;
 use crate::manifest::Parts;
@@ -35,7 +35,7 @@ pub fn read(stem: &Path, trust: &Path) -> Result<Material, IoError> {
             limits::EXPECTATIONS_MAX,
         )?,
         newer_roots: Vec::new(),
-        has_receipt: fs::exists(beside(RECEIPT_SUFFIX))?,
+        receipt: neighbour(&beside(RECEIPT_SUFFIX), limits::RECEIPT_MAX)?,
         terms: Terms {
             image: None,
             expiry: Expiry::default(),
@@ -62,22 +62,27 @@ pub fn manifest(path: &Path) -> Result<Neighbour<Parts>, IoError> {
     })
 }
 
-/// All Envelopes in `directory`, in bytewise order of their names; none where it is not there.
+/// All Envelopes in `directory` with their Receipts, in bytewise order of their names; none where it
+/// is not there.
 ///
 /// # Errors
 /// There are more than [`limits::ENVELOPES_MAX`], or one cannot be read.
-pub fn envelopes(directory: &Path) -> Result<Vec<(PathBuf, Neighbour)>, IoError> {
+pub fn envelopes(directory: &Path) -> Result<Vec<(PathBuf, Candidate)>, IoError> {
     let mut envelopes = Vec::new();
     for name in listed(directory)? {
         let path = directory.join(&name);
-        if without_suffix(&path, ENVELOPE_SUFFIX).is_none() {
+        let Some(stem) = without_suffix(&path, ENVELOPE_SUFFIX) else {
             continue;
-        }
+        };
         if envelopes.len() == limits::ENVELOPES_MAX {
             return Err(too_many(directory, limits::ENVELOPES_MAX, "envelopes"));
         }
-        let file = neighbour(&path, limits::ENVELOPE_MAX)?;
-        envelopes.push((path, file));
+        let receipt = with_suffix(&stem, RECEIPT_SUFFIX);
+        let candidate = Candidate {
+            envelope: neighbour(&path, limits::ENVELOPE_MAX)?,
+            receipt: neighbour(&receipt, limits::RECEIPT_MAX)?,
+        };
+        envelopes.push((path, candidate));
     }
     Ok(envelopes)
 }

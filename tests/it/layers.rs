@@ -9,14 +9,14 @@ use std::process::Command;
 const LINES: [&[&str]; 11] = [
     &["limits", "json", "order", "digest", "path"],
     &["tree", "key"],
-    &["manifest", "envelope"],
+    &["manifest", "envelope", "tlog"],
     &["baseline", "expect"],
     &["appraise", "instance"],
     &["sys"],
     // The wall.
     &["deb", "image", "progress"],
     &["template", "lock"],
-    &["archive", "stage"],
+    &["archive", "stage", "log"],
     &["ops"],
     &["cli"],
 ];

@@ -16,7 +16,7 @@ use crate::support::schema::{Published, published};
 use crate::support::signed::Release;
 
 /// All schemas in `docs/schemas/`, each held to by a test.
-const ALL: [&str; 21] = [
+const ALL: [&str; 26] = [
     "attach",
     "build-report",
     "cache-gc",
@@ -28,6 +28,11 @@ const ALL: [&str; 21] = [
     "init",
     "key",
     "lock",
+    "log-append",
+    "log-check",
+    "log-init",
+    "log-proof",
+    "log-show",
     "progress-event",
     "sarif-report",
     "sign",

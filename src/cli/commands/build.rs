@@ -102,6 +102,11 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     };
     // Keys first: nobody waits for a build to be asked for a passphrase.
     let signers = signers(args, workspace.as_ref(), console)?;
+    let log_key = if signers.is_empty() {
+        None
+    } else {
+        super::log::workspace_log_key(workspace.as_ref(), args.passphrase, console)?
+    };
     let cache = Cache::open_or_temporary(
         sys::env::cache_dir().as_deref(),
         &sys::env::temp_dir(),
@@ -121,6 +126,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         signing: (!signers.is_empty()).then_some(Signing {
             signers: &signers,
             serial: args.serial,
+            log_key: log_key.as_ref(),
         }),
     };
     let built = build::build(&request, &progress)?;
@@ -215,6 +221,11 @@ fn render(built: &Built, args: &Args, console: &Console) {
                     newer.next().unwrap_or(newer)
                 ));
             }
+            if let Some(logged) = &built.logged {
+                let how = if logged.was_there { " as before" } else { "" };
+                let (index, receipt) = (logged.index, logged.receipt.display());
+                console.line(format_args!("  logged{how} as entry {index}  {receipt}"));
+            }
             if let Some(missing) = &signed.missing {
                 console.warn(missing);
             }
@@ -261,6 +272,7 @@ struct Report<'a> {
     files: Vec<File<'a>>,
     subjects: Vec<Named<'a>>,
     serial: Option<u64>,
+    log_index: Option<u64>,
     seconds: f64,
 }
 
@@ -309,6 +321,7 @@ impl<'a> Report<'a> {
                 .signed
                 .as_ref()
                 .map(|signed| signed.statement.serial().get()),
+            log_index: built.logged.as_ref().map(|logged| logged.index),
             seconds: built.seconds,
         }
     }

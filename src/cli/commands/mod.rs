@@ -10,6 +10,7 @@ pub mod init;
 pub mod key;
 pub mod key_rotate;
 pub mod lock;
+pub mod log;
 pub mod man;
 pub mod root_report;
 pub mod sign;
@@ -55,6 +56,8 @@ pub enum Command {
     Key(key::Args),
     /// Show and change the trust root: whose signatures count.
     Trust(trust::Args),
+    /// Keep a log of what was signed that only grows, and prove what is in it.
+    Log(log::Args),
     /// Print a completion script for a shell.
     Completions(completions::Args),
     /// Write man pages.
@@ -76,6 +79,7 @@ pub fn run(command: &Command, console: &Console) -> Result<Exit, Failure> {
         Command::Export(args) => export::run(args, console),
         Command::Key(args) => key::run(args, console),
         Command::Trust(args) => trust::run(args, console),
+        Command::Log(args) => log::run(args, console),
         Command::Completions(args) => completions::run(args, console),
         Command::Man(args) => man::run(args, console),
     }

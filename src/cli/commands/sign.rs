@@ -12,8 +12,8 @@ use crate::cli::keys;
 use crate::cli::passphrase::Source;
 use crate::key::{KeyId, Role};
 use crate::limits;
-use crate::ops::ledger::DirectoryLedger;
-use crate::ops::sign::{self, Document, Request, SignError};
+use crate::ops::log;
+use crate::ops::sign::{self, Document, Request};
 use crate::ops::signer::KeySpec;
 use crate::ops::trust;
 use crate::ops::workspace::Workspace;
@@ -31,7 +31,10 @@ Examples:
 KEY is a file, agent:..., command:... or pkcs11:... : docs/formats/keys.md.
 
 A draft that was signed before keeps its serial and its envelope. A draft that was not gets --serial,
-or one more than the highest that the workspace's log knows for the image.")]
+or one more than the highest that the workspace's log knows for the image.
+
+Where the workspace has a log and keys/private/log.pem, the envelope is logged, and its receipt
+goes beside it as X.tlog-proof.")]
 pub struct Args {
     /// A draft (.statement.json), or an envelope (.dsse.json) that gets a further signature.
     file: PathBuf,
@@ -73,9 +76,11 @@ pub struct Args {
 struct Report {
     envelope: String,
     expires: Option<u64>,
+    log_index: Option<u64>,
     missing: Option<String>,
     name: ImageName,
     newer_serial: Option<u64>,
+    receipt: Option<String>,
     reused: bool,
     serial: u64,
     signed_by: Vec<KeyId>,
@@ -102,11 +107,9 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     }
     let signers = keys::open(&specs, args.passphrase, console)?;
     // Keys first: nobody waits for the log's lock while somebody types a passphrase.
+    let log_key = super::log::workspace_log_key(workspace.as_ref(), args.passphrase, console)?;
     let log = workspace.as_ref().map(Workspace::log);
-    let mut ledger = log
-        .map(DirectoryLedger::open)
-        .transpose()
-        .map_err(SignError::from)?;
+    let mut ledger = log.as_deref().map(log::ledger).transpose()?;
     let mut last = None;
     for signer in &signers {
         let first = last.is_none();
@@ -124,7 +127,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         let reused = last.map_or(signed.reused, |last: sign::Signed| last.reused);
         last = Some(sign::Signed { reused, ..signed });
     }
-    let Some(signed) = last else {
+    let Some(mut signed) = last else {
         return Err(Failure::usage("there is no key to sign with").hint("give --key KEY"));
     };
 
@@ -136,6 +139,17 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
             .with_file_name(format!("{}.dsse.json", baseline.stem())),
     };
     fs::write_atomic(&output, &signed.envelope.to_bytes(), 0o644)?;
+    let mut logged = None;
+    if let (Some(directory), Some(key), Some(ledger)) = (&log, &log_key, &ledger) {
+        let envelope = &signed.envelope;
+        let added = log::append_signed(directory, key, ledger, &output, envelope)?;
+        let receipt = fs::read(&added.receipt, limits::RECEIPT_MAX)?;
+        let opened = trust
+            .as_ref()
+            .map(|root| envelope.open_logged(root, &receipt));
+        signed.missing = opened.and_then(Result::err);
+        logged = Some(added);
+    }
 
     let serial = signed.statement.serial();
     let how = if signed.reused { ", as before" } else { "" };
@@ -145,6 +159,11 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         baseline.version,
         output.display()
     ));
+    if let Some(logged) = &logged {
+        let how = if logged.was_there { ", as before" } else { "" };
+        let (index, receipt) = (logged.index, logged.receipt.display());
+        console.line(format_args!("logged as entry {index}{how}: {receipt}"));
+    }
     if let Some(newer) = signed.newer {
         console.warn(format_args!(
             "serial {newer} of {} exists; to release this draft again, give --serial {}",
@@ -161,6 +180,8 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     console.json(&Report {
         envelope: shown(output),
         expires: signed.statement.expires().map(Epoch::seconds),
+        log_index: logged.as_ref().map(|logged| logged.index),
+        receipt: logged.as_ref().map(|logged| shown(&logged.receipt)),
         missing: signed.missing.as_ref().map(ToString::to_string),
         name: baseline.name.clone(),
         newer_serial: signed.newer.map(Serial::get),

@@ -8,7 +8,7 @@ use super::canonical;
 use crate::appraise::fact::FactCounts;
 use crate::appraise::{
     Artefact, Change, Counts, Drift, Effect, Explanation, Facts, Finding, Group, Inputs, Lines,
-    NotChecked, Owner, Remembered, Report, Target, Verdict, Verification,
+    LogFacts, NotChecked, Owner, Remembered, Report, Target, Verdict, Verification,
 };
 use crate::cli::Exit;
 use crate::path::Escaped;
@@ -154,6 +154,28 @@ pub(super) struct BaselineJson {
     threshold: usize,
     trust_root_version: u64,
     manifest_sha256: String,
+    /// Where the log has it; not there where no receipt was judged by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<LogJson>,
+}
+
+#[derive(Serialize)]
+struct LogJson {
+    origin: String,
+    index: u64,
+    tree_size: u64,
+    cosigned_by: Vec<String>,
+}
+
+impl From<&LogFacts> for LogJson {
+    fn from(log: &LogFacts) -> Self {
+        Self {
+            origin: log.origin.clone(),
+            index: log.index,
+            tree_size: log.size,
+            cosigned_by: log.cosigned_by.clone(),
+        }
+    }
 }
 
 impl From<&Facts> for BaselineJson {
@@ -167,6 +189,7 @@ impl From<&Facts> for BaselineJson {
             threshold: facts.threshold,
             trust_root_version: facts.trust_root,
             manifest_sha256: facts.manifest.to_string(),
+            log: facts.log.as_ref().map(LogJson::from),
         }
     }
 }

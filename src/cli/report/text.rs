@@ -176,6 +176,18 @@ impl Page<'_> {
             "  signed by  {keys} ({} needed; trust root version {})",
             facts.threshold, facts.trust_root
         ));
+        if let Some(log) = &facts.log {
+            let witnesses = match log.cosigned_by.as_slice() {
+                [] => "no witness".to_owned(),
+                names => Escaped(names.join(", ").as_bytes()).to_string(),
+            };
+            self.line(format_args!(
+                "  logged     as entry {} of {} in {} (cosigned by {witnesses})",
+                log.index,
+                log.size,
+                Escaped(log.origin.as_bytes())
+            ));
+        }
         self.line(format_args!("  epoch      {}", facts.epoch.rfc3339()));
     }
 

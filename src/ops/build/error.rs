@@ -37,6 +37,9 @@ pub enum BuildError {
     /// The lock file itself breaks a rule.
     #[error(transparent)]
     LockFile(#[from] LockError),
+    /// The signed statement could not be logged.
+    #[error(transparent)]
+    Log(#[from] crate::ops::log::LogFailure),
     /// The template wants an agent in the image, and there is none to install.
     #[error("the template installs karat-agent, and there is none at {}", .0.display())]
     NoAgent(PathBuf),

@@ -72,6 +72,7 @@ pub(super) fn built(draft: Draft, request: &Request<'_>, plan: &Plan, lock: Lock
         fresh: true,
         configured_before: true,
         signed: None,
+        logged: None,
         seconds: 0.0,
     }
 }

@@ -151,6 +151,7 @@ impl Making<'_> {
             fresh: false,
             configured_before: configured.reused,
             signed: None,
+            logged: None,
             seconds: 0.0,
         };
         Ok((built, alone))

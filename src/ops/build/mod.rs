@@ -25,7 +25,7 @@ use super::workspace::Workspace;
 use crate::archive::Cache;
 use crate::baseline::{Draft, Inputs, Serial};
 use crate::image::compress::Compression;
-use crate::key::{Signer, TrustRoot};
+use crate::key::{Signer, SigningKey, TrustRoot};
 use crate::lock::Lockfile;
 use crate::progress::Progress;
 use crate::sys;
@@ -66,6 +66,8 @@ pub struct Signing<'a> {
     pub signers: &'a [Box<dyn Signer>],
     /// The serial; `None`: the draft's own, or the next one.
     pub serial: Option<Serial>,
+    /// The key of the workspace's log; `None`: the Envelope is not logged.
+    pub log_key: Option<&'a SigningKey>,
 }
 
 /// What a build made.
@@ -91,6 +93,8 @@ pub struct Built {
     pub configured_before: bool,
     /// What came of signing.
     pub signed: Option<super::sign::Signed>,
+    /// Where it stands in the log.
+    pub logged: Option<super::log::Added>,
     /// Seconds that it took.
     pub seconds: f64,
 }
@@ -163,7 +167,7 @@ pub fn build(request: &Request<'_>, progress: &dyn Progress) -> Result<Built, Bu
     };
     if let (Some(signing), Some(workspace)) = (&request.signing, &request.workspace) {
         let trust = trust.as_ref().map(|trust| &trust.root);
-        built.signed = release::sign(&built, signing, workspace, trust)?;
+        (built.signed, built.logged) = release::sign(&built, signing, workspace, trust)?;
     }
     built.seconds = watch.seconds();
     Ok(built)

@@ -2,21 +2,24 @@
 
 use super::{BuildError, Built, Signing};
 use crate::key::TrustRoot;
-use crate::ops::ledger::DirectoryLedger;
+use crate::limits;
+use crate::ops::log::{self, Added};
 use crate::ops::sign::{self, Document, Signed};
 use crate::ops::workspace::Workspace;
 use crate::sys::fs;
 
-/// Signs the draft with every key, records the Envelope and puts it beside the outputs.
+/// Signs the draft with every key, records the Envelope, puts it beside the outputs, and logs it
+/// where there is the log's key.
 ///
-/// An unchanged draft gets the Envelope that it got before; no key at all gives `None`.
+/// An unchanged draft gets the Envelope that it got before, and keeps its Receipt; no key at all
+/// gives nothing.
 pub(super) fn sign(
     built: &Built,
     signing: &Signing<'_>,
     workspace: &Workspace,
     trust: Option<&TrustRoot>,
-) -> Result<Option<Signed>, BuildError> {
-    let mut ledger = DirectoryLedger::open(workspace.log()).map_err(sign::SignError::from)?;
+) -> Result<(Option<Signed>, Option<Added>), BuildError> {
+    let mut ledger = log::ledger(&workspace.log())?;
     let mut document = Document::Draft(Box::new(built.draft.clone()));
     let mut last: Option<Signed> = None;
     for signer in signing.signers {
@@ -32,9 +35,17 @@ pub(super) fn sign(
         let reused = last.map_or(signed.reused, |last| last.reused);
         last = Some(Signed { reused, ..signed });
     }
-    if let Some(signed) = &last {
+    let mut logged = None;
+    if let Some(signed) = &mut last {
         let path = built.out.join(format!("{}.dsse.json", built.stem));
-        fs::write_atomic(path, &signed.envelope.to_bytes(), 0o644)?;
+        fs::write_atomic(&path, &signed.envelope.to_bytes(), 0o644)?;
+        if let Some(key) = signing.log_key {
+            let (log, envelope) = (workspace.log(), &signed.envelope);
+            let added = log::append_signed(&log, key, &ledger, &path, envelope)?;
+            let receipt = fs::read(&added.receipt, limits::RECEIPT_MAX)?;
+            signed.missing = trust.and_then(|root| envelope.open_logged(root, &receipt).err());
+            logged = Some(added);
+        }
     }
-    Ok(last)
+    Ok((last, logged))
 }

@@ -9,10 +9,13 @@
 //! | `look` | what is there, without reading it |
 //! | `change` | names, modes and directories |
 //! | `atomic` | files and directories that appear whole or not at all |
+//! | `beneath` | a directory in which nothing is a link |
 //! | `lock` | advisory locks |
 //! | `ours` | files that nobody else can have written |
 
 mod atomic;
+#[cfg(feature = "build")]
+mod beneath;
 mod change;
 mod error;
 mod gather;
@@ -23,6 +26,8 @@ mod ours;
 mod read;
 
 pub use atomic::{AtomicDir, AtomicFile, remove_temporaries, sync_parent, write_atomic};
+#[cfg(feature = "build")]
+pub use beneath::{Beneath, Listed, ListedKind};
 pub use change::{make_dirs, remove_tree, rename, set_mode};
 pub use error::{IoContext, IoError};
 pub use gather::write_all_at;

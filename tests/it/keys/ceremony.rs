@@ -207,8 +207,13 @@ fn a_stolen_baseline_key() {
     assert!(said.contains("laptop stolen"), "{said}");
     let root = desk.followed();
     assert!(alone.open(&root).is_err());
+    let stolen = alone.signed().claims[0].hint();
+    let first = root
+        .role(Role::Baseline)
+        .unwrap()
+        .at(karat::key::Position::Logged(0));
     assert!(
-        alone.open_logged(&root, 0).is_err(),
+        first.iter().all(|key| Some(key.id()) != stolen),
         "it counts for no entry"
     );
     assert_eq!(desk.envelope().open(&root).unwrap().serial().get(), 1);

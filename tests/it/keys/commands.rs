@@ -449,11 +449,17 @@ fn attach_puts_an_envelope_beside_outputs_and_into_the_oci_layout() {
         &digest.unwrap(),
         "application/vnd.dsse.envelope.v1+json",
     );
-    assert_eq!(found.unwrap(), [envelope]);
+    assert_eq!(found.unwrap(), std::slice::from_ref(&envelope));
     let again = bench.json("attach out/web_1.0 --envelope signed.dsse.json");
     assert_eq!(again["written"], serde_json::json!([]));
     // A newer trust root and a receipt travel with it.
-    bench.write("proof", b"c2sp.org/tlog-proof@v1\nindex 0\n");
+    let parsed = Envelope::parse(&envelope).unwrap();
+    let entry = karat::tlog::Kind::Signed.entry(&parsed).unwrap();
+    let log = bench.read("keys/private/log.pem");
+    let log = karat::key::SigningKey::read(&log, || None).unwrap();
+    let origin = bench.json("trust show")["document"]["log"]["origin"].clone();
+    let proof = crate::support::log::receipt(origin.as_str().unwrap(), &log, &[entry], 0);
+    bench.write("proof", &proof.to_bytes());
     let report =
         bench.json("attach out --envelope signed.dsse.json --proof proof --root keys/trust.json");
     assert_eq!(

@@ -6,7 +6,7 @@ mod changes;
 mod commands;
 mod envelopes;
 mod export;
-mod fixture;
+pub mod fixture;
 mod judges;
 mod roots;
 mod signers;
@@ -14,4 +14,4 @@ mod statements;
 mod strict;
 #[cfg(feature = "pkcs11")]
 mod token;
-mod vector;
+pub mod vector;

@@ -199,6 +199,53 @@ fn of_several_envelopes_the_newest_that_is_this_image() {
 }
 
 #[test]
+fn envelopes_with_and_without_the_receipt_that_is_demanded() {
+    let instance = Instance::new("receipts");
+    let log = SigningKey::from_seed([4; 32]);
+    instance.release.trust(1, |document| {
+        let keys = karat::key::RoleKeys {
+            keys: vec![RoleKey {
+                images: Vec::new(),
+                name: Some("example.org/log".to_owned()),
+                ..baseline_key(&log)
+            }],
+            threshold: 1,
+        };
+        document.roles.insert(Role::Log, keys);
+        document.log = Some(karat::key::LogPolicy {
+            origin: "example.org/log".to_owned(),
+            receipt: karat::key::Receipts::Required,
+        });
+    });
+    let (code, _, messages) = instance.judged(&[]);
+    assert_eq!(code, 11, "{messages}");
+    assert!(messages.contains("demands a receipt"), "{messages}");
+    let entry = |stem: &str| {
+        let file = fs::read(instance.delivered(&format!("{stem}.dsse.json"))).unwrap();
+        let envelope = Envelope::parse(&file).unwrap();
+        karat::tlog::Kind::Signed.entry(&envelope).unwrap()
+    };
+    let entries = [entry("demo_1"), b"another".to_vec(), b"a third".to_vec()];
+    let receipt = crate::support::log::receipt("example.org/log", &log, &entries, 0);
+    fs::write(instance.delivered("demo_1.tlog-proof"), receipt.to_bytes()).unwrap();
+    assert_eq!(instance.judged(&[]), (0, Some(5), String::new()));
+    let (_, report) = instance.verify(&["--image", "demo"]);
+    let place = serde_json::json!({
+        "origin": "example.org/log", "index": 0, "tree_size": 3, "cosigned_by": [],
+    });
+    assert_eq!(report["baseline"]["log"], place);
+    // A newer one whose receipt is that of the first is not used.
+    instance.deliver("demo_1b", 6, |_| {});
+    fs::write(instance.delivered("demo_1b.tlog-proof"), receipt.to_bytes()).unwrap();
+    let (code, serial, messages) = instance.judged(&[]);
+    assert_eq!((code, serial), (0, Some(5)));
+    assert!(
+        messages.contains("demo_1b.dsse.json: not trusted: receipt"),
+        "{messages}"
+    );
+}
+
+#[test]
 fn an_envelope_for_another_image() {
     let instance = Instance::new("another");
     fs::remove_file(instance.delivered("demo_1.dsse.json")).unwrap();

@@ -286,7 +286,63 @@ fn a_receipt_demanded_and_missing() {
         keys.keys[0].name = Some("example.org/log".to_owned());
         document.roles.insert(Role::Log, keys);
     });
-    assert_eq!(tar(&release).verdicts(), [Verdict::Incomplete]);
+    let verification = tar(&release);
+    assert_eq!(verification.verdicts(), [Verdict::Untrusted]);
+    assert_finding(&verification, Verdict::Untrusted, "demands a receipt");
+}
+
+#[test]
+fn a_receipt_that_is_right_wrong_and_not_asked_for() {
+    let release = Release::new("receipt");
+    let log = SigningKey::from_seed([4; 32]);
+    let with_log = |receipt| {
+        release.trust(1, |document| {
+            let mut keys = document.roles[&Role::Root].clone();
+            keys.keys[0].key = karat::key::Signer::public_key(&log);
+            keys.keys[0].name = Some("example.org/log".to_owned());
+            document.roles.insert(Role::Log, keys);
+            let origin = "example.org/log".to_owned();
+            document.log = Some(karat::key::LogPolicy { origin, receipt });
+        });
+    };
+    let envelope = fs::read(release.out("demo_1.dsse.json")).unwrap();
+    let envelope = karat::envelope::Envelope::parse(&envelope).unwrap();
+    let entry = karat::tlog::Kind::Signed.entry(&envelope).unwrap();
+    let entries = [b"another".to_vec(), entry];
+    let receipt = crate::support::log::receipt("example.org/log", &log, &entries, 1);
+    let proof = release.out("demo_1.tlog-proof");
+    fs::write(&proof, receipt.to_bytes()).unwrap();
+    for demanded in [Receipts::Required, Receipts::Optional] {
+        with_log(demanded);
+        let verification = tar(&release);
+        assert_eq!(verification.verdicts(), [Verdict::Match]);
+        assert_eq!(verification.findings, []);
+        let place = verification.baseline.unwrap().log.unwrap();
+        assert_eq!((place.index, place.size), (1, 2));
+        assert_eq!(
+            (place.origin.as_str(), place.cosigned_by),
+            ("example.org/log", vec![])
+        );
+    }
+    // One that proves nothing is refused, whether it is demanded or not.
+    for demanded in [Receipts::Required, Receipts::Optional] {
+        with_log(demanded);
+        for bytes in [b"anything".to_vec(), {
+            let mut other = receipt.clone();
+            other.proof.index = 0;
+            other.to_bytes()
+        }] {
+            fs::write(&proof, bytes).unwrap();
+            let verification = tar(&release);
+            assert_eq!(verification.verdicts(), [Verdict::Untrusted]);
+            assert_finding(&verification, Verdict::Untrusted, "receipt");
+        }
+    }
+    // A trust root without a log cannot judge it.
+    release.trust(1, |_| {});
+    let verification = tar(&release);
+    assert_eq!(verification.verdicts(), [Verdict::Match]);
+    assert_finding(&verification, Verdict::Match, "was not checked");
 }
 
 #[test]

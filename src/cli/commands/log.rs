@@ -1,0 +1,497 @@
+//! `karat log`.
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use serde::Serialize;
+
+use crate::cli::Exit;
+use crate::cli::console::{BAD, BOLD, Console, DIM, GOOD, shown};
+use crate::cli::failure::Failure;
+use crate::cli::passphrase::Source;
+use crate::digest::Digest;
+use crate::key::{KeyId, Role, Signer as _, SigningKey};
+use crate::log::LogError;
+use crate::ops::key;
+use crate::ops::log::{self, AddedFile, LogFailure, Row, Which};
+use crate::ops::trust;
+use crate::ops::workspace::Workspace;
+use crate::sys::fs;
+use crate::tlog::{NoteKey, NoteName, Policy};
+
+/// Arguments of `karat log`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Make a log without entries.
+    Init(InitArgs),
+    /// Add envelopes and trust roots; write a receipt beside each envelope.
+    Append(AppendArgs),
+    /// Show the entries.
+    Show(ShowArgs),
+    /// Write the receipt of one entry, by the present checkpoint.
+    Proof(ProofArgs),
+    /// Compute everything again: leaves, tiles, roots, every checkpoint that was published.
+    Check(CheckArgs),
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  karat log init log                                       in a workspace: its origin, its log key
+  karat log init /srv/log --origin example.com/log --key log.pem")]
+struct InitArgs {
+    /// The log's directory.
+    log: PathBuf,
+
+    /// A name that no other log has, such as example.com/images; else that of the trust root of the
+    /// nearest workspace above the log.
+    #[arg(long, value_name = "ORIGIN")]
+    origin: Option<String>,
+
+    #[command(flatten)]
+    key: KeyArgs,
+}
+
+#[derive(Debug, clap::Args)]
+struct KeyArgs {
+    /// The log's private key; else keys/private/log.pem of the nearest workspace above the log.
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+
+    #[command(flatten)]
+    passphrase: Source,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  karat log append log out/base_1.dsse.json      writes out/base_1.tlog-proof
+  karat log append log keys/trust.json           what the keys were, for whoever reads the log
+
+What is in the log already keeps its place. All files are added, or none is.")]
+struct AppendArgs {
+    /// The log's directory.
+    log: PathBuf,
+
+    /// Envelopes with statements (X.dsse.json), or trust roots.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    key: KeyArgs,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  karat log show log
+  karat log show log --from 1000 --json
+
+Key ids and names are what the entries say; whether the signatures are good, `karat verify` tells.")]
+struct ShowArgs {
+    /// The log's directory.
+    log: PathBuf,
+
+    /// The first entry to show.
+    #[arg(long, value_name = "INDEX", default_value_t = 0)]
+    from: u64,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  karat log proof log 7 -o base_1.tlog-proof
+  karat log proof log out/base_1.dsse.json -o out/base_1.tlog-proof")]
+struct ProofArgs {
+    /// The log's directory.
+    log: PathBuf,
+
+    /// The entry's index, or the file that was logged.
+    entry: PathBuf,
+
+    /// Where the receipt goes; else standard output.
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  karat log check log
+  karat log check log --trust keys/trust.json --policy policy.txt
+
+Exit codes: 0 all is as it must be · 11 something is not, or the trust root does not believe the log")]
+struct CheckArgs {
+    /// The log's directory.
+    log: PathBuf,
+
+    /// The trust root that must believe the checkpoint: log keys, witnesses, origin.
+    #[arg(long, value_name = "FILE")]
+    trust: Option<PathBuf>,
+
+    /// Write who must sign and cosign, as a tlog-policy for other programs.
+    #[arg(long, value_name = "FILE", requires = "trust")]
+    policy: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct InitReport {
+    log: String,
+    origin: String,
+    key: KeyId,
+    vkey: String,
+}
+
+#[derive(Serialize)]
+struct AppendReport {
+    added: Vec<AddedJson>,
+    tree_size: u64,
+}
+
+#[derive(Serialize)]
+struct AddedJson {
+    file: String,
+    kind: &'static str,
+    index: u64,
+    was_there: bool,
+    receipt: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ShowReport {
+    origin: String,
+    tree_size: u64,
+    root_sha256: Digest,
+    entries: Vec<EntryJson>,
+}
+
+#[derive(Serialize)]
+struct EntryJson {
+    index: u64,
+    kind: Option<String>,
+    name: Option<String>,
+    version: Option<String>,
+    serial: Option<u64>,
+    trust_root_version: Option<u64>,
+    key_ids: Vec<String>,
+    sha256: Digest,
+    bytes: usize,
+}
+
+#[derive(Serialize)]
+struct ProofReport {
+    index: u64,
+    tree_size: u64,
+    receipt: Option<String>,
+}
+
+#[derive(Serialize)]
+struct CheckReport {
+    origin: String,
+    tree_size: u64,
+    root_sha256: Digest,
+    checkpoints: usize,
+    faults: Vec<FaultJson>,
+    leftovers: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct FaultJson {
+    path: String,
+    message: String,
+}
+
+/// Runs `karat log`.
+pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
+    match &args.action {
+        Action::Init(args) => init(args, console),
+        Action::Append(args) => append(args, console),
+        Action::Show(args) => show(args, console),
+        Action::Proof(args) => proof(args, console),
+        Action::Check(args) => check(args, console),
+    }
+}
+
+fn init(args: &InitArgs, console: &Console) -> Result<Exit, Failure> {
+    let workspace = Workspace::find(&args.log)?;
+    let origin = match (&args.origin, &workspace) {
+        (Some(origin), _) => Some(origin.clone()),
+        (None, Some(workspace)) => trust::read(&workspace.trust_root())?
+            .log()
+            .map(|log| log.origin.clone()),
+        (None, None) => None,
+    };
+    let origin = origin.ok_or_else(|| {
+        Failure::usage("the log needs a name").hint("give --origin example.com/images")
+    })?;
+    let signer = log_key(&args.key, &args.log, console)?;
+    let log = log::init(&args.log, &origin, &signer)?;
+    let name = NoteName::parse(&origin).map_err(LogFailure::from)?;
+    let vkey = NoteKey::ed25519(name, signer.public_key()).to_string();
+    console.line(format_args!("{GOOD}made{GOOD:#} {}", args.log.display()));
+    console.line(format_args!("origin  {}", log.checkpoint().origin));
+    console.line(format_args!("key     {vkey}"));
+    console.json(&InitReport {
+        log: shown(&args.log),
+        origin,
+        key: signer.public_key().id(),
+        vkey,
+    });
+    Ok(Exit::Ok)
+}
+
+fn append(args: &AppendArgs, console: &Console) -> Result<Exit, Failure> {
+    let signer = log_key(&args.key, &args.log, console)?;
+    let (added, size) = log::append(&args.log, &signer, &args.files)?;
+    for added in &added {
+        tell(console, added);
+    }
+    console.json(&AppendReport {
+        added: added
+            .iter()
+            .map(|it| AddedJson {
+                file: shown(&it.file),
+                kind: it.kind,
+                index: it.index,
+                was_there: it.was_there,
+                receipt: it.receipt.as_ref().map(shown),
+            })
+            .collect(),
+        tree_size: size,
+    });
+    Ok(Exit::Ok)
+}
+
+/// Says where an entry stands.
+fn tell(console: &Console, added: &AddedFile) {
+    let how = if added.was_there { ", as before" } else { "" };
+    let receipt = added
+        .receipt
+        .as_ref()
+        .map_or_else(String::new, |path| format!("  {}", path.display()));
+    console.line(format_args!(
+        "logged as entry {}{how}{receipt}",
+        added.index
+    ));
+}
+
+fn show(args: &ShowArgs, console: &Console) -> Result<Exit, Failure> {
+    let (log, rows) = log::rows(&args.log, args.from)?;
+    let checkpoint = log.checkpoint();
+    console.line(format_args!(
+        "{BOLD}{}{BOLD:#}  {} entries",
+        crate::path::Escaped(checkpoint.origin.as_bytes()),
+        checkpoint.head.size
+    ));
+    for row in &rows {
+        console.line(line(row));
+    }
+    console.json(&ShowReport {
+        origin: checkpoint.origin.clone(),
+        tree_size: checkpoint.head.size,
+        root_sha256: checkpoint.head.root,
+        entries: rows.into_iter().map(EntryJson::from).collect(),
+    });
+    Ok(Exit::Ok)
+}
+
+impl From<Row> for EntryJson {
+    fn from(row: Row) -> Self {
+        let (name, version, serial) = match row.image {
+            Some((name, version, serial)) => (Some(name), Some(version), Some(serial)),
+            None => (None, None, None),
+        };
+        Self {
+            index: row.index,
+            kind: row.kind,
+            name,
+            version,
+            serial,
+            trust_root_version: row.trust_root,
+            key_ids: row.key_ids,
+            sha256: row.digest,
+            bytes: row.length,
+        }
+    }
+}
+
+fn line(row: &Row) -> String {
+    let kind = row.kind.as_deref().unwrap_or("foreign");
+    let what = match (&row.image, row.trust_root) {
+        (Some((name, version, serial)), _) => format!("{name} {version} serial {serial}"),
+        (None, Some(version)) => format!("trust root, version {version}"),
+        (None, None) => format!("{} bytes", row.length),
+    };
+    let keys: Vec<&str> = row
+        .key_ids
+        .iter()
+        .map(|id| id.get(..12).unwrap_or(id))
+        .collect();
+    format!(
+        "{:>6}  {kind:<8}{what}  {DIM}{}{DIM:#}",
+        row.index,
+        keys.join(" ")
+    )
+}
+
+fn proof(args: &ProofArgs, console: &Console) -> Result<Exit, Failure> {
+    let which = match args.entry.to_str().and_then(|text| text.parse().ok()) {
+        Some(index) => Which::Index(index),
+        None => Which::File(args.entry.clone()),
+    };
+    let receipt = log::proof(&args.log, &which)?;
+    let bytes = receipt.to_bytes();
+    match &args.output {
+        Some(output) => {
+            fs::write_atomic(output, &bytes, 0o644)?;
+            console.line(format_args!("wrote    {}", output.display()));
+        }
+        None if !console.is_json() => console.raw(&bytes),
+        None => {}
+    }
+    let size = crate::tlog::Checkpoint::parse(receipt.checkpoint.text());
+    console.json(&ProofReport {
+        index: receipt.proof.index,
+        tree_size: size.map_or(0, |checkpoint| checkpoint.head.size),
+        receipt: args.output.as_ref().map(shown),
+    });
+    Ok(Exit::Ok)
+}
+
+fn check(args: &CheckArgs, console: &Console) -> Result<Exit, Failure> {
+    let trust = args.trust.as_ref().map(|file| trust::read(file));
+    let trust = trust.transpose()?;
+    if let (Some(root), Some(file)) = (&trust, &args.policy) {
+        let policy = Policy::of(root).map_err(|error| Failure::failed(&error))?;
+        fs::write_atomic(file, policy.to_text().as_bytes(), 0o644)?;
+    }
+    let (log, checked) = log::check(&args.log, trust.as_ref())?;
+    for fault in &checked.faults {
+        console.line(format_args!(
+            "{BAD}{}{BAD:#}: {}",
+            fault.path, fault.message
+        ));
+    }
+    if checked.faults.is_empty() {
+        console.line(format_args!(
+            "{GOOD}whole{GOOD:#}: {} entries, {} checkpoints",
+            checked.head.size, checked.checkpoints
+        ));
+    }
+    for path in &checked.leftovers {
+        console.warn(format_args!("{path}: no checkpoint needs it"));
+    }
+    let exit = if checked.faults.is_empty() {
+        Exit::Ok
+    } else {
+        Exit::Untrusted
+    };
+    console.json(&CheckReport {
+        origin: log.checkpoint().origin.clone(),
+        tree_size: checked.head.size,
+        root_sha256: checked.head.root,
+        checkpoints: checked.checkpoints,
+        faults: checked
+            .faults
+            .into_iter()
+            .map(|fault| FaultJson {
+                path: fault.path,
+                message: fault.message,
+            })
+            .collect(),
+        leftovers: checked.leftovers,
+    });
+    Ok(exit)
+}
+
+fn log_key(args: &KeyArgs, log: &Path, console: &Console) -> Result<SigningKey, Failure> {
+    let nearest = || {
+        let workspace = Workspace::find(log)?.ok_or_else(|| {
+            Failure::usage("there is no key to sign checkpoints with").hint("give --key FILE")
+        })?;
+        Ok::<_, Failure>(workspace.private_key(Role::Log.as_str()))
+    };
+    let path = args.key.clone().map_or_else(nearest, Ok)?;
+    Ok(key::read_private(&path, || {
+        args.passphrase.existing(console, &path)
+    })?)
+}
+
+/// The key of the workspace's log, where there are both: what signs there logs, too.
+pub(super) fn workspace_log_key(
+    workspace: Option<&Workspace>,
+    passphrase: Source,
+    console: &Console,
+) -> Result<Option<SigningKey>, Failure> {
+    let Some(workspace) = workspace else {
+        return Ok(None);
+    };
+    if !log::exists(&workspace.log())? {
+        return Ok(None);
+    }
+    let path = workspace.private_key(Role::Log.as_str());
+    if !fs::exists(&path)? {
+        console.note(format_args!(
+            "not logged: {} is not here; `karat log append` does it where it is",
+            path.display()
+        ));
+        return Ok(None);
+    }
+    let key = key::read_private(&path, || passphrase.existing(console, &path))?;
+    Ok(Some(key))
+}
+
+impl From<LogFailure> for Failure {
+    fn from(error: LogFailure) -> Self {
+        let failure = Self::failed(&error);
+        match error {
+            LogFailure::Io(error) => error.into(),
+            LogFailure::Ledger(error) => crate::ops::sign::SignError::from(error).into(),
+            LogFailure::Log { source, .. } => match source {
+                LogError::Io(error) => error.into(),
+                LogError::NoLog => failure.hint("make one: `karat log init`"),
+                LogError::Rollback { .. } => failure.exit(Exit::Rollback).hint(
+                    "put back all files that were published since: from a mirror, or whoever has them",
+                ),
+                LogError::NoState(_) => {
+                    failure.hint("add where the log was made, with its .state directory")
+                }
+                LogError::OtherKey { .. } => failure.hint("name the log's own key with --key"),
+                LogError::Odd(_) => failure.hint("move it away"),
+                LogError::NotOurs(_)
+                | LogError::Note { .. }
+                | LogError::Checkpoint { .. }
+                | LogError::Vkey(_)
+                | LogError::Missing(_)
+                | LogError::Damaged(_)
+                | LogError::Bundle { .. }
+                | LogError::Root { .. }
+                | LogError::Fork(_)
+                | LogError::Inconsistent { .. } => failure
+                    .exit(Exit::Untrusted)
+                    .hint("`karat log check` lists all that is wrong; nothing was added"),
+                LogError::Exists(..)
+                | LogError::Signer(_)
+                | LogError::EntryTooLarge(_)
+                | LogError::NoEntry { .. } => failure,
+            },
+            LogFailure::Untrusted { .. } => failure
+                .exit(Exit::Untrusted)
+                .hint("compare with `karat trust show`: origin, log keys, witnesses"),
+            LogFailure::Envelope { .. }
+            | LogFailure::Statement { .. }
+            | LogFailure::Trust { .. }
+            | LogFailure::Other { .. } => failure
+                .exit(Exit::Untrusted)
+                .hint("a log takes envelopes as `karat sign` writes them, and trust roots"),
+            LogFailure::Origin(_) | LogFailure::Entry { .. } => failure,
+            LogFailure::NotLogged(_) => failure.hint("`karat log append` adds it"),
+        }
+    }
+}

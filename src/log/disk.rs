@@ -1,0 +1,79 @@
+//! The operations on files that a log is made of.
+
+use crate::sys::fs::{Beneath, IoError, Listed};
+
+/// A directory of files. Tests put one in the place of the file system that stops at any operation,
+/// and forgets what was not made durable.
+pub trait Disk {
+    /// All bytes of a file of at most `cap` bytes; `None` where nothing is there.
+    ///
+    /// # Errors
+    /// It cannot be read, is no regular file, or is larger.
+    fn read(&self, path: &str, cap: u64) -> Result<Option<Vec<u8>>, IoError>;
+
+    /// The names in a directory, in order; `None` where nothing is there.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn list(&self, path: &str) -> Result<Option<Vec<Listed>>, IoError>;
+
+    /// Makes a directory; gives whether it was not there before.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    fn make_directory(&self, path: &str) -> Result<bool, IoError>;
+
+    /// Writes a file, in place of what it held; nothing is durable yet.
+    ///
+    /// # Errors
+    /// It cannot be written, or not to its end.
+    fn write(&self, path: &str, bytes: &[u8]) -> Result<(), IoError>;
+
+    /// Makes the bytes of a file, or the names in a directory, durable.
+    ///
+    /// # Errors
+    /// They may be lost.
+    fn sync(&self, path: &str) -> Result<(), IoError>;
+
+    /// Gives a file another name, in place of what had that name.
+    ///
+    /// # Errors
+    /// It has its old name, or nobody knows.
+    fn rename(&self, from: &str, to: &str) -> Result<(), IoError>;
+
+    /// Removes a file, or a directory that holds nothing.
+    ///
+    /// # Errors
+    /// It is still there.
+    fn remove(&self, path: &str) -> Result<(), IoError>;
+}
+
+impl Disk for Beneath {
+    fn read(&self, path: &str, cap: u64) -> Result<Option<Vec<u8>>, IoError> {
+        self.read(path, cap)
+    }
+
+    fn list(&self, path: &str) -> Result<Option<Vec<Listed>>, IoError> {
+        self.list(path)
+    }
+
+    fn make_directory(&self, path: &str) -> Result<bool, IoError> {
+        self.make_directory(path)
+    }
+
+    fn write(&self, path: &str, bytes: &[u8]) -> Result<(), IoError> {
+        self.write(path, bytes)
+    }
+
+    fn sync(&self, path: &str) -> Result<(), IoError> {
+        self.sync(path)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> Result<(), IoError> {
+        self.rename(from, to)
+    }
+
+    fn remove(&self, path: &str) -> Result<(), IoError> {
+        self.remove(path)
+    }
+}

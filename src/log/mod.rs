@@ -1,0 +1,37 @@
+//! The log operator's side of a transparency log: a directory of tiles that only grows.
+//!
+//! ```text
+//! LOG/
+//!   checkpoint                 the newest signed checkpoint: what makes entries count
+//!   checkpoints/SIZE           every checkpoint that was ever published
+//!   tile/L/N  tile/entries/N   C2SP tlog-tiles; never change once they are published
+//!   .state/                    the operator's own: the log's key, intent, high-water mark, lock
+//! ```
+//!
+//! | file | what |
+//! |---|---|
+//! | `disk` | the few operations on files that everything here is made of |
+//! | `error` | [`LogError`] |
+//! | `read` | [`Log`]: entries, tiles, proofs of a log that is there |
+//! | `state` | what the operator remembers, and what is left of an interrupted append |
+//! | `append` | adding entries: all of them durable, or none of them logged |
+//! | `grow` | which bundles and tiles new entries make |
+//! | `check` | everything computed again |
+//!
+//! Two rules hold whatever happens in between, a crash at any operation included: an append that
+//! returned is never lost, and no two roots of one size are ever signed. Formats:
+//! `docs/formats/log.md`; why it is done so: `docs/design/log.md`.
+
+mod append;
+mod check;
+mod disk;
+mod error;
+mod grow;
+mod read;
+mod state;
+
+pub use append::Appended;
+pub use check::{Checked, Fault};
+pub use disk::Disk;
+pub use error::LogError;
+pub use read::Log;

@@ -1,0 +1,324 @@
+//! A log that is there.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::rc::Rc;
+
+use super::state::{HISTORY, own_key};
+use super::{Disk, LogError};
+use crate::digest::Digest;
+use crate::key::Signature;
+use crate::limits;
+use crate::tlog::{
+    Algorithm, Checkpoint, Frontier, Included, InclusionProof, Node, Note, NoteKey, Receipt, Tile,
+    TileKind, TreeHead, decode_bundle, leaf_hash, node_hash,
+};
+
+/// A log in a directory, as its checkpoint says.
+#[derive(Debug)]
+pub struct Log<D> {
+    pub(super) disk: D,
+    pub(super) note: Note,
+    pub(super) checkpoint: Checkpoint,
+    /// Tiles that were read: proofs of neighbours share most of theirs.
+    cache: RefCell<BTreeMap<Tile, Rc<[u8]>>>,
+}
+
+/// The file that makes entries count.
+pub(super) const CHECKPOINT: &str = "checkpoint";
+/// Most tiles that are kept in memory: 8 KiB each.
+const CACHED_MAX: usize = 1024;
+/// Bytes of a full tile.
+const TILE_MAX: u64 = 8192;
+/// Most bytes of a full bundle: 256 entries, each behind its length.
+const BUNDLE_MAX: u64 = 256 * (2 + 65_535);
+
+impl<D: Disk> Log<D> {
+    /// Opens the log that `disk` holds, as far as its checkpoint tells. Whose checkpoint that is,
+    /// is for the reader's trust root to say.
+    ///
+    /// # Errors
+    /// There is no checkpoint, or none that can be read.
+    pub fn open(disk: D) -> Result<Self, LogError> {
+        let (note, checkpoint) = read_checkpoint(&disk, CHECKPOINT)?.ok_or(LogError::NoLog)?;
+        Ok(Self::at(disk, note, checkpoint))
+    }
+
+    pub(super) fn at(disk: D, note: Note, checkpoint: Checkpoint) -> Self {
+        Self {
+            disk,
+            note,
+            checkpoint,
+            cache: RefCell::default(),
+        }
+    }
+
+    /// The key that the log's own directory names.
+    ///
+    /// # Errors
+    /// It is a copy of the public files, which does not know.
+    pub fn key(&self) -> Result<NoteKey, LogError> {
+        own_key(&self.disk)
+    }
+
+    /// The checkpoint.
+    pub fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
+    /// The checkpoint as it was signed.
+    pub fn note(&self) -> &Note {
+        &self.note
+    }
+
+    /// The checkpoint of `size` entries that was published; `None` where none was.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn kept(&self, size: u64) -> Result<Option<Note>, LogError> {
+        let kept = read_checkpoint(&self.disk, &format!("{HISTORY}/{size}"))?;
+        Ok(kept.map(|(note, _)| note))
+    }
+
+    /// How many entries there are.
+    pub fn size(&self) -> u64 {
+        self.checkpoint.head.size
+    }
+
+    /// The entries of the bundle that holds `index`, from the first one in it; each is as its leaf
+    /// says.
+    ///
+    /// # Errors
+    /// There is no such entry, or the bundle is missing or damaged.
+    pub fn bundle(&self, index: u64) -> Result<Vec<Vec<u8>>, LogError> {
+        let size = self.size();
+        if index >= size {
+            return Err(LogError::NoEntry { index, size });
+        }
+        let (tile, _) = Tile::holding(Node { level: 0, index }, size);
+        let leaves = self.tile(tile)?;
+        let bundle = Tile {
+            kind: TileKind::Entries,
+            ..tile
+        };
+        let bytes = self.bytes(bundle)?;
+        let damaged = |source| LogError::Bundle {
+            path: bundle.to_string(),
+            source,
+        };
+        let entries = decode_bundle(&bytes).map_err(damaged)?;
+        let entries: Vec<Vec<u8>> = entries
+            .into_iter()
+            .take(usize::from(bundle.width))
+            .map(<[u8]>::to_vec)
+            .collect();
+        let hashes = leaves.chunks(Digest::LEN);
+        let fits = hashes.len() == entries.len()
+            && hashes
+                .zip(&entries)
+                .all(|(hash, entry)| leaf_hash(entry).as_bytes() == hash);
+        if fits {
+            Ok(entries)
+        } else {
+            Err(LogError::Damaged(bundle.to_string()))
+        }
+    }
+
+    /// One entry.
+    ///
+    /// # Errors
+    /// As [`Log::bundle`].
+    pub fn entry(&self, index: u64) -> Result<Vec<u8>, LogError> {
+        let place = usize::try_from(index % u64::from(Tile::FULL)).unwrap_or(0);
+        let mut bundle = self.bundle(index)?;
+        if place < bundle.len() {
+            return Ok(bundle.swap_remove(place));
+        }
+        let size = self.size();
+        Err(LogError::NoEntry { index, size })
+    }
+
+    /// Tells `each` of every leaf, in order.
+    ///
+    /// # Errors
+    /// A tile is missing or damaged.
+    pub fn leaves(&self, mut each: impl FnMut(u64, Digest)) -> Result<(), LogError> {
+        let size = self.size();
+        let mut index = 0;
+        while index < size {
+            let (tile, _) = Tile::holding(Node { level: 0, index }, size);
+            let bytes = self.tile(tile)?;
+            let (hashes, _) = bytes.as_chunks();
+            for hash in hashes {
+                each(index, Digest::from_bytes(*hash));
+                index = index.saturating_add(1);
+            }
+        }
+        Ok(())
+    }
+
+    /// The Receipt of the entry `index`, whose leaf is `leaf`: checked before it is given away.
+    ///
+    /// # Errors
+    /// There is no such entry, or the tiles do not lead from it to the checkpoint.
+    pub fn receipt(&self, index: u64, leaf: Digest) -> Result<Receipt, LogError> {
+        let size = self.size();
+        let proof = InclusionProof::make(index, size, &mut |node| self.node(node, size))?
+            .ok_or(LogError::NoEntry { index, size })?;
+        let _: Included = proof
+            .check(leaf, self.checkpoint.head)
+            .or(Err(LogError::Root { size }))?;
+        Ok(Receipt {
+            extra: None,
+            proof,
+            checkpoint: self.note.clone(),
+        })
+    }
+
+    /// The right edge of the tree over the first `size` leaves, which must have this root.
+    ///
+    /// # Errors
+    /// A tile is missing or damaged, or leads to another root.
+    pub(super) fn edge(&self, head: TreeHead) -> Result<Frontier, LogError> {
+        let size = head.size;
+        let nodes = Frontier::nodes(size);
+        let roots: Result<Vec<Digest>, LogError> = nodes
+            .into_iter()
+            .map(|node| self.node(node, size))
+            .collect();
+        let edge = Frontier::of(size, roots?).ok_or(LogError::Root { size })?;
+        if edge.head() == head {
+            Ok(edge)
+        } else {
+            Err(LogError::Root { size })
+        }
+    }
+
+    /// The hash of a whole subtree, out of the tiles of a tree of `size` leaves.
+    ///
+    /// # Errors
+    /// The tile is missing or damaged.
+    pub(super) fn node(&self, node: Node, size: u64) -> Result<Digest, LogError> {
+        let (tile, range) = Tile::holding(node, size);
+        let damaged = || LogError::Damaged(tile.to_string());
+        let bytes = self.tile(tile)?;
+        let (hashes, _) = bytes.as_chunks::<{ Digest::LEN }>();
+        let hashes = hashes.get(range).ok_or_else(damaged)?;
+        let mut level: Vec<Digest> = hashes.iter().map(|it| Digest::from_bytes(*it)).collect();
+        while level.len() > 1 {
+            level = level
+                .chunks(2)
+                .filter_map(|pair| match pair {
+                    [left, right] => Some(node_hash(*left, *right)),
+                    _ => None,
+                })
+                .collect();
+        }
+        level.pop().ok_or_else(damaged)
+    }
+
+    /// The bytes of a tile of hashes: exactly as many as its width says.
+    pub(super) fn tile(&self, tile: Tile) -> Result<Rc<[u8]>, LogError> {
+        if let Some(bytes) = self.cache.borrow().get(&tile) {
+            return Ok(Rc::clone(bytes));
+        }
+        let mut bytes = self.bytes(tile)?;
+        let length = usize::from(tile.width).saturating_mul(Digest::LEN);
+        if bytes.len() < length {
+            return Err(LogError::Damaged(tile.to_string()));
+        }
+        bytes.truncate(length);
+        let bytes: Rc<[u8]> = bytes.into();
+        let mut cache = self.cache.borrow_mut();
+        if cache.len() >= CACHED_MAX {
+            cache.clear();
+        }
+        cache.insert(tile, Rc::clone(&bytes));
+        Ok(bytes)
+    }
+
+    /// The bytes of a file of the tree; of the full one, where a partial one is gone since.
+    fn bytes(&self, tile: Tile) -> Result<Vec<u8>, LogError> {
+        if let Some(bytes) = self.own_bytes(tile)? {
+            return Ok(bytes);
+        }
+        let full = if tile.is_full() {
+            None
+        } else {
+            self.own_bytes(tile.full())?
+        };
+        full.ok_or_else(|| LogError::Missing(tile.to_string()))
+    }
+
+    /// The bytes of the very file that a tile has; `None` where it is not there.
+    pub(super) fn own_bytes(&self, tile: Tile) -> Result<Option<Vec<u8>>, LogError> {
+        let cap = match tile.kind {
+            TileKind::Entries => BUNDLE_MAX,
+            TileKind::Hashes(_) => TILE_MAX,
+        };
+        let path = tile.to_string();
+        match self.disk.read(&path, cap) {
+            Err(error) if error.source.kind() == ErrorKind::FileTooLarge => {
+                Err(LogError::Damaged(path))
+            }
+            answer => Ok(answer?),
+        }
+    }
+
+    /// Forgets tiles that were read: files that were not published may be written anew.
+    pub(super) fn forget(&self) {
+        self.cache.borrow_mut().clear();
+    }
+}
+
+/// Reads a signed checkpoint of the log; `None` where there is none.
+pub(super) fn read_checkpoint<D: Disk>(
+    disk: &D,
+    path: &str,
+) -> Result<Option<(Note, Checkpoint)>, LogError> {
+    let cap = u64::try_from(limits::NOTE_MAX).unwrap_or(u64::MAX);
+    let Some(bytes) = disk.read(path, cap)? else {
+        return Ok(None);
+    };
+    let path = || path.to_owned();
+    let note = Note::parse(&bytes).map_err(|source| LogError::Note {
+        path: path(),
+        source,
+    })?;
+    let checkpoint = Checkpoint::parse(note.text()).map_err(|source| LogError::Checkpoint {
+        path: path(),
+        source,
+    })?;
+    Ok(Some((note, checkpoint)))
+}
+
+/// Whether `key` signed `note`, a checkpoint of the log that has the key's name: what a log may say
+/// of its own files. What others may believe is for their trust roots.
+///
+/// # Errors
+/// It did not.
+pub(super) fn check_ours(
+    key: &NoteKey,
+    note: &Note,
+    checkpoint: &Checkpoint,
+    path: &str,
+) -> Result<(), LogError> {
+    let Algorithm::Ed25519(raw) = key.algorithm() else {
+        return Err(LogError::NotOurs(path.to_owned()));
+    };
+    let signed = note.signatures().iter().any(|line| {
+        let is_named = line.name == *key.name() && line.id == key.id();
+        let bytes = <[u8; Signature::LEN]>::try_from(line.bytes.as_slice());
+        is_named
+            && bytes.is_ok_and(|bytes| {
+                let signature = Signature::from_bytes(bytes);
+                raw.verify(note.text().as_bytes(), &signature).is_ok()
+            })
+    });
+    if signed && checkpoint.origin == key.name().as_str() {
+        Ok(())
+    } else {
+        Err(LogError::NotOurs(path.to_owned()))
+    }
+}

@@ -1,0 +1,7 @@
+//! The log operator's side: appends that survive anything, and what is refused.
+
+mod commands;
+mod crash;
+mod disk;
+mod hostile;
+mod whole;

@@ -1,0 +1,6 @@
+//! The transparency log: hashes, proofs, notes, and what a Receipt is worth.
+
+mod judges;
+mod properties;
+mod receipts;
+mod vectors;
