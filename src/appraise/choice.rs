@@ -90,11 +90,13 @@ fn open(
         message: format!("{}: {message}", candidate.path),
         hint: hint.map(str::to_owned),
     };
-    let gone = || "it was there a moment ago and is gone".to_owned();
-    let bytes = candidate
-        .bytes
-        .as_ref()
-        .ok_or_else(|| refuse(Verdict::Incomplete, gone(), None))?;
+    let Some(bytes) = &candidate.bytes else {
+        let (message, hint) = candidate.unread.as_ref().map_or_else(
+            || ("it was there a moment ago and is gone".to_owned(), None),
+            |reason| (format!("it cannot be read: {reason}"), Some("take it away")),
+        );
+        return Err(refuse(Verdict::Incomplete, message, hint));
+    };
     let statement = Envelope::parse(bytes)
         .map_err(|error| refuse(Verdict::Untrusted, error.to_string(), None))?
         .open(root)

@@ -50,8 +50,17 @@ pub struct Terms {
 pub struct Neighbour<Bytes = Vec<u8>> {
     /// Its path, for messages.
     pub path: String,
-    /// Its bytes; `None`: it is not there.
+    /// Its bytes; `None`: they are not to be had.
     pub bytes: Option<Bytes>,
+    /// Why not, of something that is there: a FIFO, a directory, more bytes than are read.
+    pub unread: Option<String>,
+}
+
+impl<Bytes> Neighbour<Bytes> {
+    /// Whether there is nothing of that name.
+    pub fn is_absent(&self) -> bool {
+        self.bytes.is_none() && self.unread.is_none()
+    }
 }
 
 /// What the door gives.
@@ -334,7 +343,11 @@ fn signed<Bytes, T, E: std::fmt::Display>(
     };
     let path = &neighbour.path;
     let Some(bytes) = neighbour.bytes else {
-        let missing = format!("{path} is missing: nothing can be compared without it");
+        let why = match neighbour.unread {
+            Some(reason) => format!("cannot be read: {reason}"),
+            None => "is missing".to_owned(),
+        };
+        let missing = format!("{path} {why}: nothing can be compared without it");
         return find(Verdict::Incomplete, missing);
     };
     let Some(expected) = expected else {
