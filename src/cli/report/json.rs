@@ -214,6 +214,7 @@ impl From<&Artefact> for ArtefactJson {
 struct ComparisonJson {
     checked: CheckedJson,
     drifts: Vec<DriftJson>,
+    drifts_omitted: BTreeMap<&'static str, u64>,
     groups: Vec<GroupJson>,
     exempted: BTreeMap<&'static str, u64>,
     facts: FactsJson,
@@ -273,6 +274,7 @@ impl ComparisonJson {
         Self {
             checked: CheckedJson::from(&report.checked),
             drifts: DriftJson::with_lines(&report.drifts, verification),
+            drifts_omitted: omitted(report),
             groups: verification.groups.iter().map(GroupJson::from).collect(),
             exempted: report
                 .exempted
@@ -289,6 +291,14 @@ impl ComparisonJson {
             notes: report.notes.clone(),
         }
     }
+}
+
+/// How many drifts of each severity are counted only.
+pub(super) fn omitted(report: &Report) -> BTreeMap<&'static str, u64> {
+    let omitted = report.omitted.iter();
+    omitted
+        .map(|(severity, count)| (severity.name(), *count))
+        .collect()
 }
 
 #[derive(Serialize)]
