@@ -110,7 +110,11 @@ fn a_million_names_in_one_directory() {
 
     // Where nothing may be all are counted, and as many are listed as anybody can read.
     let nothing = Release::of("million-strict", Sample::new(), Expectations::default());
-    fs::rename(&place, nothing.unpack().join("var/log/many")).unwrap();
+    let log = nothing.unpack().join("var/log");
+    fs::rename(&place, log.join("many")).unwrap();
+    // What the flood shall hide comes after all of it.
+    fs::write(log.join("much"), "#!").unwrap();
+    chmod(&log.join("much"), 0o4755);
     let formats = ["json", "canonical", "prometheus", "junit", "sarif"];
     let outputs = formats.map(|format| ["--report".to_owned(), format!("{format}={format}")]);
     let mut more: Vec<&str> = outputs.as_flattened().iter().map(String::as_str).collect();
@@ -126,7 +130,13 @@ fn a_million_names_in_one_directory() {
         let text = fs::read_to_string(nothing.scratch.join(name)).unwrap();
         let report = schema::published(published).holds(&text);
         let comparison = &report["comparison"];
-        assert_eq!(comparison["drifts"].as_array().unwrap().len(), listed);
+        let drifts = comparison["drifts"].as_array().unwrap();
+        assert_eq!(drifts.len(), listed + 1);
+        let last = &drifts[listed];
+        assert_eq!(
+            (&last["path"], &last["severity"]),
+            (&"/var/log/much".into(), &"critical".into())
+        );
         assert_eq!(comparison["drifts_omitted"], omitted);
         if name == "json" {
             // One that is not listed is explained all the same.
