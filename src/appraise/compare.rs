@@ -10,7 +10,7 @@ use super::effect::{Subject, judge};
 use super::evidence::{InodeKey, ObservedContent, ObservedKind, Reason, Source};
 use super::fact::FactCounts;
 use super::mount::{allows_mount, outermost};
-use super::{Change, Counts, Drift, Evidence, NotChecked, Observed, Report, Severity};
+use super::{Change, Counts, Drift, Evidence, NotChecked, Observed, Report, Tally};
 use crate::expect::{Class, Expectations, Mutable};
 use crate::manifest::{Entry, Manifest, RESERVED, RESERVED_DIRECTORY, is_reserved};
 use crate::path::ImagePath;
@@ -129,7 +129,7 @@ struct Appraisal<'a> {
     /// The only path whose drifts are asked for; `None`: those of all.
     only: Option<&'a ImagePath>,
     /// How many drifts of each severity were met.
-    met: BTreeMap<Severity, u64>,
+    met: Tally,
     report: Report,
 }
 
@@ -148,11 +148,11 @@ impl<'a> Appraisal<'a> {
             links: Links::new(manifest, evidence),
             blind,
             only: None,
-            met: BTreeMap::new(),
+            met: Tally::default(),
             report: Report {
                 checked: Counts::default(),
                 drifts: Vec::new(),
-                omitted: BTreeMap::new(),
+                omitted: Tally::default(),
                 facts: FactCounts::default(),
                 exempted: BTreeMap::new(),
                 not_checked: Vec::new(),
@@ -315,13 +315,10 @@ impl<'a> Appraisal<'a> {
         };
         let (effects, severity) = judge(subject, &change);
         // Each severity has its own bound, so that no flood of harmless ones hides a bad one.
-        let met = self.met.entry(severity).or_default();
-        if *met >= limits::DRIFTS_MAX {
-            let omitted = self.report.omitted.entry(severity).or_default();
-            *omitted = omitted.saturating_add(1);
-            return;
+        if self.met.of(severity) >= limits::DRIFTS_MAX {
+            return self.report.omitted.add(severity);
         }
-        *met = met.saturating_add(1);
+        self.met.add(severity);
         self.report.drifts.push(Drift {
             path: path.clone(),
             change,
@@ -358,7 +355,7 @@ impl<'a> Appraisal<'a> {
             }
         }
         order::sort(&mut self.report.not_checked);
-        for (severity, count) in &self.report.omitted {
+        for (severity, count) in self.report.omitted.counted() {
             let (severity, most) = (severity.name(), limits::DRIFTS_MAX);
             self.report.notes.push(format!(
                 "{count} more drifts of severity {severity} are counted only: the first {most} are listed."

@@ -23,6 +23,7 @@ mod nonce;
 pub mod program;
 mod report;
 mod roots;
+mod tally;
 mod verification;
 
 pub use choice::{Choice, choose};
@@ -43,4 +44,5 @@ pub use lines::{Lines, Unified};
 pub use nonce::{Nonce, NonceError};
 pub use report::{Counts, Report, Verdict};
 pub use roots::NewerRoot;
+pub use tally::Tally;
 pub use verification::{Artefact, Explanation, Facts, Finding, Inputs, Target, Verification};

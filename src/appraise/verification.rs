@@ -136,7 +136,7 @@ impl Explanation {
     ) -> Self {
         let mut drifts = report.drifts.clone();
         drifts.retain(|drift| drift.path == path);
-        if !report.omitted.is_empty() {
+        if report.omitted.counted().next().is_some() {
             // Those that the report only counts are looked for again; it has all facts.
             drifts.retain(|drift| matches!(drift.change, Change::Fact { .. }));
             drifts.extend(drifts_of(&path, manifest, expectations, evidence));

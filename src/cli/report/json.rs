@@ -295,10 +295,11 @@ impl ComparisonJson {
 
 /// How many drifts of each severity are counted only.
 pub(super) fn omitted(report: &Report) -> BTreeMap<&'static str, u64> {
-    let omitted = report.omitted.iter();
+    let mut omitted = BTreeMap::new();
+    for (severity, count) in report.omitted.counted() {
+        omitted.insert(severity.name(), count);
+    }
     omitted
-        .map(|(severity, count)| (severity.name(), *count))
-        .collect()
 }
 
 #[derive(Serialize)]

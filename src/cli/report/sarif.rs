@@ -72,7 +72,7 @@ pub(super) fn document(verification: &Verification) -> String {
     let omitted = verification
         .report
         .iter()
-        .flat_map(|report| &report.omitted)
+        .flat_map(|report| report.omitted.counted())
         .map(|(severity, count)| {
             let severity = severity.name();
             format!("{count} more drifts of severity {severity} are counted only")
