@@ -98,11 +98,14 @@ fn open(
         message: format!("{}: {message}", candidate.envelope.path),
         hint: hint.map(str::to_owned),
     };
-    let gone = || "it was there a moment ago and is gone".to_owned();
-    let bytes = candidate.envelope.bytes.as_ref();
-    let bytes = bytes.ok_or_else(|| refuse((Verdict::Incomplete, gone(), None)))?;
-    let receipt = candidate.receipt.bytes.as_deref();
-    let statement = door::open(root, bytes, receipt).map_err(refuse)?;
+    let Some(bytes) = &candidate.envelope.bytes else {
+        let (message, hint) = candidate.envelope.unread.as_ref().map_or_else(
+            || ("it was there a moment ago and is gone".to_owned(), None),
+            |reason| (format!("it cannot be read: {reason}"), Some("take it away")),
+        );
+        return Err(refuse((Verdict::Incomplete, message, hint)));
+    };
+    let statement = door::open(root, bytes, &candidate.receipt).map_err(refuse)?;
     match terms.other_image(&statement) {
         Some(message) => Err(refuse((Verdict::Untrusted, message, None))),
         None => Ok(statement),

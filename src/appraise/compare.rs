@@ -10,12 +10,12 @@ use super::effect::{Subject, judge};
 use super::evidence::{InodeKey, ObservedContent, ObservedKind, Reason, Source};
 use super::fact::FactCounts;
 use super::mount::{allows_mount, outermost};
-use super::{Change, Counts, Drift, Evidence, NotChecked, Observed, Report};
+use super::{Change, Counts, Drift, Evidence, NotChecked, Observed, Report, Tally};
 use crate::expect::{Class, Expectations, Mutable};
 use crate::manifest::{Entry, Manifest, RESERVED, RESERVED_DIRECTORY, is_reserved};
-use crate::order;
 use crate::path::ImagePath;
 use crate::tree::{Content, Kind, Mode, Xattrs};
+use crate::{limits, order};
 
 /// Compares what was observed with what was signed.
 ///
@@ -23,8 +23,28 @@ use crate::tree::{Content, Kind, Mode, Xattrs};
 /// that the manifest leaves out are expected with the bytes of `manifest` and `expectations`, mode
 /// 0644 and the owner of their directory, wherever the manifest has that.
 pub fn appraise(manifest: &Manifest, expectations: &Expectations, evidence: &Evidence) -> Report {
+    compare(manifest, expectations, evidence, None)
+}
+
+/// All drifts of one path, however many others there are.
+pub(super) fn drifts_of(
+    path: &ImagePath,
+    manifest: &Manifest,
+    expectations: &Expectations,
+    evidence: &Evidence,
+) -> Vec<Drift> {
+    compare(manifest, expectations, evidence, Some(path)).drifts
+}
+
+fn compare<'a>(
+    manifest: &'a Manifest,
+    expectations: &'a Expectations,
+    evidence: &'a Evidence,
+    only: Option<&'a ImagePath>,
+) -> Report {
     let reserved = reserved(manifest, expectations);
     let mut appraisal = Appraisal::new(manifest, expectations, evidence);
+    appraisal.only = only;
     appraisal.as_listed();
     let others = (0..)
         .zip(manifest.entries())
@@ -106,6 +126,10 @@ struct Appraisal<'a> {
     links: Links<'a>,
     /// Paths below which nothing is known.
     blind: BTreeSet<&'a ImagePath>,
+    /// The only path whose drifts are asked for; `None`: those of all.
+    only: Option<&'a ImagePath>,
+    /// How many drifts of each severity were met.
+    met: Tally,
     report: Report,
 }
 
@@ -123,9 +147,12 @@ impl<'a> Appraisal<'a> {
             evidence,
             links: Links::new(manifest, evidence),
             blind,
+            only: None,
+            met: Tally::default(),
             report: Report {
                 checked: Counts::default(),
                 drifts: Vec::new(),
+                omitted: Tally::default(),
                 facts: FactCounts::default(),
                 exempted: BTreeMap::new(),
                 not_checked: Vec::new(),
@@ -278,12 +305,20 @@ impl<'a> Appraisal<'a> {
         owner: Owner,
         change: Change,
     ) {
+        if self.only.is_some_and(|only| only != path) {
+            return;
+        }
         let subject = Subject {
             path,
             expected,
             observed,
         };
         let (effects, severity) = judge(subject, &change);
+        // Each severity has its own bound, so that no flood of harmless ones hides a bad one.
+        if self.met.of(severity) >= limits::DRIFTS_MAX {
+            return self.report.omitted.add(severity);
+        }
+        self.met.add(severity);
         self.report.drifts.push(Drift {
             path: path.clone(),
             change,
@@ -320,6 +355,12 @@ impl<'a> Appraisal<'a> {
             }
         }
         order::sort(&mut self.report.not_checked);
+        for (severity, count) in self.report.omitted.counted() {
+            let (severity, most) = (severity.name(), limits::DRIFTS_MAX);
+            self.report.notes.push(format!(
+                "{count} more drifts of severity {severity} are counted only: the first {most} are listed."
+            ));
+        }
         self.report
     }
 }
@@ -531,7 +572,8 @@ impl<'a> Links<'a> {
         let found = u64::try_from(observed.len()).unwrap_or(u64::MAX).max(1);
         let outside = seen.links.saturating_sub(found);
         let links = u64::from(entry.links);
-        if expected == observed && outside == 0 {
+        // No name at all: the file was removed, or another took its place, while it was read.
+        if expected == observed && outside == 0 && seen.links > 0 {
             return None;
         }
         let other = |path: &&&ImagePath| ***path != entry.path;

@@ -50,8 +50,17 @@ pub struct Terms {
 pub struct Neighbour<Bytes = Vec<u8>> {
     /// Its path, for messages.
     pub path: String,
-    /// Its bytes; `None`: it is not there.
+    /// Its bytes; `None`: they are not to be had.
     pub bytes: Option<Bytes>,
+    /// Why not, of something that is there: a FIFO, a directory, more bytes than are read.
+    pub unread: Option<String>,
+}
+
+impl<Bytes> Neighbour<Bytes> {
+    /// Whether there is nothing of that name.
+    pub fn is_absent(&self) -> bool {
+        self.bytes.is_none() && self.unread.is_none()
+    }
 }
 
 /// What the door gives.
@@ -144,7 +153,7 @@ impl Material {
                 hint: hint.map(str::to_owned),
             });
         };
-        let opened = open(root, bytes, self.receipt.bytes.as_deref()).and_then(|statement| {
+        let opened = open(root, bytes, &self.receipt).and_then(|statement| {
             match self.terms.other_image(&statement) {
                 Some(message) => Err((Verdict::Untrusted, message, None)),
                 None => Ok(statement),
@@ -264,15 +273,19 @@ impl Terms {
 
 /// Opens the file of an Envelope under `root`: with its Receipt, where there are one and a log that
 /// it could be of. A Receipt that proves nothing is refused, also where none is demanded: whoever
-/// put it there wants something.
+/// put it there wants something. So is one that cannot be read.
 pub(super) fn open(
     root: &TrustRoot,
     envelope: &[u8],
-    receipt: Option<&[u8]>,
+    receipt: &Neighbour,
 ) -> Result<Verified<Statement>, (Verdict, String, Option<&'static str>)> {
     let envelope =
         Envelope::parse(envelope).map_err(|error| (Verdict::Untrusted, error.to_string(), None))?;
-    let opened = match receipt {
+    if let Some(reason) = &receipt.unread {
+        let message = format!("its receipt {} cannot be read: {reason}", receipt.path);
+        return Err((Verdict::Incomplete, message, Some("take it away")));
+    }
+    let opened = match &receipt.bytes {
         Some(receipt) if root.log().is_some() => envelope.open_logged(root, receipt),
         _ => envelope.open(root),
     };
@@ -346,7 +359,11 @@ fn signed<Bytes, T, E: std::fmt::Display>(
     };
     let path = &neighbour.path;
     let Some(bytes) = neighbour.bytes else {
-        let missing = format!("{path} is missing: nothing can be compared without it");
+        let why = match neighbour.unread {
+            Some(reason) => format!("cannot be read: {reason}"),
+            None => "is missing".to_owned(),
+        };
+        let missing = format!("{path} {why}: nothing can be compared without it");
         return find(Verdict::Incomplete, missing);
     };
     let Some(expected) = expected else {

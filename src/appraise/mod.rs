@@ -24,6 +24,7 @@ mod opening;
 pub mod program;
 mod report;
 mod roots;
+mod tally;
 mod verification;
 
 pub use choice::{Candidate, Choice, choose};
@@ -45,6 +46,7 @@ pub use nonce::{Nonce, NonceError};
 pub use opening::Opening;
 pub use report::{Counts, Report, Verdict};
 pub use roots::NewerRoot;
+pub use tally::Tally;
 pub use verification::{
     Artefact, Explanation, Facts, Finding, Inputs, LogFacts, Target, Verification,
 };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::fact::FactCounts;
-use super::{Drift, NotChecked};
+use super::{Drift, NotChecked, Severity, Tally};
 use crate::expect::Class;
 
 /// What holds about something that was verified.
@@ -50,6 +50,9 @@ pub struct Report {
     /// Every difference that no expectation exempts, by path; then those of runtime facts, kind by
     /// kind.
     pub drifts: Vec<Drift>,
+    /// How many further drifts of paths there are of each severity, beyond
+    /// [`limits::DRIFTS_MAX`](crate::limits::DRIFTS_MAX) of it.
+    pub omitted: Tally,
     /// What became of the runtime facts.
     pub facts: FactCounts,
     /// How many differences each class of expectations exempted.
@@ -74,6 +77,22 @@ pub struct Counts {
 }
 
 impl Report {
+    /// How many drifts of a severity there are, listed or not.
+    pub fn count(&self, severity: Severity) -> u64 {
+        let same = |drift: &&Drift| drift.severity == severity;
+        let listed = self.drifts.iter().filter(same).count();
+        u64::try_from(listed)
+            .unwrap_or(u64::MAX)
+            .saturating_add(self.omitted.of(severity))
+    }
+
+    /// How many drifts there are, listed or not.
+    pub fn drift_count(&self) -> u64 {
+        let listed = u64::try_from(self.drifts.len()).unwrap_or(u64::MAX);
+        let add = |count: u64, (_, more): (Severity, u64)| count.saturating_add(more);
+        self.omitted.counted().fold(listed, add)
+    }
+
     /// All verdicts that apply, the worst first: drift, incomplete, or match alone.
     pub fn verdicts(&self) -> Vec<Verdict> {
         let mut verdicts = Vec::new();

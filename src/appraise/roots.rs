@@ -47,8 +47,17 @@ pub(super) fn follow(
             return None;
         }
         let Some(bytes) = &next.file.bytes else {
-            let message = format!("{path} was there a moment ago and is gone");
-            refuse(Verdict::Incomplete, message, "run the check again");
+            let (message, hint) = match &next.file.unread {
+                Some(reason) => (
+                    format!("{path} cannot be read: {reason}"),
+                    "deliver that version of the trust root again",
+                ),
+                None => (
+                    format!("{path} was there a moment ago and is gone"),
+                    "run the check again",
+                ),
+            };
+            refuse(Verdict::Incomplete, message, hint);
             return None;
         };
         match root.update(bytes) {

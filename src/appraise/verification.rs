@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Circumstances, Drift, Evidence, Group, Lines, Nonce, NotChecked, Report, Verdict};
+use super::compare::drifts_of;
+use super::{
+    Change, Circumstances, Drift, Evidence, Group, Lines, Nonce, NotChecked, Report, Verdict,
+};
 use crate::digest::Digest;
 use crate::expect::{Expectations, Mutable};
 use crate::manifest::Manifest;
@@ -162,6 +165,13 @@ impl Explanation {
         evidence: &Evidence,
         report: &Report,
     ) -> Self {
+        let mut drifts = report.drifts.clone();
+        drifts.retain(|drift| drift.path == path);
+        if report.omitted.counted().next().is_some() {
+            // Those that the report only counts are looked for again; it has all facts.
+            drifts.retain(|drift| matches!(drift.change, Change::Fact { .. }));
+            drifts.extend(drifts_of(&path, manifest, expectations, evidence));
+        }
         Self {
             listed: manifest.line(&path),
             is_observed: evidence
@@ -172,12 +182,7 @@ impl Explanation {
                     .place(&path)
                     .is_some_and(|place| evidence.as_listed.contains(place)),
             mutable: expectations.of(&path).cloned(),
-            drifts: report
-                .drifts
-                .iter()
-                .filter(|drift| drift.path == path)
-                .cloned()
-                .collect(),
+            drifts,
             not_checked: report
                 .not_checked
                 .iter()

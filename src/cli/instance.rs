@@ -108,7 +108,7 @@ impl<'a> Asked<'a> {
             )));
         }
         // What another tree says about itself is not what is expected of it.
-        let policy = if itself { policy(findings)? } else { None };
+        let policy = if itself { policy(findings) } else { None };
         let image = options.image.clone();
         let image = image.or_else(|| policy.as_ref().map(|policy| policy.image.clone()));
         if !itself && image.is_none() && options.baseline.is_none() {
@@ -167,30 +167,38 @@ impl<'a> Asked<'a> {
     /// The Envelope with all that belongs to it; `None`, said why, where there is none to judge by.
     fn material(&self, findings: &mut Vec<Finding>) -> Result<Option<Material>, Fault> {
         let mut own = None;
-        let (stem, newer_roots) = if let Some(baseline) = &self.options.baseline {
-            let stem = material::without_suffix(baseline, ENVELOPE_SUFFIX).ok_or_else(|| {
-                Fault::Usage(format!("--baseline: its name ends with {ENVELOPE_SUFFIX}"))
-            })?;
-            let directory = baseline.parent().map(Path::to_owned).unwrap_or_default();
-            (stem, material::newer_roots(&directory)?)
+        let named = match &self.options.baseline {
+            Some(baseline) => {
+                let stem =
+                    material::without_suffix(baseline, ENVELOPE_SUFFIX).ok_or_else(|| {
+                        Fault::Usage(format!("--baseline: its name ends with {ENVELOPE_SUFFIX}"))
+                    })?;
+                Some((stem, baseline.parent().map(Path::to_owned)))
+            }
+            None => None,
+        };
+        let directory = match &named {
+            Some((_, directory)) => directory.clone().unwrap_or_default(),
+            None => self.root.join(DELIVERED),
+        };
+        let Some(newer_roots) = listed(material::newer_roots(&directory), findings) else {
+            return Ok(None);
+        };
+        let stem = if let Some((stem, _)) = named {
+            stem
         } else {
-            let directory = self.root.join(DELIVERED);
-            let newer_roots = material::newer_roots(&directory)?;
-            let copies = self.own()?;
+            let copies = self.own();
             let Some(stem) = self.find(&directory, &newer_roots, &copies, findings)? else {
                 return Ok(None);
             };
             own = Some(copies);
-            (stem, newer_roots)
+            stem
         };
         let mut material = material::read(&stem, &self.trust)?;
-        if material.manifest.bytes.is_none() && material.expectations.bytes.is_none() {
+        if material.manifest.is_absent() && material.expectations.is_absent() {
             // The image's own copies: their digests are signed, so that it does not matter who kept
             // them.
-            (material.manifest, material.expectations) = match own {
-                Some(own) => own,
-                None => self.own()?,
-            };
+            (material.manifest, material.expectations) = own.unwrap_or_else(|| self.own());
         }
         material.newer_roots = newer_roots;
         material.terms.clone_from(&self.terms);
@@ -214,20 +222,22 @@ impl<'a> Asked<'a> {
         };
         // What else there is to say about the trust root the door says again.
         let manifest = manifest.bytes.as_ref().map(|parts| parts.content().digest);
-        let candidates = material::envelopes(directory)?;
+        let Some(candidates) = listed(material::envelopes(directory), findings) else {
+            return Ok(None);
+        };
         let (paths, files): (Vec<_>, Vec<_>) = candidates.into_iter().unzip();
         let choice = choose(&root, &self.terms, manifest, &files);
         Ok(self.stem(directory, &paths, choice, findings))
     }
 
     /// The manifest and the expectations that the image carries.
-    fn own(&self) -> Result<(Neighbour<Parts>, Neighbour), IoError> {
+    fn own(&self) -> (Neighbour<Parts>, Neighbour) {
         let [manifest, expectations] =
             RESERVED.map(|path| self.root.join(path.trim_start_matches('/')));
-        Ok((
-            material::manifest(&manifest)?,
-            material::neighbour(&expectations, limits::EXPECTATIONS_MAX)?,
-        ))
+        (
+            material::manifest(&manifest),
+            material::delivered(&expectations, limits::EXPECTATIONS_MAX),
+        )
     }
 
     /// `X` of the chosen `X.dsse.json`; `None`, said why, where there is none.
@@ -266,23 +276,35 @@ impl<'a> Asked<'a> {
     }
 }
 
+/// What lies in a place where others put files; `None`, said why, where that cannot be listed.
+fn listed<T>(list: Result<T, IoError>, findings: &mut Vec<Finding>) -> Option<T> {
+    list.map_err(|error| {
+        findings.push(Finding {
+            verdict: Verdict::Incomplete,
+            message: error.to_string(),
+            hint: Some("the guide for instances tells what may lie there".to_owned()),
+        });
+    })
+    .ok()
+}
+
 /// The policy of this machine's own image; `None` where it has none.
-fn policy(findings: &mut Vec<Finding>) -> Result<Option<Policy>, IoError> {
-    let file = material::neighbour(Path::new(POLICY), limits::POLICY_MAX)?;
-    let Some(bytes) = file.bytes else {
-        return Ok(None);
+fn policy(findings: &mut Vec<Finding>) -> Option<Policy> {
+    let file = material::delivered(Path::new(POLICY), limits::POLICY_MAX);
+    let error = match (file.bytes, file.unread) {
+        (Some(bytes), _) => match Policy::parse(&bytes) {
+            Ok(policy) => return Some(policy),
+            Err(error) => error.to_string(),
+        },
+        (None, Some(reason)) => reason,
+        (None, None) => return None,
     };
-    match Policy::parse(&bytes) {
-        Ok(policy) => Ok(Some(policy)),
-        Err(error) => {
-            findings.push(Finding {
-                verdict: Verdict::Untrusted,
-                message: format!("{POLICY}: {error}"),
-                hint: None,
-            });
-            Ok(None)
-        }
-    }
+    findings.push(Finding {
+        verdict: Verdict::Untrusted,
+        message: format!("{POLICY}: {error}"),
+        hint: None,
+    });
+    None
 }
 
 /// Compares with what was accepted before, where that is asked; gives whether this is older.

@@ -51,6 +51,10 @@ pub const STATE_MAX: u64 = 65_535;
 pub const STATE_IMAGES_MAX: usize = 256;
 /// Largest report of a verification that is read again: one drift takes some 300 bytes.
 pub const REPORT_MAX: u64 = 256 << 20;
+/// Most drifts of one severity that a report lists; the rest is counted. Upgrades of whole systems stay
+/// below it, code scanning takes no more results of one run, and all reports stay below
+/// [`REPORT_MAX`].
+pub const DRIFTS_MAX: u64 = 25_000;
 /// Most envelopes in the directory where an instance looks for its own.
 pub const ENVELOPES_MAX: usize = 64;
 /// Most trust roots beside an envelope: one for each change of keys since the image was built.

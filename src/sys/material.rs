@@ -20,22 +20,24 @@ pub const RECEIPT_SUFFIX: &str = ".tlog-proof";
 
 /// Reads the Envelope `STEM.dsse.json`, its neighbours by name, and the trust root.
 ///
-/// What is not there is said in the result; nothing is checked here.
+/// What is not there is said in the result, and so is a manifest or a list of expectations that
+/// cannot be read: whoever delivers files may put anything in their place. Nothing is checked here.
 ///
 /// # Errors
-/// A file is there and cannot be read, or is larger than such a file may be.
+/// The Envelope or the trust root, which somebody named, cannot be read or is larger than such a file
+/// may be.
 pub fn read(stem: &Path, trust: &Path) -> Result<Material, IoError> {
     let beside = |suffix: &str| with_suffix(stem, suffix);
     Ok(Material {
         trust: neighbour(trust, limits::TRUST_ROOT_MAX)?,
         envelope: neighbour(&beside(ENVELOPE_SUFFIX), limits::ENVELOPE_MAX)?,
-        manifest: manifest(&beside(Subject::Manifest.suffix()))?,
-        expectations: neighbour(
+        manifest: manifest(&beside(Subject::Manifest.suffix())),
+        expectations: delivered(
             &beside(Subject::Expectations.suffix()),
             limits::EXPECTATIONS_MAX,
-        )?,
+        ),
         newer_roots: Vec::new(),
-        receipt: neighbour(&beside(RECEIPT_SUFFIX), limits::RECEIPT_MAX)?,
+        receipt: delivered(&beside(RECEIPT_SUFFIX), limits::RECEIPT_MAX),
         terms: Terms {
             image: None,
             expiry: Expiry::default(),
@@ -46,27 +48,16 @@ pub fn read(stem: &Path, trust: &Path) -> Result<Material, IoError> {
 }
 
 /// A manifest that should be there.
-///
-/// # Errors
-/// As [`neighbour`].
-pub fn manifest(path: &Path) -> Result<Neighbour<Parts>, IoError> {
+pub fn manifest(path: &Path) -> Neighbour<Parts> {
     let read = || Parts::read(fs::open(path)?, limits::MANIFEST_MAX).at("read", path);
-    let bytes = match read() {
-        Ok(parts) => Some(parts),
-        Err(error) if error.is_not_found() => None,
-        Err(error) => return Err(error),
-    };
-    Ok(Neighbour {
-        path: Escaped(path.as_os_str().as_bytes()).to_string(),
-        bytes,
-    })
+    found(path, read())
 }
 
 /// All Envelopes in `directory` with their Receipts, in bytewise order of their names; none where it
 /// is not there.
 ///
 /// # Errors
-/// There are more than [`limits::ENVELOPES_MAX`], or one cannot be read.
+/// There are more than [`limits::ENVELOPES_MAX`], or `directory` cannot be listed.
 pub fn envelopes(directory: &Path) -> Result<Vec<(PathBuf, Candidate)>, IoError> {
     let mut envelopes = Vec::new();
     for name in listed(directory)? {
@@ -77,10 +68,9 @@ pub fn envelopes(directory: &Path) -> Result<Vec<(PathBuf, Candidate)>, IoError>
         if envelopes.len() == limits::ENVELOPES_MAX {
             return Err(too_many(directory, limits::ENVELOPES_MAX, "envelopes"));
         }
-        let receipt = with_suffix(&stem, RECEIPT_SUFFIX);
         let candidate = Candidate {
-            envelope: neighbour(&path, limits::ENVELOPE_MAX)?,
-            receipt: neighbour(&receipt, limits::RECEIPT_MAX)?,
+            envelope: delivered(&path, limits::ENVELOPE_MAX),
+            receipt: delivered(&with_suffix(&stem, RECEIPT_SUFFIX), limits::RECEIPT_MAX),
         };
         envelopes.push((path, candidate));
     }
@@ -91,7 +81,7 @@ pub fn envelopes(directory: &Path) -> Result<Vec<(PathBuf, Candidate)>, IoError>
 /// Other names are nothing to go by.
 ///
 /// # Errors
-/// There are more than [`limits::NEWER_ROOTS_MAX`], or one cannot be read.
+/// There are more than [`limits::NEWER_ROOTS_MAX`], or the directory cannot be listed.
 pub fn newer_roots(directory: &Path) -> Result<Vec<NewerRoot>, IoError> {
     let directory = directory.join("trust");
     let mut roots = Vec::new();
@@ -103,7 +93,7 @@ pub fn newer_roots(directory: &Path) -> Result<Vec<NewerRoot>, IoError> {
         if roots.len() == limits::NEWER_ROOTS_MAX {
             return Err(too_many(&directory, limits::NEWER_ROOTS_MAX, "trust roots"));
         }
-        let file = neighbour(&directory.join(&name), limits::TRUST_ROOT_MAX)?;
+        let file = delivered(&directory.join(&name), limits::TRUST_ROOT_MAX);
         roots.push(NewerRoot { version, file });
     }
     crate::order::sort_by(&mut roots, |a, b| a.version.cmp(&b.version));
@@ -129,20 +119,35 @@ fn too_many(directory: &Path, most: usize, what: &str) -> IoError {
     IoError::new("read", directory, io::Error::other(message))
 }
 
-/// A file that should be there, of at most `cap` bytes.
+/// A file that somebody named, of at most `cap` bytes.
 ///
 /// # Errors
 /// It is there and cannot be read, or is larger.
 pub fn neighbour(path: &Path, cap: u64) -> Result<Neighbour, IoError> {
-    let bytes = match fs::read(path, cap) {
-        Ok(bytes) => Some(bytes),
-        Err(error) if error.is_not_found() => None,
-        Err(error) => return Err(error),
+    match fs::read(path, cap) {
+        Err(error) if !error.is_not_found() => Err(error),
+        read => Ok(found(path, read)),
+    }
+}
+
+/// A file in a place where others put files, of at most `cap` bytes. One that cannot be read, is no
+/// file or is larger says nothing: that is for the one who judges to tell.
+pub fn delivered(path: &Path, cap: u64) -> Neighbour {
+    found(path, fs::read(path, cap))
+}
+
+/// What reading a file gave.
+fn found<Bytes>(path: &Path, read: Result<Bytes, IoError>) -> Neighbour<Bytes> {
+    let (bytes, unread) = match read {
+        Ok(bytes) => (Some(bytes), None),
+        Err(error) if error.is_not_found() => (None, None),
+        Err(error) => (None, Some(error.source.to_string())),
     };
-    Ok(Neighbour {
+    Neighbour {
         path: Escaped(path.as_os_str().as_bytes()).to_string(),
         bytes,
-    })
+        unread,
+    }
 }
 
 /// `path` with `suffix` behind its last component.

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::json::{
     ArtefactJson, BaselineJson, CheckedJson, DriftJson, FactsJson, InputsJson, NotCheckedJson,
-    TargetJson,
+    TargetJson, omitted,
 };
 use crate::appraise::{Report, Verdict, Verification};
 use crate::cli::Exit;
@@ -69,6 +69,7 @@ struct Document {
 struct Comparison {
     checked: CheckedJson,
     drifts: Vec<DriftJson>,
+    drifts_omitted: std::collections::BTreeMap<&'static str, u64>,
     exempted: std::collections::BTreeMap<&'static str, u64>,
     facts: FactsJson,
     not_checked: Vec<Place>,
@@ -90,6 +91,7 @@ impl From<&Report> for Comparison {
         Self {
             checked: CheckedJson::from(&report.checked),
             drifts: report.drifts.iter().map(DriftJson::from).collect(),
+            drifts_omitted: omitted(report),
             exempted: report
                 .exempted
                 .iter()

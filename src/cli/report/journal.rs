@@ -59,7 +59,8 @@ fn whole(verification: &Verification) -> Vec<u8> {
         verdict => of_verdict(verdict),
     };
     let (drifts, places) = verification.report.as_ref().map_or((0, 0), |report| {
-        (report.drifts.len(), report.not_checked.len())
+        let places = u64::try_from(report.not_checked.len()).unwrap_or(u64::MAX);
+        (report.drift_count(), places)
     });
     let message = format!(
         "{verdict}: {}, {drifts} drifts, {places} places not checked",
@@ -74,8 +75,9 @@ fn whole(verification: &Verification) -> Vec<u8> {
         entry.text("KARAT_PATHS", &report.checked.paths.to_string());
         entry.text("KARAT_BYTES", &report.checked.bytes.to_string());
         for (count, what) in [(drifts, "drifts"), (places, "places")] {
-            if count > ENTRIES_MAX {
-                let more = count.saturating_sub(ENTRIES_MAX);
+            let most = u64::try_from(ENTRIES_MAX).unwrap_or(u64::MAX);
+            if count > most {
+                let more = count.saturating_sub(most);
                 entry.text("KARAT_OMITTED", &format!("{more} {what}"));
             }
         }

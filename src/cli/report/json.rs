@@ -237,6 +237,7 @@ impl From<&Artefact> for ArtefactJson {
 struct ComparisonJson {
     checked: CheckedJson,
     drifts: Vec<DriftJson>,
+    drifts_omitted: BTreeMap<&'static str, u64>,
     groups: Vec<GroupJson>,
     exempted: BTreeMap<&'static str, u64>,
     facts: FactsJson,
@@ -296,6 +297,7 @@ impl ComparisonJson {
         Self {
             checked: CheckedJson::from(&report.checked),
             drifts: DriftJson::with_lines(&report.drifts, verification),
+            drifts_omitted: omitted(report),
             groups: verification.groups.iter().map(GroupJson::from).collect(),
             exempted: report
                 .exempted
@@ -312,6 +314,15 @@ impl ComparisonJson {
             notes: report.notes.clone(),
         }
     }
+}
+
+/// How many drifts of each severity are counted only.
+pub(super) fn omitted(report: &Report) -> BTreeMap<&'static str, u64> {
+    let mut omitted = BTreeMap::new();
+    for (severity, count) in report.omitted.counted() {
+        omitted.insert(severity.name(), count);
+    }
+    omitted
 }
 
 #[derive(Serialize)]

@@ -113,12 +113,8 @@ impl Page {
             "drifts",
             "Ways in which paths are not as signed.",
             SEVERITIES.map(|severity| {
-                let same = |drift: &&crate::appraise::Drift| drift.severity == severity;
-                let count = report.drifts.iter().filter(same).count();
-                (
-                    format!("severity=\"{}\"", severity.name()),
-                    u64::try_from(count).unwrap_or(u64::MAX),
-                )
+                let label = format!("severity=\"{}\"", severity.name());
+                (label, report.count(severity))
             }),
         );
         let checked = report.checked;

@@ -69,6 +69,20 @@ pub(super) fn document(verification: &Verification) -> String {
         results.extend(report.drifts.iter().map(of_drift));
         results.extend(report.not_checked.iter().map(of_place));
     }
+    let omitted = verification
+        .report
+        .iter()
+        .flat_map(|report| report.omitted.counted())
+        .map(|(severity, count)| {
+            let severity = severity.name();
+            format!("{count} more drifts of severity {severity} are counted only")
+        });
+    let notifications: Vec<Value> = warnings
+        .into_iter()
+        .map(|warning| warning.message.clone())
+        .chain(omitted)
+        .map(|text| json!({"level": "warning", "message": {"text": text}}))
+        .collect();
     let rules: Vec<Value> = RULES.iter().map(rule).collect();
     let document = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
@@ -84,13 +98,7 @@ pub(super) fn document(verification: &Verification) -> String {
             "invocations": [{
                 "executionSuccessful": true,
                 "exitCode": Exit::from(verification.verdict()).code(),
-                "toolExecutionNotifications": warnings
-                    .into_iter()
-                    .map(|warning| json!({
-                        "level": "warning",
-                        "message": {"text": warning.message},
-                    }))
-                    .collect::<Vec<_>>(),
+                "toolExecutionNotifications": notifications,
             }],
             "originalUriBaseIds": {"ROOT": {
                 "description": {"text": "The root directory of what was verified."},

@@ -66,7 +66,7 @@ impl Agent {
         trust: Option<&[u8]>,
         blobs: &mut MemoryBlobs,
     ) -> Result<(), BuildError> {
-        let origin = Origin::Template("verify".to_owned());
+        let origin = Origin::Template(units::ORIGIN.to_owned());
         let library = ImagePath::parse(LIBRARY)?;
         tree.make_dirs(&library.join("baseline")?, &origin)?;
         let units = units::parts(tree, template.verify.on_failure)?;

@@ -3,33 +3,36 @@
 use std::io;
 
 use super::files::Alone;
-use super::{BuildError, Built, Plan, Request};
+use super::{BuildError, Built, Plan, Request, units};
 use crate::baseline::{Draft, Subject};
 use crate::image::compress::Compression;
 use crate::image::sums::Sums;
 use crate::limits;
 use crate::lock::Lockfile;
+use crate::manifest::Manifest;
 use crate::sys::fs;
-use crate::template::Format;
+use crate::template::{Format, Template};
 
 /// The draft of outputs that are there already, made from the very inputs of `plan` and whole to
 /// the last byte, and the right to add to them. `None` where anything is missing, other, or damaged:
-/// then it is built again.
+/// then it is built again. That holds for the units of an image that verifies itself, too: they are
+/// of the karat that built it, and no input names them.
 ///
 /// # Errors
 /// The directory is there and cannot be opened.
 pub(super) fn find(
     request: &Request<'_>,
     plan: &Plan,
+    template: &Template,
 ) -> Result<Option<(Draft, Alone)>, BuildError> {
     if !fs::exists(&request.out)? {
         return Ok(None);
     }
     let alone = Alone::in_directory(&request.out)?;
-    Ok(whole(request, plan).map(|draft| (draft, alone)))
+    Ok(whole(request, plan, template).map(|draft| (draft, alone)))
 }
 
-fn whole(request: &Request<'_>, plan: &Plan) -> Option<Draft> {
+fn whole(request: &Request<'_>, plan: &Plan, template: &Template) -> Option<Draft> {
     let file = |suffix: &str| request.out.join(format!("{}{suffix}", plan.stem));
     let statement = fs::read(file(".statement.json"), limits::ENVELOPE_MAX).ok()?;
     let list = fs::read_text(file(".SHA256SUMS"), limits::LOCKFILE_MAX).ok()?;
@@ -42,6 +45,12 @@ fn whole(request: &Request<'_>, plan: &Plan) -> Option<Draft> {
         || !has_all(plan, &draft, &sums)
     {
         return None;
+    }
+    if plan.inputs.agent.is_some() {
+        let manifest = fs::read(file(Subject::Manifest.suffix()), limits::MANIFEST_MAX).ok()?;
+        let manifest = Manifest::parse(&manifest).ok()?;
+        let has_units = units::are_in(&manifest, template.verify.on_failure);
+        has_units.ok().filter(|has| *has)?;
     }
     let whole = sums.check(|name| {
         fs::open(request.out.join(name)).map_err(|error| io::Error::other(error.to_string()))

@@ -152,7 +152,7 @@ pub fn build(request: &Request<'_>, progress: &dyn Progress) -> Result<Built, Bu
         stem: format!("{}_{}", template.image.name, template.image.version),
     };
     // Held until the last file is signed: all files of one name are of one build.
-    let (mut built, _alone) = match fresh::find(request, &plan)? {
+    let (mut built, _alone) = match fresh::find(request, &plan, &template)? {
         Some((draft, alone)) => (fresh::built(draft, request, &plan, lock), alone),
         None => Making {
             request,

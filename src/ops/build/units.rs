@@ -2,8 +2,12 @@
 
 use super::BuildError;
 use crate::instance::OnFailure;
+use crate::manifest::Manifest;
 use crate::path::ImagePath;
-use crate::tree::{Open, Tree};
+use crate::tree::{Content, Kind, Open, Origin, Tree};
+
+/// Who states what the verifier needs, as templates do in `[verify]`.
+pub(super) const ORIGIN: &str = "verify";
 
 /// Where packages' units are; only an image with systemd has it.
 const SYSTEM: &str = "/usr/lib/systemd/system";
@@ -67,6 +71,34 @@ pub(super) fn parts(tree: &Tree<Open>, on_failure: OnFailure) -> Result<Vec<Part
     if tree.get(&system).is_none() {
         return Ok(Vec::new());
     }
+    all(&system, on_failure)
+}
+
+/// Whether the image of `manifest` has the units of this very karat, byte for byte, and no others.
+pub(super) fn are_in(manifest: &Manifest, on_failure: OnFailure) -> Result<bool, BuildError> {
+    let system = ImagePath::parse(SYSTEM)?;
+    let parts = if manifest.get(&system).is_some() {
+        all(&system, on_failure)?
+    } else {
+        Vec::new()
+    };
+    let has = |part: &Part| {
+        let kind = match part {
+            Part::File(_, text) => Kind::Regular(Content::of(text.as_bytes())),
+            Part::Link(_, target) => Kind::Symlink(target.clone().into_bytes()),
+        };
+        manifest
+            .get(part.path())
+            .is_some_and(|entry| entry.kind == kind)
+    };
+    let origin = Origin::Template(ORIGIN.to_owned());
+    let ours = manifest.entries().iter().filter(|entry| {
+        *entry.origin == origin && entry.kind != Kind::Directory && entry.path.is_within(&system)
+    });
+    Ok(parts.iter().all(has) && ours.count() == parts.len())
+}
+
+fn all(system: &ImagePath, on_failure: OnFailure) -> Result<Vec<Part>, BuildError> {
     let mut parts = Vec::new();
     for (name, text) in UNITS {
         parts.push(Part::File(system.join(name)?, text));
@@ -132,5 +164,63 @@ mod tests {
         };
         let [boot, again] = JUDGES;
         assert_eq!(confined(boot), confined(again));
+    }
+
+    /// A manifest with these units, in an image with systemd.
+    fn image_with(parts: &[Part]) -> Manifest {
+        let mut tree: Tree<Open> = Tree::new(crate::tree::Epoch::new(0).unwrap());
+        let origin = Origin::Template(ORIGIN.to_owned());
+        let system = ImagePath::parse(SYSTEM).unwrap();
+        tree.make_dirs(&system, &origin).unwrap();
+        for part in parts {
+            let above = part.path().parent().unwrap();
+            tree.make_dirs(&above, &origin).unwrap();
+            let (mode, kind) = match part {
+                Part::File(_, text) => {
+                    let content = Content::of(text.as_bytes());
+                    (crate::tree::Mode::FILE, Kind::Regular(content))
+                }
+                Part::Link(_, target) => {
+                    let target = target.clone().into_bytes();
+                    (crate::tree::Mode::SYMLINK, Kind::Symlink(target))
+                }
+            };
+            let inode = crate::tree::Inode {
+                stat: crate::tree::Stat::root(mode),
+                kind,
+                xattrs: crate::tree::Xattrs::new(),
+                origin: origin.clone(),
+            };
+            tree.insert(part.path().clone(), inode).unwrap();
+        }
+        Manifest::of(&tree.seal().unwrap())
+    }
+
+    #[test]
+    fn units_of_another_karat_are_told_from_ones_of_this() {
+        let system = ImagePath::parse(SYSTEM).unwrap();
+        let of_this = |on_failure| all(&system, on_failure).unwrap();
+        let are_in = |parts: &[Part], on_failure| are_in(&image_with(parts), on_failure).unwrap();
+        for on_failure in [OnFailure::Report, OnFailure::Isolate, OnFailure::Poweroff] {
+            assert!(are_in(&of_this(on_failure), on_failure));
+        }
+        // Another text, another target, one fewer, one more, what another policy asks for.
+        let here = OnFailure::Report;
+        for at in 0..of_this(here).len() {
+            let mut parts = of_this(here);
+            parts[at] = match &parts[at] {
+                Part::File(path, _) => Part::File(path.clone(), "[Unit]\n"),
+                Part::Link(path, _) => Part::Link(path.clone(), "../other.service".to_owned()),
+            };
+            assert!(!are_in(&parts, here));
+            parts.remove(at);
+            assert!(!are_in(&parts, here));
+        }
+        let mut parts = of_this(here);
+        parts.push(Part::File(system.join("karat-old.service").unwrap(), ""));
+        assert!(!are_in(&parts, here));
+        assert!(!are_in(&of_this(OnFailure::Poweroff), here));
+        assert!(!are_in(&of_this(here), OnFailure::Poweroff));
+        assert!(!are_in(&[], here));
     }
 }

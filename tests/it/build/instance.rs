@@ -148,6 +148,8 @@ fn an_image_with_an_agent_verifies_each_boot_by_itself() {
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("\"serial_floor\": 1"), "{text}");
 
+    units_of_another_karat(&shop);
+
     // The other policies make other images of the same packages.
     let root = built(&shop, "poweroff");
     let text = fs::read(
@@ -163,6 +165,48 @@ fn an_image_with_an_agent_verifies_each_boot_by_itself() {
     let root = built(&shop, "report");
     assert!(!root.join(system).join("karat-verify.service.d").exists());
     assert_eq!(enter(&root, &analyse), (0, String::new()));
+}
+
+/// An output whose units are not those that this karat would install is built again, though it is
+/// whole and made from the same inputs.
+fn units_of_another_karat(shop: &Workshop) {
+    let build = || {
+        let options = [
+            "-o",
+            "out-isolate",
+            "--format",
+            "tar",
+            "--compression",
+            "none",
+        ];
+        let what = ["build", "workspace/templates/guarded.toml"];
+        shop.succeed(what.iter().chain(&options))
+    };
+    let text = build();
+    assert!(text.contains("up to date"), "{text}");
+    let (manifest, sums) = (
+        "out-isolate/guarded_1.mtree",
+        "out-isolate/guarded_1.SHA256SUMS",
+    );
+    let good = shop.read(manifest);
+    let unit = include_bytes!("../../../src/ops/build/units/karat-verify.service");
+    let unit = karat::digest::Digest::of(unit).to_string();
+    let other = karat::digest::Digest::of(b"[Unit]\n").to_string();
+    let bad = String::from_utf8(good.clone())
+        .unwrap()
+        .replace(&unit, &other);
+    assert_ne!(bad.as_bytes(), good);
+    let digest = |bytes: &[u8]| karat::digest::Digest::of(bytes).to_string();
+    let list = String::from_utf8(shop.read(sums)).unwrap();
+    let list = list.replace(&digest(&good), &digest(bad.as_bytes()));
+    assert!(list.contains(&digest(bad.as_bytes())));
+    fs::write(shop.path(manifest), bad).unwrap();
+    fs::write(shop.path(sums), list).unwrap();
+    let text = build();
+    assert!(!text.contains("up to date"), "{text}");
+    assert_eq!(shop.read(manifest), good);
+    let text = build();
+    assert!(text.contains("up to date"), "{text}");
 }
 
 /// Enters the tree `$1` and runs `$2` there.

@@ -342,6 +342,84 @@ fn a_chain_of_trust_roots_that_is_broken() {
     assert_eq!(instance.judged(&[]), (0, Some(5), String::new()));
 }
 
+/// Puts something that is no file of bytes to be read in the place of `file`.
+fn spoil(file: &Path, how: &str) {
+    drop(fs::remove_file(file));
+    match how {
+        "a FIFO" => root::node(file, FileType::Fifo, 0, 0),
+        "a directory" => fs::create_dir(file).unwrap(),
+        "a socket" => root::node(file, FileType::Socket, 0, 0),
+        "a link to itself" => symlink(file.file_name().unwrap(), file).unwrap(),
+        "2 GiB" => fs::File::create(file).unwrap().set_len(2 << 30).unwrap(),
+        other => panic!("{other}"),
+    }
+}
+
+/// What a file can be replaced by, and what is said of it.
+const SPOILT: [(&str, &str); 5] = [
+    ("a FIFO", "it is not a regular file"),
+    ("a directory", "it is not a regular file"),
+    ("a socket", "No such device or address"),
+    ("a link to itself", "Too many levels of symbolic links"),
+    ("2 GiB", "it is larger than "),
+];
+
+#[test]
+fn what_is_no_file_among_what_was_delivered_is_named_and_not_used() {
+    for (how, says) in SPOILT {
+        // Beside a good envelope.
+        let instance = Instance::new("spoilt");
+        let bad = instance.delivered("bad_1.dsse.json");
+        spoil(&bad, how);
+        let (code, serial, messages) = instance.judged(&[]);
+        assert_eq!((code, serial), (0, Some(5)), "{how}: {messages}");
+        let path = "root/var/lib/karat/baseline/bad_1.dsse.json";
+        let told = format!("not used: {path}: it cannot be read: {says}");
+        assert!(messages.contains(&told), "{how}: {messages}");
+        // In the place of the only one: there is nothing to judge by, and why is said.
+        fs::remove_file(instance.delivered("demo_1.dsse.json")).unwrap();
+        let (code, serial, messages) = instance.judged(&[]);
+        assert_eq!((code, serial), (13, None), "{how}: {messages}");
+        let told = format!("{path}: it cannot be read: {says}");
+        assert!(messages.contains(&told), "{how}: {messages}");
+    }
+}
+
+#[test]
+fn what_is_no_file_in_the_place_of_a_trust_root_or_a_neighbour() {
+    for (how, says) in SPOILT {
+        // A trust root that is needed leaves nothing to judge by; one that is not, is not missed.
+        let instance = Instance::new("spoilt-root");
+        spoil(&instance.delivered("trust/1.json"), how);
+        assert_eq!(instance.judged(&[]).0, 0, "{how}");
+        spoil(&instance.delivered("trust/2.json"), how);
+        let (code, serial, messages) = instance.judged(&[]);
+        assert_eq!((code, serial), (13, None), "{how}: {messages}");
+        let told = format!("trust/2.json cannot be read: {says}");
+        assert!(messages.contains(&told), "{how}: {messages}");
+        // A neighbour of the envelope: the image's own copy does not silently take its place.
+        let instance = Instance::new("spoilt-neighbour");
+        spoil(&instance.delivered("demo_1.expect.json"), how);
+        let (code, _, messages) = instance.judged(&[]);
+        assert_eq!(code, 13, "{how}: {messages}");
+        let told = format!("demo_1.expect.json cannot be read: {says}");
+        assert!(messages.contains(&told), "{how}: {messages}");
+    }
+}
+
+#[test]
+fn a_place_of_deliveries_that_cannot_be_listed() {
+    for place in ["baseline/trust", "baseline"] {
+        let instance = Instance::new("unlisted");
+        let place = instance.root.join("var/lib/karat").join(place);
+        fs::remove_dir_all(&place).unwrap();
+        fs::write(&place, "no directory").unwrap();
+        let (code, serial, messages) = instance.judged(&[]);
+        assert_eq!((code, serial), (13, None), "{messages}");
+        assert!(messages.contains("Not a directory"), "{messages}");
+    }
+}
+
 #[test]
 fn a_serial_or_a_trust_root_below_what_was_accepted() {
     let instance = Instance::new("floor");
@@ -392,50 +470,29 @@ fn a_serial_or_a_trust_root_below_what_was_accepted() {
 }
 
 #[test]
-fn what_is_delivered_has_bounds_and_is_not_waited_for() {
+fn what_is_delivered_has_bounds() {
     let instance = Instance::new("bounds");
-    let failure = || {
-        let output = Command::new(env!("CARGO_BIN_EXE_karat-agent"))
-            .args(["verify", "--root", "root", "--image", "demo", "--trust"])
-            .arg(instance.release.trust_file())
-            .current_dir(instance.release.scratch.path())
-            .output()
-            .unwrap();
-        assert_eq!(output.status.code(), Some(1));
-        String::from_utf8(output.stderr).unwrap()
-    };
     for number in 0..karat::limits::ENVELOPES_MAX {
         fs::write(instance.delivered(&format!("x_{number}.dsse.json")), "").unwrap();
     }
-    assert!(
-        failure().contains("more than 64 envelopes"),
-        "{}",
-        failure()
-    );
+    let (code, serial, messages) = instance.judged(&[]);
+    assert_eq!((code, serial), (13, None));
+    assert!(messages.contains("more than 64 envelopes"), "{messages}");
     for number in 0..karat::limits::ENVELOPES_MAX {
         fs::remove_file(instance.delivered(&format!("x_{number}.dsse.json"))).unwrap();
     }
     for version in 0..=karat::limits::NEWER_ROOTS_MAX {
         fs::write(instance.delivered(&format!("trust/{version}.json")), "").unwrap();
     }
-    assert!(
-        failure().contains("more than 256 trust roots"),
-        "{}",
-        failure()
-    );
+    let (code, serial, messages) = instance.judged(&[]);
+    assert_eq!((code, serial), (13, None));
+    assert!(messages.contains("more than 256 trust roots"), "{messages}");
     fs::remove_dir_all(instance.delivered("trust")).unwrap();
-    let pipe = instance.delivered("a_1.dsse.json");
-    root::node(&pipe, FileType::Fifo, 0, 0);
-    assert!(failure().contains("not a regular file"), "{}", failure());
-    fs::remove_file(&pipe).unwrap();
-    fs::write(&pipe, vec![b'x'; 70_000]).unwrap();
-    assert!(
-        failure().contains("larger than 65535 bytes"),
-        "{}",
-        failure()
-    );
-    fs::remove_file(&pipe).unwrap();
-    assert_eq!(instance.judged(&[]).0, 0);
+    let large = instance.delivered("a_1.dsse.json");
+    fs::write(&large, vec![b'x'; 70_000]).unwrap();
+    let (code, serial, messages) = instance.judged(&[]);
+    assert_eq!((code, serial), (0, Some(5)));
+    assert!(messages.contains("larger than 65535 bytes"), "{messages}");
 }
 
 #[test]

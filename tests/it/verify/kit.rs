@@ -17,18 +17,21 @@ use super::*;
 use crate::support::signed::{Release, signer};
 
 /// Header lines that are the verdict, in their order in a file.
-const VERDICT: [&str; 8] = [
+const VERDICT: [&str; 9] = [
     "expect",
     "finding",
     "drift",
     "drifts",
+    "omitted",
     "not-checked",
     "places-not-checked",
     "unseen",
     "exempted",
 ];
 /// Header lines that say how a case is run.
-const SETTING: [&str; 4] = ["in", "mutable", "needs", "about"];
+const SETTING: [&str; 5] = ["swap", "in", "mutable", "needs", "about"];
+/// The line between a script and the one that runs while the verifier is at work.
+const MEANWHILE: &str = "# meanwhile\n";
 /// Most drifts, or places that were not checked, that a header lists one by one.
 const LISTED_MAX: usize = 12;
 /// Longest path that a header shows whole.
@@ -99,7 +102,32 @@ impl Case {
     }
 
     fn needs(&self) -> impl Iterator<Item = &str> {
-        self.values("needs").flat_map(str::split_whitespace)
+        let tracer = self.values("swap").map(|_| "python3");
+        self.values("needs")
+            .flat_map(str::split_whitespace)
+            .chain(tracer)
+    }
+
+    /// The script that runs first, and the one that runs at a moment of the verifier's work.
+    fn scripts(&self) -> (&str, &str) {
+        match self.values("swap").next() {
+            Some(_) => self.script.split_once(MEANWHILE).unwrap(),
+            None => (&self.script, ""),
+        }
+    }
+
+    /// What the shell runs the verifier by: at a moment of `swap: MOMENT PATH [TIMES]` it stands
+    /// still, and the other script runs.
+    fn tracer(&self) -> String {
+        let Some(swap) = self.values("swap").next() else {
+            return String::new();
+        };
+        let words: Vec<&str> = swap.split(' ').collect();
+        let times = words.get(2).unwrap_or(&"1");
+        format!(
+            "python3 \"$SWAP\" {} {} {times} root meanwhile.sh",
+            words[0], words[1]
+        )
     }
 
     /// How a command is run inside of namespaces of its own.
@@ -146,7 +174,10 @@ impl Case {
     }
 
     fn judged(&self, release: &Release) -> Outcome {
-        let script = format!("set -eu\numask 022\n{}\n{VERIFY}", self.script);
+        let (before, meanwhile) = self.scripts();
+        fs::write(release.scratch.join("meanwhile.sh"), meanwhile).unwrap();
+        let verify = VERIFY.replace("TRACER", &self.tracer());
+        let script = format!("set -eu\numask 022\n{before}\n{verify}");
         // What hangs is ended, and said to hang.
         let output = Command::new("timeout")
             .args(["-k", "5", "120"])
@@ -154,6 +185,7 @@ impl Case {
             .args(["sh", "-c", &script])
             .env("AGENT", env!("CARGO_BIN_EXE_karat-agent"))
             .env("SCRATCH", release.scratch.path())
+            .env("SWAP", SWAP)
             .env("LC_ALL", "C.UTF-8")
             .env("NO_COLOR", "1")
             .current_dir(release.scratch.path())
@@ -172,6 +204,11 @@ impl Case {
         match code.trim() {
             // The shell's own limit of 60 seconds of processor time.
             "137" | "152" => Outcome::Broken("the verifier takes too long".to_owned()),
+            "77" if !meanwhile.is_empty() => {
+                Outcome::Cannot("processes may not be traced here".to_owned())
+            }
+            "98" => Outcome::Broken(format!("what should happen meanwhile failed: {said}")),
+            "99" => Outcome::Broken("the moment of the swap never came".to_owned()),
             code if code.parse::<u8>().is_ok_and(|code| code <= 13) => {
                 Outcome::Judged(verdict(code, &report))
             }
@@ -180,12 +217,15 @@ impl Case {
     }
 }
 
+/// Lets a script run at one moment of the verifier's work.
+const SWAP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/verify/swap.py");
+
 /// What follows each script.
 const VERIFY: &str = r#"
 cd "$SCRATCH"
 ulimit -t 60
 code=0
-"$AGENT" verify --root root --baseline out/demo_1.dsse.json --trust "${TRUST:-trust.json}" --json \
+TRACER "$AGENT" verify --root root --baseline out/demo_1.dsse.json --trust "${TRUST:-trust.json}" --json \
     >"$SCRATCH/report.json" || code=$?
 echo "$code" >"$SCRATCH/code"
 "#;
@@ -281,6 +321,13 @@ fn verdict(code: &str, report: &str) -> Vec<String> {
         line
     });
     push(&mut lines, "drifts", drifts.collect());
+    for (severity, count) in comparison["drifts_omitted"]
+        .as_object()
+        .into_iter()
+        .flatten()
+    {
+        lines.push(format!("omitted: {severity} {count}"));
+    }
     let places = list(&comparison["not_checked"]).into_iter().map(|item| {
         let path = shown(&text(&item["path"]));
         format!("not-checked: {path} {}", text(&item["reason"]))
