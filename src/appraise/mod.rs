@@ -24,6 +24,7 @@ pub mod program;
 mod report;
 mod roots;
 mod verification;
+mod versions;
 
 pub use choice::{Choice, choose};
 pub use circumstances::{
@@ -44,3 +45,4 @@ pub use nonce::{Nonce, NonceError};
 pub use report::{Counts, Report, Verdict};
 pub use roots::NewerRoot;
 pub use verification::{Artefact, Explanation, Facts, Finding, Inputs, Target, Verification};
+pub use versions::{installed, locked};

@@ -5,19 +5,19 @@ use std::path::{Path, PathBuf};
 
 use super::agent::Options;
 use crate::appraise::{
-    Assurance, Choice, Circumstances, Explanation, Finding, Inputs, Listed, Material, Neighbour,
-    NewerRoot, Opened, Target, Terms, Verdict, Verification, appraise, choose, fact, groups,
-    newest_root,
+    Assurance, Choice, Circumstances, Drift, Explanation, Finding, Group, Inputs, Listed, Material,
+    Neighbour, NewerRoot, Opened, Target, Terms, Verdict, Verification, appraise, choose, fact,
+    groups, newest_root,
 };
 use crate::baseline::ImageName;
 use crate::instance::{Policy, State};
 use crate::limits;
-use crate::manifest::{Parts, RESERVED};
+use crate::manifest::{Manifest, Parts, RESERVED};
 use crate::path::Escaped;
 use crate::sys::fs::{self, IoError};
 use crate::sys::material::{self, ENVELOPE_SUFFIX};
 use crate::sys::scan::{Scan, scan};
-use crate::sys::{boot, clock, cpu, facts, state};
+use crate::sys::{boot, clock, cpu, facts, packages, state};
 
 /// The trust root that an image carries, for its own verifier.
 const OWN_TRUST: &str = "/usr/lib/karat/trust.json";
@@ -49,7 +49,7 @@ pub(super) fn verify(options: &Options) -> Result<Verification, Fault> {
     let itself = fs::same(root, "/")?;
     let mut findings = Vec::new();
     let asked = Asked::new(options, root, itself, &mut findings)?;
-    let Some(material) = asked.material(&mut findings)? else {
+    let Some((stem, material)) = asked.material(&mut findings)? else {
         return Ok(asked.answer(findings, Inputs::default()));
     };
     let inputs = material.inputs();
@@ -69,7 +69,7 @@ pub(super) fn verify(options: &Options) -> Result<Verification, Fault> {
             .explain
             .clone()
             .map(|path| Explanation::of(path, manifest, expectations, &evidence, &report));
-        verification.groups = groups(&report.drifts, None, None);
+        verification.groups = packages(root, &stem, &opened, manifest, &report.drifts);
         verification.report = Some(report);
     }
     Ok(verification)
@@ -157,7 +157,8 @@ impl<'a> Asked<'a> {
     }
 
     /// The Envelope with all that belongs to it; `None`, said why, where there is none to judge by.
-    fn material(&self, findings: &mut Vec<Finding>) -> Result<Option<Material>, Fault> {
+    /// `X` of its name `X.dsse.json` comes first.
+    fn material(&self, findings: &mut Vec<Finding>) -> Result<Option<(PathBuf, Material)>, Fault> {
         let mut own = None;
         let (stem, newer_roots) = if let Some(baseline) = &self.options.baseline {
             let stem = material::without_suffix(baseline, ENVELOPE_SUFFIX).ok_or_else(|| {
@@ -186,7 +187,7 @@ impl<'a> Asked<'a> {
         }
         material.newer_roots = newer_roots;
         material.terms.clone_from(&self.terms);
-        Ok(Some(material))
+        Ok(Some((stem, material)))
     }
 
     /// `X` of the Envelope `X.dsse.json` to judge by, of those in `directory`.
@@ -256,6 +257,23 @@ impl<'a> Asked<'a> {
         }
         material::without_suffix(chosen, ENVELOPE_SUFFIX)
     }
+}
+
+/// The drifts of packages, with what is known of versions.
+fn packages(
+    root: &Path,
+    stem: &Path,
+    opened: &Opened,
+    manifest: &Manifest,
+    drifts: &[Drift],
+) -> Vec<Group> {
+    let mut groups = groups(drifts, None, None);
+    // Files that nobody needs are not read.
+    if let (Some(statement), false) = (&opened.statement, groups.is_empty()) {
+        let lock = statement.baseline().inputs.lock;
+        packages::name_versions(&mut groups, root, stem, lock, manifest);
+    }
+    groups
 }
 
 /// The policy of this machine's own image; `None` where it has none.
