@@ -72,7 +72,30 @@ pub enum FactsError {
 impl Facts {
     /// Whether nothing is stated.
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        let Self {
+            accounts,
+            cmdline,
+            credentials,
+            firewall,
+            kernel,
+            listen,
+            modules,
+            mounts,
+            preload,
+            sysctl,
+            units,
+        } = self;
+        accounts.is_none()
+            && cmdline.is_empty()
+            && credentials.is_none()
+            && firewall.is_none()
+            && kernel.is_none()
+            && listen.is_none()
+            && modules.is_none()
+            && mounts.is_empty()
+            && preload.is_none()
+            && sysctl.is_empty()
+            && units.is_none()
     }
 
     /// Whether all lists stand in the order in which they are written, and nothing twice.

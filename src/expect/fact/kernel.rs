@@ -116,8 +116,10 @@ checked_text! {
 #[serde(deny_unknown_fields)]
 pub struct Modules {
     /// Modules that may be loaded from elsewhere.
+    #[serde(deserialize_with = "wire::read_list")]
     pub allow: Vec<ModuleName>,
     /// Modules that must not be loaded, even though the image has them.
+    #[serde(deserialize_with = "wire::read_list")]
     pub deny: Vec<ModuleName>,
     /// Who asked for it.
     #[serde(serialize_with = "wire::write", deserialize_with = "wire::read")]

@@ -1,9 +1,9 @@
-//! What must hold of mounts, preloading, credentials and units.
+//! What must hold of accounts, mounts and preloading.
 
 use serde::{Deserialize, Serialize};
 
 use super::wire::{self, checked_text, one_string};
-use crate::path::{Glob, ImagePath};
+use crate::path::ImagePath;
 use crate::tree::Origin;
 
 /// Who may become root or has a password; records of users that systemd reads from outside of the
@@ -15,10 +15,18 @@ pub struct Accounts {
     #[serde(serialize_with = "wire::write", deserialize_with = "wire::read")]
     pub origin: Origin,
     /// Accounts that may have a password, an empty one too; `None`: not looked at.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "wire::read_maybe"
+    )]
     pub password: Option<Vec<Account>>,
     /// Accounts that may have the number 0; `None`: not looked at.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "wire::read_maybe"
+    )]
     pub root: Option<Vec<Account>>,
 }
 
@@ -30,6 +38,7 @@ pub struct Mount {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fstype: Option<Name>,
     /// Options that it must have, of the mount or of the file system: `nodev`, `ro`.
+    #[serde(deserialize_with = "wire::read_list")]
     pub options: Vec<Name>,
     /// Who asked for it.
     #[serde(serialize_with = "wire::write", deserialize_with = "wire::read")]
@@ -48,29 +57,6 @@ fn read_path<'de, D: serde::Deserializer<'de>>(from: D) -> Result<ImagePath, D::
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preload {
-    /// Who asked for it.
-    #[serde(serialize_with = "wire::write", deserialize_with = "wire::read")]
-    pub origin: Origin,
-}
-
-/// The credentials that firmware or boot loader may hand to systemd (systemd.exec(5)); any other is
-/// drift, for credentials set passwords, keys and units.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Credentials {
-    /// Which may.
-    pub allow: Vec<CredentialName>,
-    /// Who asked for it.
-    #[serde(serialize_with = "wire::write", deserialize_with = "wire::read")]
-    pub origin: Origin,
-}
-
-/// Where systemd looks for units and generators, there is nothing that the manifest does not list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Units {
-    /// Paths that may be there all the same: what generators write, scopes of sessions.
-    pub allow: Vec<Glob>,
     /// Who asked for it.
     #[serde(serialize_with = "wire::write", deserialize_with = "wire::read")]
     pub origin: Origin,

@@ -25,6 +25,35 @@ where
         .map_err(serde::de::Error::custom)
 }
 
+/// A list of such types: all kinds of lists share the code that takes JSON apart.
+pub(super) fn read_list<'de, T, D>(from: D) -> Result<Vec<T>, D::Error>
+where
+    T: FromStr,
+    T::Err: Display,
+    D: Deserializer<'de>,
+{
+    parsed(&Vec::deserialize(from)?).map_err(serde::de::Error::custom)
+}
+
+/// The same, of a list that may be missing.
+pub(super) fn read_maybe<'de, T, D>(from: D) -> Result<Option<Vec<T>>, D::Error>
+where
+    T: FromStr,
+    T::Err: Display,
+    D: Deserializer<'de>,
+{
+    let texts: Option<Vec<String>> = Option::deserialize(from)?;
+    texts
+        .map(|texts| parsed(&texts))
+        .transpose()
+        .map_err(serde::de::Error::custom)
+}
+
+/// All of them, or the rule that one breaks.
+pub(super) fn parsed<T: FromStr>(texts: &[String]) -> Result<Vec<T>, T::Err> {
+    texts.iter().map(|text| text.parse()).collect()
+}
+
 /// Gives a type with `Display` and `FromStr` its form in JSON: one string.
 macro_rules! one_string {
     ($($type:ty),* $(,)?) => {

@@ -1,0 +1,56 @@
+//! Lists of what may be there, where everything else is drift.
+//!
+//! All kinds have one form, so that an instance needs the code that reads it once.
+//!
+//! ```text
+//! "listen":{"allow":["tcp *:22"],"origin":"template:verify"}
+//! ```
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::wire;
+use super::{CredentialName, Listener};
+use crate::path::Glob;
+use crate::tree::Origin;
+
+/// What may be there; any other is drift.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Read", bound(deserialize = "T: FromStr, T::Err: Display"))]
+pub struct Allowed<T> {
+    /// Which may.
+    pub allow: Vec<T>,
+    /// Who asked for it.
+    #[serde(serialize_with = "wire::write")]
+    pub origin: Origin,
+}
+
+/// The credentials that firmware or boot loader may hand to systemd (systemd.exec(5)); any other is
+/// drift, for credentials set passwords, keys and units.
+pub type Credentials = Allowed<CredentialName>;
+/// The sockets that may listen; any other is drift.
+pub type Listen = Allowed<Listener>;
+/// Where systemd looks for units and generators, there is nothing that the manifest does not list
+/// but these: what generators write, scopes of sessions.
+pub type Units = Allowed<Glob>;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Read {
+    allow: Vec<String>,
+    #[serde(deserialize_with = "wire::read")]
+    origin: Origin,
+}
+
+impl<T: FromStr> TryFrom<Read> for Allowed<T> {
+    type Error = T::Err;
+
+    fn try_from(read: Read) -> Result<Self, T::Err> {
+        Ok(Self {
+            allow: wire::parsed(&read.allow)?,
+            origin: read.origin,
+        })
+    }
+}
