@@ -64,7 +64,7 @@ pub(super) fn verify(options: &Options) -> Result<Verification, Fault> {
         let evidence = scan(root, &Scan::new(&Listed(manifest), cpu::count()))?;
         let scene = facts::scene(root, expectations.facts(), manifest)?;
         let report = appraise(manifest, expectations, &evidence);
-        let report = fact::judge(report, expectations.facts(), manifest, &scene);
+        let report = fact::judge(report, expectations, manifest, &scene);
         verification.explanation = options
             .explain
             .clone()

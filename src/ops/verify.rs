@@ -141,7 +141,7 @@ pub fn verify(request: &Request) -> Result<Verification, VerifyError> {
             Checked::Oci(_) | Checked::Tar(_) => fact::Scene::Snapshot,
         };
         let report = appraise(manifest, expectations, &evidence);
-        let report = fact::judge(report, expectations.facts(), manifest, &scene);
+        let report = fact::judge(report, expectations, manifest, &scene);
         verification.explanation = request
             .explain
             .clone()

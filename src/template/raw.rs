@@ -163,9 +163,12 @@ pub(super) struct RawFacts {
     pub(super) modules_deny: Items<fact::ModuleName>,
     pub(super) mounts: Vec<RawMount>,
     pub(super) no_preload: Option<At<bool>>,
+    pub(super) packet: Option<Items<fact::Packet>>,
+    pub(super) startup: Option<Items<Glob>>,
     pub(super) sysctl: Vec<(fact::SysctlName, At<String>)>,
     pub(super) taint: Option<At<u64>>,
     pub(super) units: Option<Items<Glob>>,
+    pub(super) unix: Option<Items<fact::SocketName>>,
 }
 
 #[derive(Debug)]

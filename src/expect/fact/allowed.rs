@@ -12,7 +12,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::wire;
-use super::{CredentialName, Listener};
+use super::{CredentialName, Listener, Packet, SocketName};
 use crate::path::Glob;
 use crate::tree::Origin;
 
@@ -32,6 +32,15 @@ pub struct Allowed<T> {
 pub type Credentials = Allowed<CredentialName>;
 /// The sockets that may listen; any other is drift.
 pub type Listen = Allowed<Listener>;
+/// The packet sockets that there may be (packet(7)); any other is drift, for it sees what comes in
+/// before the packet filter does.
+pub type PacketSockets = Allowed<Packet>;
+/// Where cron, at, remote logins, users' service managers, udev and polkit look in places that an
+/// instance may write, there is nothing that the manifest does not list but these.
+pub type Startup = Allowed<Glob>;
+/// The Unix sockets that may listen under abstract names, or under paths that are strict; any other
+/// is drift.
+pub type UnixSockets = Allowed<SocketName>;
 /// Where systemd looks for units and generators, there is nothing that the manifest does not list
 /// but these: what generators write, scopes of sessions.
 pub type Units = Allowed<Glob>;

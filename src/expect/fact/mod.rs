@@ -14,6 +14,7 @@
 //! | `firewall` | the rules of the packet filter |
 //! | `kernel` | kernel settings, command line, modules, taint and lockdown |
 //! | `listen` | listening sockets |
+//! | `socket` | packet and Unix sockets |
 //! | `system` | accounts, mounts, preloading |
 //! | `wire` | types that are one string in JSON |
 
@@ -22,15 +23,17 @@ mod facts;
 mod firewall;
 mod kernel;
 mod listen;
+mod socket;
 mod system;
 mod wire;
 
-pub use allowed::{Allowed, Credentials, Listen, Units};
+pub use allowed::{Allowed, Credentials, Listen, PacketSockets, Startup, Units, UnixSockets};
 pub use facts::{Facts, FactsError};
 pub use firewall::{Firewall, RulesetError, ruleset};
 pub use kernel::{
     CmdlineWord, Kernel, Lockdown, ModuleName, Modules, Sysctl, SysctlName, Word, WordRule,
 };
 pub use listen::{Address, Listener, Ports, Protocol};
+pub use socket::{Packet, SocketName};
 pub use system::{Account, Accounts, CredentialName, Mount, Name, Preload};
 pub use wire::RuleError;

@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use super::difference::{Event, FactChange, Strictness};
 use crate::digest::Digest;
-use crate::expect::fact::{Accounts, Firewall, Kernel, Lockdown, Modules, WordRule};
+use crate::expect::fact::{Accounts, Allowed, Firewall, Kernel, Lockdown, Modules, WordRule};
 use crate::expect::{Expectations, Facts};
 use crate::path::Escaped;
 use crate::tree::Origin;
@@ -110,9 +110,12 @@ impl List {
             listen,
             modules,
             mounts,
+            packet,
             preload,
+            startup,
             sysctl,
             units,
+            unix,
         } = facts;
         let mut list = Self(BTreeMap::new());
         if let Some(fact) = accounts {
@@ -125,20 +128,14 @@ impl List {
             };
             list.demand("cmdline", Some(&fact.word), value, &fact.origin);
         }
-        if let Some(fact) = credentials {
-            list.whole("credentials", &fact.origin);
-            list.permit("credentials", None, &fact.allow, &fact.origin);
-        }
+        list.allowed("credentials", credentials.as_ref());
         if let Some(fact) = firewall {
             list.firewall(fact);
         }
         if let Some(fact) = kernel {
             list.kernel(fact);
         }
-        if let Some(fact) = listen {
-            list.whole("listen", &fact.origin);
-            list.permit("listen", None, &fact.allow, &fact.origin);
-        }
+        list.allowed("listen", listen.as_ref());
         if let Some(fact) = modules {
             list.modules(fact);
         }
@@ -156,10 +153,10 @@ impl List {
         for fact in sysctl {
             list.demand("sysctl", Some(&fact.name), &fact.value, &fact.origin);
         }
-        if let Some(fact) = units {
-            list.whole("units", &fact.origin);
-            list.permit("units", None, &fact.allow, &fact.origin);
-        }
+        list.allowed("packet", packet.as_ref());
+        list.allowed("startup", startup.as_ref());
+        list.allowed("units", units.as_ref());
+        list.allowed("unix", unix.as_ref());
         list
     }
 
@@ -210,6 +207,14 @@ impl List {
         for module in &fact.deny {
             let name = format!("deny {module}");
             self.demand("modules", Some(&name), "denied", &fact.origin);
+        }
+    }
+
+    /// A fact that is a list of what may be there.
+    fn allowed<T: Display>(&mut self, kind: &'static str, fact: Option<&Allowed<T>>) {
+        if let Some(fact) = fact {
+            self.whole(kind, &fact.origin);
+            self.permit(kind, None, &fact.allow, &fact.origin);
         }
     }
 

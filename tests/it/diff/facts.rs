@@ -1,8 +1,8 @@
 //! `karat diff`: runtime facts that are expected otherwise.
 
 use karat::expect::fact::{
-    Accounts, CmdlineWord, Firewall, Kernel, Listen, Lockdown, Modules, Mount, Preload, Sysctl,
-    Units, WordRule,
+    Accounts, CmdlineWord, Firewall, Kernel, Listen, Lockdown, Modules, Mount, PacketSockets,
+    Preload, Startup, Sysctl, Units, UnixSockets, WordRule,
 };
 use karat::expect::{Expectations, Facts};
 use karat::ops::diff::{Event, FactChange, Strictness};
@@ -112,6 +112,18 @@ fn newer() -> Facts {
             setting("net.ipv4.ip_forward", "1"),
             setting("vm.swappiness", "1"),
         ],
+        packet: Some(PacketSockets {
+            allow: vec!["88cc net".parse().unwrap()],
+            origin: origin(),
+        }),
+        startup: Some(Startup {
+            allow: vec![Glob::parse("/home/*/.forward").unwrap()],
+            origin: origin(),
+        }),
+        unix: Some(UnixSockets {
+            allow: vec!["@x".parse().unwrap()],
+            origin: origin(),
+        }),
         units: Some(Units {
             allow: vec![Glob::parse("/run/systemd/transient/**").unwrap()],
             origin: origin(),
@@ -155,10 +167,16 @@ fn each_kind_is_compared() {
             "- listen udp *:68 stricter",
             "- modules deny usb_storage looser",
             "~ mounts /tmp",
+            "+ packet * stricter",
+            "+ packet 88cc net",
             "- preload * looser",
+            "+ startup * stricter",
+            "+ startup /home/*/.forward",
             "~ sysctl net.ipv4.ip_forward",
             "+ units * stricter",
             "+ units /run/systemd/transient/**",
+            "+ unix * stricter",
+            "+ unix @x",
         ]
     );
     let forward = difference.facts.iter().find(|fact| fact.kind == "sysctl");
