@@ -8,8 +8,9 @@ use std::fmt::Display;
 
 use crate::path::Glob;
 
+use super::choice::Choice;
 use super::diagnostic::Code;
-use super::model::{Choice, PackageSpec};
+use super::model::PackageSpec;
 use super::nearest::nearest;
 use super::raw::{
     Items, Raw, RawFacts, RawFile, RawGroup, RawImage, RawKernel, RawMount, RawMutable, RawOutputs,

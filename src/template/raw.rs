@@ -8,14 +8,13 @@ use crate::instance::OnFailure;
 use crate::path::{Glob, ImagePath};
 use crate::tree::{Epoch, Mode};
 
-use super::model::{
-    Category, Compression, Distribution, Format, Initrd, Lifecycle, Owner, PackageSpec, Pin, Pocket,
-};
+use super::model::{Category, Compression, Format, Initrd, Lifecycle, Owner, PackageSpec};
 use super::names::{
     AccountName, ComponentName, Date, RepositoryName, SegmentName, Snapshot, SshKey, SuiteName,
     SysctlKey, UnitName, Uri, Word,
 };
 use super::reader::{At, Item, Span};
+use super::source::{Distribution, Pin, Pocket};
 
 /// A list as written in one file.
 pub(super) type Items<T> = Vec<At<Item<T>>>;

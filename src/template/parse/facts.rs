@@ -7,8 +7,8 @@ use crate::expect::fact::{
     Word,
 };
 use crate::path::Glob;
+use crate::template::Choice;
 use crate::template::diagnostic::Code;
-use crate::template::model::Choice;
 use crate::template::raw::{Items, RawFacts, RawMount};
 use crate::template::reader::{At, Reader};
 
