@@ -73,10 +73,9 @@ fn plain(bytes: &[u8]) -> Option<&str> {
 mod tests {
     use super::*;
 
-    fn pairs(
-        read: fn(&[u8], &mut dyn FnMut(&str, &str)),
-        bytes: impl AsRef<[u8]>,
-    ) -> Vec<(String, String)> {
+    type Found<'f> = &'f mut dyn FnMut(&str, &str);
+
+    fn pairs(read: fn(&[u8], Found<'_>), bytes: impl AsRef<[u8]>) -> Vec<(String, String)> {
         let mut pairs = Vec::new();
         read(bytes.as_ref(), &mut |name, version| {
             pairs.push((name.to_owned(), version.to_owned()));

@@ -1,15 +1,10 @@
 //! Lists of what may be there, where everything else is drift.
 //!
-//! All kinds have one form, so that an instance needs the code that reads it once.
-//!
 //! ```text
 //! "listen":{"allow":["tcp *:22"],"origin":"template:verify"}
 //! ```
 
-use std::fmt::Display;
-use std::str::FromStr;
-
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::wire;
 use super::{CredentialName, Listener, Packet, SocketName};
@@ -17,8 +12,7 @@ use crate::path::Glob;
 use crate::tree::Origin;
 
 /// What may be there; any other is drift.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Read", bound(deserialize = "T: FromStr, T::Err: Display"))]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Allowed<T> {
     /// Which may.
     pub allow: Vec<T>,
@@ -44,22 +38,3 @@ pub type UnixSockets = Allowed<SocketName>;
 /// Where systemd looks for units and generators, there is nothing that the manifest does not list
 /// but these: what generators write, scopes of sessions.
 pub type Units = Allowed<Glob>;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Read {
-    allow: Vec<String>,
-    #[serde(deserialize_with = "wire::read")]
-    origin: Origin,
-}
-
-impl<T: FromStr> TryFrom<Read> for Allowed<T> {
-    type Error = T::Err;
-
-    fn try_from(read: Read) -> Result<Self, T::Err> {
-        Ok(Self {
-            allow: wire::parsed(&read.allow)?,
-            origin: read.origin,
-        })
-    }
-}

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::{
     Accounts, CmdlineWord, Credentials, Firewall, Kernel, Listen, Modules, Mount, PacketSockets,
@@ -15,7 +16,7 @@ use crate::path::ImagePath;
 ///
 /// Fields stand in the order of their names, so that the JSON is canonical.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(try_from = "Map<String, Value>")]
 pub struct Facts {
     /// Who may become root or has a password.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -14,6 +14,7 @@
 //! | `firewall` | the rules of the packet filter |
 //! | `kernel` | kernel settings, command line, modules, taint and lockdown |
 //! | `listen` | listening sockets |
+//! | `raw` | facts as JSON has them |
 //! | `socket` | packet and Unix sockets |
 //! | `system` | accounts, mounts, preloading |
 //! | `wire` | types that are one string in JSON |
@@ -23,6 +24,7 @@ mod facts;
 mod firewall;
 mod kernel;
 mod listen;
+mod raw;
 mod socket;
 mod system;
 mod wire;

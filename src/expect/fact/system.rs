@@ -1,6 +1,6 @@
 //! What must hold of accounts, mounts and preloading.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::wire::{self, checked_text, one_string};
 use crate::path::ImagePath;
@@ -8,57 +8,41 @@ use crate::tree::Origin;
 
 /// Who may become root or has a password; records of users that systemd reads from outside of the
 /// image (`userdb`) are drift, whatever they say.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Accounts {
     /// Who asked for it.
-    #[serde(serialize_with = "wire::write", deserialize_with = "wire::read")]
+    #[serde(serialize_with = "wire::write")]
     pub origin: Origin,
     /// Accounts that may have a password, an empty one too; `None`: not looked at.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "wire::read_maybe"
-    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub password: Option<Vec<Account>>,
     /// Accounts that may have the number 0; `None`: not looked at.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "wire::read_maybe"
-    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub root: Option<Vec<Account>>,
 }
 
 /// A file system that must be mounted, and how.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Mount {
     /// Its type, as in `/proc/filesystems`; `None`: any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub fstype: Option<Name>,
     /// Options that it must have, of the mount or of the file system: `nodev`, `ro`.
-    #[serde(deserialize_with = "wire::read_list")]
     pub options: Vec<Name>,
     /// Who asked for it.
-    #[serde(serialize_with = "wire::write", deserialize_with = "wire::read")]
+    #[serde(serialize_with = "wire::write")]
     pub origin: Origin,
     /// Where.
-    #[serde(serialize_with = "wire::write", deserialize_with = "read_path")]
+    #[serde(serialize_with = "wire::write")]
     pub point: ImagePath,
-}
-
-fn read_path<'de, D: serde::Deserializer<'de>>(from: D) -> Result<ImagePath, D::Error> {
-    ImagePath::parse(String::deserialize(from)?).map_err(serde::de::Error::custom)
 }
 
 /// Nothing is loaded into programs but what the image says: no `/etc/ld.so.preload` that the
 /// manifest does not list, no `LD_…` variable with which the first process was started (ld.so(8)).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Preload {
     /// Who asked for it.
-    #[serde(serialize_with = "wire::write", deserialize_with = "wire::read")]
+    #[serde(serialize_with = "wire::write")]
     pub origin: Origin,
 }
 

@@ -31,42 +31,42 @@ fn setting(name: &str, value: &str) -> Sysctl {
     }
 }
 
-fn listen(allow: &[&str]) -> Option<Listen> {
-    Some(Listen {
+fn listen(allow: &[&str]) -> Listen {
+    Listen {
         allow: allow.iter().map(|it| it.parse().unwrap()).collect(),
         origin: origin(),
-    })
+    }
 }
 
-fn accounts(root: &[&str]) -> Option<Accounts> {
-    Some(Accounts {
+fn accounts(root: &[&str]) -> Accounts {
+    Accounts {
         origin: origin(),
         password: None,
         root: Some(root.iter().map(|it| it.parse().unwrap()).collect()),
-    })
+    }
 }
 
-fn kernel(lockdown: Lockdown, taint: u64) -> Option<Kernel> {
-    Some(Kernel {
+fn kernel(lockdown: Lockdown, taint: u64) -> Kernel {
+    Kernel {
         lockdown: Some(lockdown),
         origin: origin(),
         taint: Some(taint),
-    })
+    }
 }
 
-fn modules(deny: &[&str]) -> Option<Modules> {
-    Some(Modules {
+fn modules(deny: &[&str]) -> Modules {
+    Modules {
         allow: vec!["vendor".parse().unwrap()],
         deny: deny.iter().map(|it| it.parse().unwrap()).collect(),
         origin: origin(),
-    })
+    }
 }
 
-fn rules(rules: &[&str]) -> Option<Firewall> {
-    Some(Firewall {
+fn rules(rules: &[&str]) -> Firewall {
+    Firewall {
         origin: origin(),
         rules: rules.iter().map(|rule| (*rule).to_owned()).collect(),
-    })
+    }
 }
 
 fn mount(options: &[&str]) -> Vec<Mount> {
@@ -80,16 +80,16 @@ fn mount(options: &[&str]) -> Vec<Mount> {
 
 fn older() -> Facts {
     Facts {
-        accounts: accounts(&["root"]),
+        accounts: Some(accounts(&["root"])),
         cmdline: vec![CmdlineWord {
             origin: origin(),
             rule: WordRule::Absent,
             word: "init".parse().unwrap(),
         }],
-        firewall: rules(&["first", "again", "again"]),
-        kernel: kernel(Lockdown::Integrity, 4),
-        listen: listen(&["tcp *:22", "udp *:68"]),
-        modules: modules(&["usb_storage"]),
+        firewall: Some(rules(&["first", "again", "again"])),
+        kernel: Some(kernel(Lockdown::Integrity, 4)),
+        listen: Some(listen(&["tcp *:22", "udp *:68"])),
+        modules: Some(modules(&["usb_storage"])),
         mounts: mount(&["nodev"]),
         preload: Some(Preload { origin: origin() }),
         sysctl: vec![
@@ -102,11 +102,11 @@ fn older() -> Facts {
 
 fn newer() -> Facts {
     Facts {
-        accounts: accounts(&["root", "toor"]),
-        firewall: rules(&["again", "first"]),
-        kernel: kernel(Lockdown::Confidentiality, 5),
-        listen: listen(&["tcp *:22", "tcp *:80"]),
-        modules: modules(&[]),
+        accounts: Some(accounts(&["root", "toor"])),
+        firewall: Some(rules(&["again", "first"])),
+        kernel: Some(kernel(Lockdown::Confidentiality, 5)),
+        listen: Some(listen(&["tcp *:22", "tcp *:80"])),
+        modules: Some(modules(&[])),
         mounts: mount(&["nodev", "nosuid"]),
         sysctl: vec![
             setting("net.ipv4.ip_forward", "1"),
@@ -201,7 +201,7 @@ fn each_kind_is_compared() {
 #[test]
 fn the_order_of_rules_counts() {
     let facts = |list: &[&str]| Facts {
-        firewall: rules(list),
+        firewall: Some(rules(list)),
         ..Facts::default()
     };
     let old = release("order-old", facts(&["accept", "drop"]));
