@@ -6,6 +6,7 @@
 //! silently: what the [`Expectations`](crate::expect::Expectations) let pass is counted, what could
 //! not be read is listed, and both are part of the [`Report`].
 
+mod budget;
 mod capability;
 mod choice;
 mod circumstances;
@@ -29,6 +30,7 @@ mod roots;
 mod verification;
 mod versions;
 
+pub use budget::Within;
 pub use choice::{Choice, choose};
 pub use circumstances::{
     Assurance, BootId, BootIdError, Circumstances, Expiry, ExpiryError, Remembered,
@@ -38,7 +40,7 @@ pub use door::{Material, Neighbour, Opened, Terms, newest_root};
 pub use drift::{Change, Drift, Owner, Severity};
 pub use effect::Effect;
 pub use evidence::{
-    AsListed, Evidence, InodeKey, NotChecked, Observed, ObservedContent, ObservedKind,
+    AsListed, Evidence, InodeKey, Limit, NotChecked, Observed, ObservedContent, ObservedKind,
     ObservedMount, Reason, Source, Want,
 };
 pub use expected::{Expected, Listed, UpTo};

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::agent::Options;
 use crate::appraise::{
-    Assurance, Choice, Circumstances, Drift, Explanation, Finding, Group, Inputs, Listed, Material,
-    Neighbour, NewerRoot, Opened, Target, Terms, Verdict, Verification, appraise, choose, fact,
-    groups, newest_root,
+    Assurance, Choice, Circumstances, Drift, Explanation, Finding, Group, Inputs, Material,
+    Neighbour, NewerRoot, Opened, Target, Terms, Verdict, Verification, Within, appraise, choose,
+    fact, groups, newest_root,
 };
 use crate::baseline::ImageName;
 use crate::instance::{Policy, State};
@@ -61,9 +61,13 @@ pub(super) fn verify(options: &Options) -> Result<Verification, Fault> {
     verification.baseline.clone_from(&opened.facts);
     let is_rolled_back = recall(options, itself, &opened, &mut verification);
     if let (Some((manifest, expectations)), false) = (&opened.expected, is_rolled_back) {
-        let evidence = scan(root, &Scan::new(&Listed(manifest), cpu::count()))?;
+        let within = Within::new(manifest, options.max_bytes);
+        let mut look = Scan::new(&within, cpu::count());
+        look.until = clock::Deadline::after(options.max_time);
+        let evidence = scan(root, &look)?;
         let scene = facts::scene(root, expectations.facts(), manifest)?;
         let report = appraise(manifest, expectations, &evidence);
+        let report = within.note(report, expectations, &evidence);
         let report = fact::judge(report, expectations, manifest, &scene);
         verification.explanation = options
             .explain

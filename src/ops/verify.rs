@@ -11,8 +11,8 @@ use super::explain::{Question, explain};
 use super::outputs::LayoutDirectory;
 use super::workspace::Workspace;
 use crate::appraise::{
-    Artefact, Assurance, Circumstances, Evidence, Expiry, Explanation, Finding, Listed, Nonce,
-    Opened, Target, UpTo, Verdict, Verification, appraise, fact,
+    Artefact, Assurance, Circumstances, Evidence, Expiry, Explanation, Finding, Nonce, Opened,
+    Target, UpTo, Verdict, Verification, Within, appraise, fact,
 };
 use crate::baseline::{ImageName, Statement, Subject};
 use crate::digest::{Digest, HashingReader};
@@ -21,6 +21,7 @@ use crate::image::oci::{self, OciError};
 use crate::image::tar::{self, TarError};
 use crate::limits;
 use crate::path::{Escaped, ImagePath};
+use crate::sys::clock::Deadline;
 use crate::sys::facts;
 use crate::sys::fs::{self, IoContext as _, IoError};
 use crate::sys::material::{self, ENVELOPE_SUFFIX};
@@ -47,6 +48,10 @@ pub struct Request {
     pub against: Option<PathBuf>,
     /// The challenge that the report answers.
     pub nonce: Option<Nonce>,
+    /// Most bytes of files to read of a directory tree; `None`: all.
+    pub max_bytes: Option<u64>,
+    /// Most seconds to look at a directory tree; `None`: as long as it takes.
+    pub max_time: Option<u64>,
     /// How many threads to scan with.
     pub threads: NonZero<usize>,
 }
@@ -141,6 +146,8 @@ pub fn verify(request: &Request) -> Result<Verification, VerifyError> {
             Checked::Oci(_) | Checked::Tar(_) => fact::Scene::Snapshot,
         };
         let report = appraise(manifest, expectations, &evidence);
+        let within = Within::new(manifest, request.max_bytes);
+        let report = within.note(report, expectations, &evidence);
         let report = fact::judge(report, expectations, manifest, &scene);
         verification.explanation = request
             .explain
@@ -230,7 +237,10 @@ fn look(request: &Request, opened: &Opened) -> Result<Looked, VerifyError> {
     match &request.subject {
         Checked::Root(root) => {
             let evidence = if let Some((manifest, _)) = &opened.expected {
-                scan(root, &Scan::new(&Listed(manifest), request.threads))
+                let within = Within::new(manifest, request.max_bytes);
+                let mut options = Scan::new(&within, request.threads);
+                options.until = Deadline::after(request.max_time);
+                scan(root, &options)
             } else {
                 // There is nothing to compare with; that it can be opened is all there is to say.
                 let mut options = Scan::new(&UpTo(0), request.threads);

@@ -17,10 +17,11 @@ use super::inode::{self, Examined, Names};
 use super::mounts;
 use super::queue::{More, Queue, Task};
 use crate::appraise::{
-    AsListed, Evidence, Expected, NotChecked, Observed, ObservedContent, ObservedKind, Reason,
-    Source,
+    AsListed, Evidence, Expected, Limit, NotChecked, Observed, ObservedContent, ObservedKind,
+    Reason, Source,
 };
 use crate::path::ImagePath;
+use crate::sys::clock::Deadline;
 use crate::sys::fs::{IoContext as _, IoError};
 use crate::tree::Xattrs;
 use crate::{limits, order};
@@ -34,6 +35,8 @@ pub struct Scan<'a> {
     pub threads: NonZero<usize>,
     /// Most paths to look at; what is beyond is reported as not checked.
     pub entries_max: usize,
+    /// When to stop; what is then still to be looked at is reported as not checked.
+    pub until: Deadline,
 }
 
 impl<'a> Scan<'a> {
@@ -43,6 +46,7 @@ impl<'a> Scan<'a> {
             expected,
             threads,
             entries_max: limits::TREE_ENTRIES_MAX,
+            until: Deadline::default(),
         }
     }
 }
@@ -69,6 +73,7 @@ pub fn scan(directory: &Path, options: &Scan<'_>) -> Result<Evidence, IoError> {
         ahead,
         entries: AtomicUsize::new(0),
         is_over_budget: AtomicBool::new(false),
+        is_late: AtomicBool::new(false),
     };
     let queue = Queue::new(Job::Directory(ImagePath::root()), large, LANES);
     let found: Vec<Found<'_>> = std::thread::scope(|scope| {
@@ -131,6 +136,7 @@ pub(super) struct Walk<'a> {
     pub(super) ahead: Ahead,
     pub(super) entries: AtomicUsize,
     pub(super) is_over_budget: AtomicBool,
+    pub(super) is_late: AtomicBool,
 }
 
 impl Walk<'_> {
@@ -152,6 +158,15 @@ impl Walk<'_> {
         });
         reading.small.flush(&mut found);
         found
+    }
+
+    /// Whether nothing more may be looked at; that is then remembered.
+    pub(super) fn is_late(&self) -> bool {
+        let is_late = self.options.until.is_over();
+        if is_late {
+            self.is_late.store(true, Ordering::Relaxed);
+        }
+        is_late
     }
 
     fn evidence(&self, found: Vec<Found<'_>>) -> Evidence {
@@ -182,14 +197,15 @@ impl Walk<'_> {
         }
         order::sort(&mut evidence.not_checked);
         evidence.not_checked.dedup();
-        if self.is_over_budget.load(Ordering::Relaxed) {
-            evidence.not_checked.insert(
-                0,
-                NotChecked {
-                    path: ImagePath::root(),
-                    reason: Reason::Budget,
-                },
-            );
+        for (is_over, limit) in [
+            (&self.is_late, Limit::Time),
+            (&self.is_over_budget, Limit::Paths),
+        ] {
+            if is_over.load(Ordering::Relaxed) {
+                let path = ImagePath::root();
+                let reason = Reason::Budget(limit);
+                evidence.not_checked.insert(0, NotChecked { path, reason });
+            }
         }
         if let Names::ByPath(_) = self.names {
             evidence.notes.push(
