@@ -211,8 +211,8 @@ pub struct NotChecked {
 /// Why something was not checked.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
-    /// More paths than the budget allows; what was not reached is unknown.
-    Budget,
+    /// More than a budget allows; what was not reached is unknown.
+    Budget(Limit),
     /// The bytes of a file, or the target of a link, could not be read.
     Content(String),
     /// A directory could not be listed: nothing below it was seen.
@@ -236,19 +236,33 @@ pub enum Reason {
     Xattrs(String),
 }
 
+/// A budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Limit {
+    /// Bytes of files: paths are examined all the same.
+    Bytes,
+    /// Paths.
+    Paths,
+    /// Seconds.
+    Time,
+}
+
 impl Reason {
     /// Whether everything below the path is unknown too.
     pub fn covers_below(&self) -> bool {
         matches!(
             self,
-            Self::Budget | Self::Directory(_) | Self::Examine(_) | Self::Mount
+            Self::Budget(Limit::Paths | Limit::Time)
+                | Self::Directory(_)
+                | Self::Examine(_)
+                | Self::Mount
         )
     }
 
     /// The name in JSON reports.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Budget => "budget",
+            Self::Budget(_) => "budget",
             Self::Content(_) => "content",
             Self::Directory(_) => "directory",
             Self::Examine(_) => "examine",
@@ -264,7 +278,11 @@ impl Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Budget => f.write_str("there are more paths than the budget allows"),
+            Self::Budget(limit) => f.write_str(match limit {
+                Limit::Bytes => "files have more bytes than may be read: the largest were not",
+                Limit::Paths => "there are more paths than the budget allows",
+                Limit::Time => "the time was over before all was looked at",
+            }),
             Self::Content(error) => write!(f, "its content cannot be read: {error}"),
             Self::Directory(error) => write!(f, "it cannot be listed: {error}"),
             Self::Examine(error) => write!(f, "it cannot be examined: {error}"),

@@ -1,7 +1,7 @@
 //! What a scan is told about what it will see, so that it reads no more than it must, begins with
 //! what takes longest, and keeps only what is not as listed.
 
-use super::compare::is_as_listed;
+use super::differences::is_as_listed;
 use super::evidence::{Observed, Want};
 use crate::manifest::Manifest;
 use crate::path::ImagePath;

@@ -6,17 +6,21 @@
 //! silently: what the [`Expectations`](crate::expect::Expectations) let pass is counted, what could
 //! not be read is listed, and both are part of the [`Report`].
 
+mod budget;
 mod capability;
 mod choice;
 mod circumstances;
 mod compare;
+mod differences;
 mod door;
 mod drift;
 mod effect;
 mod evidence;
+mod exemption;
 mod expected;
 pub mod fact;
 mod group;
+mod hardlinks;
 mod lines;
 mod mount;
 mod nonce;
@@ -26,7 +30,9 @@ mod report;
 mod roots;
 mod tally;
 mod verification;
+mod versions;
 
+pub use budget::Within;
 pub use choice::{Candidate, Choice, choose};
 pub use circumstances::{
     Assurance, BootId, BootIdError, Circumstances, Expiry, ExpiryError, Remembered,
@@ -36,7 +42,7 @@ pub use door::{Material, Neighbour, Opened, Terms, newest_root};
 pub use drift::{Change, Drift, Owner, Severity};
 pub use effect::Effect;
 pub use evidence::{
-    AsListed, Evidence, InodeKey, NotChecked, Observed, ObservedContent, ObservedKind,
+    AsListed, Evidence, InodeKey, Limit, NotChecked, Observed, ObservedContent, ObservedKind,
     ObservedMount, Reason, Source, Want,
 };
 pub use expected::{Expected, Known, Listed, UpTo};
@@ -50,3 +56,4 @@ pub use tally::Tally;
 pub use verification::{
     Artefact, Explanation, Facts, Finding, Inputs, LogFacts, Target, Verification,
 };
+pub use versions::{installed, locked};

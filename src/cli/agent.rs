@@ -44,6 +44,8 @@ verify checks a directory tree against its signed baseline:
   --journal        print the report to standard error, each line with its priority (sd-daemon(3))
   --json           print one JSON document instead of text
   --explain PATH   tell all about one path of the image
+  --max-bytes N    read no more bytes of files, the smallest first; others are not checked
+  --max-time SECONDS    look at the tree no longer; what is left is not checked
   --verbose        show every path
   --nonce HEX      16 to 64 bytes that the report answers: its digest then stands for them too
   --report FORMAT=FILE    write a further report: canonical, json or prometheus; - is standard output
@@ -109,6 +111,8 @@ pub(super) struct Options {
     pub(super) state: Option<PathBuf>,
     pub(super) verdict: Option<PathBuf>,
     pub(super) explain: Option<ImagePath>,
+    pub(super) max_bytes: Option<u64>,
+    pub(super) max_time: Option<u64>,
     journal: bool,
     json: bool,
     verbose: bool,
@@ -168,6 +172,8 @@ impl Options {
                         .map_err(|error| Wrong::Usage(format!("--explain: {error}")))?;
                     options.explain = Some(path);
                 }
+                b"--max-bytes" => options.max_bytes = Some(word(&flag, &value()?, str::parse)?),
+                b"--max-time" => options.max_time = Some(word(&flag, &value()?, str::parse)?),
                 b"--report" => {
                     let output = Output::parse(&value()?, Format::OF_AGENT);
                     reports.push(output.map_err(Wrong::of("--report"))?);
@@ -379,6 +385,8 @@ mod tests {
             verbose: true,
             nonce: "00".repeat(16).parse().ok(),
             explain: ImagePath::parse("/etc").ok(),
+            max_bytes: Some(1 << 30),
+            max_time: Some(60),
             reports: Outputs::new(vec![journal.unwrap()], true).unwrap(),
         };
         assert_eq!(
@@ -395,6 +403,9 @@ mod tests {
                 "--journal",
                 "--json",
                 "--explain=/etc",
+                "--max-bytes=1073741824",
+                "--max-time",
+                "60",
                 "--report=journal",
                 "--verbose",
                 "--nonce=00000000000000000000000000000000"
@@ -418,6 +429,8 @@ mod tests {
             usage("--expiry: what to do about expiry is enforce, warn or ignore")
         );
         assert!(parse(&["--image", "../x"]).is_err());
+        assert!(parse(&["--max-time", "-1"]).is_err());
+        assert!(parse(&["--max-bytes=1G"]).is_err());
         assert_eq!(parse(&["--help"]), Err(Wrong::Help));
         let bless =
             |arguments: &[&str]| Options::parse(arguments.iter().map(OsString::from), Verb::Bless);

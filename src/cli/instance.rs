@@ -5,19 +5,19 @@ use std::path::{Path, PathBuf};
 
 use super::agent::Options;
 use crate::appraise::{
-    Assurance, Choice, Circumstances, Explanation, Finding, Inputs, Material, Neighbour, NewerRoot,
-    Opened, Opening, Target, Terms, Verdict, Verification, appraise, choose, fact, groups,
-    newest_root,
+    Assurance, Choice, Circumstances, Drift, Explanation, Finding, Group, Inputs, Material,
+    Neighbour, NewerRoot, Opened, Opening, Target, Terms, Verdict, Verification, Within, appraise,
+    choose, fact, groups, newest_root,
 };
 use crate::baseline::ImageName;
 use crate::instance::{Policy, State};
 use crate::limits;
-use crate::manifest::{Parts, RESERVED};
+use crate::manifest::{Manifest, Parts, RESERVED};
 use crate::path::Escaped;
 use crate::sys::fs::{self, IoError};
 use crate::sys::material::{self, ENVELOPE_SUFFIX};
-use crate::sys::scan::{Wanted, scan_while_opening};
-use crate::sys::{boot, clock, cpu, facts, state};
+use crate::sys::scan::{Bounds, Wanted, scan_while_opening};
+use crate::sys::{boot, clock, cpu, facts, packages, state};
 
 /// The trust root that an image carries, for its own verifier.
 const OWN_TRUST: &str = "/usr/lib/karat/trust.json";
@@ -49,14 +49,19 @@ pub(super) fn verify(options: &Options) -> Result<Verification, Fault> {
     let itself = fs::same(root, "/")?;
     let mut findings = Vec::new();
     let asked = Asked::new(options, root, itself, &mut findings)?;
-    let Some(material) = asked.material(&mut findings)? else {
+    let Some((stem, material)) = asked.material(&mut findings)? else {
         return Ok(asked.answer(findings, Inputs::default()));
     };
     let inputs = material.inputs();
     let mut verification = asked.answer(findings, inputs);
     let mut is_rolled_back = false;
     let opening = Opening::new(material);
-    let evidence = scan_while_opening(root, &opening, cpu::count(), |opened| {
+    let bounds = Bounds {
+        threads: cpu::count(),
+        max_bytes: options.max_bytes,
+        until: clock::Deadline::after(options.max_time),
+    };
+    let evidence = scan_while_opening(root, &opening, bounds, |opened| {
         verification
             .findings
             .extend(opened.findings.iter().cloned());
@@ -72,12 +77,14 @@ pub(super) fn verify(options: &Options) -> Result<Verification, Fault> {
     if let (Some((manifest, expectations)), false) = (&opened.expected, is_rolled_back) {
         let scene = facts::scene(root, expectations.facts(), manifest)?;
         let report = appraise(manifest, expectations, &evidence);
-        let report = fact::judge(report, expectations.facts(), manifest, &scene);
+        let within = Within::new(manifest, options.max_bytes);
+        let report = within.note(report, expectations, &evidence);
+        let report = fact::judge(report, expectations, manifest, &scene);
         verification.explanation = options
             .explain
             .clone()
             .map(|path| Explanation::of(path, manifest, expectations, &evidence, &report));
-        verification.groups = groups(&report.drifts, None, None);
+        verification.groups = packages(root, &stem, &opened, manifest, &report.drifts);
         verification.report = Some(report);
     }
     Ok(verification)
@@ -165,7 +172,8 @@ impl<'a> Asked<'a> {
     }
 
     /// The Envelope with all that belongs to it; `None`, said why, where there is none to judge by.
-    fn material(&self, findings: &mut Vec<Finding>) -> Result<Option<Material>, Fault> {
+    /// `X` of its name `X.dsse.json` comes first.
+    fn material(&self, findings: &mut Vec<Finding>) -> Result<Option<(PathBuf, Material)>, Fault> {
         let mut own = None;
         let named = match &self.options.baseline {
             Some(baseline) => {
@@ -202,7 +210,7 @@ impl<'a> Asked<'a> {
         }
         material.newer_roots = newer_roots;
         material.terms.clone_from(&self.terms);
-        Ok(Some(material))
+        Ok(Some((stem, material)))
     }
 
     /// `X` of the Envelope `X.dsse.json` to judge by, of those in `directory`.
@@ -286,6 +294,23 @@ fn listed<T>(list: Result<T, IoError>, findings: &mut Vec<Finding>) -> Option<T>
         });
     })
     .ok()
+}
+
+/// The drifts of packages, with what is known of versions.
+fn packages(
+    root: &Path,
+    stem: &Path,
+    opened: &Opened,
+    manifest: &Manifest,
+    drifts: &[Drift],
+) -> Vec<Group> {
+    let mut groups = groups(drifts, None, None);
+    // Files that nobody needs are not read.
+    if let (Some(statement), false) = (&opened.statement, groups.is_empty()) {
+        let lock = statement.baseline().inputs.lock;
+        packages::name_versions(&mut groups, root, stem, lock, manifest);
+    }
+    groups
 }
 
 /// The policy of this machine's own image; `None` where it has none.

@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
-use crate::ops::diff::{Difference, Lines, PackageChange, PackageEvent, PathChange, Side};
+use crate::ops::diff::{
+    Difference, Event, FactChange, Lines, PackageChange, PathChange, Side, Strictness,
+};
 
 /// Most bytes: GitHub takes 65,536 characters.
 const PAGE_MAX: usize = 60_000;
@@ -19,6 +21,7 @@ pub(super) fn page(difference: &Difference) -> String {
     let mut parts = vec![head(difference)];
     parts.push(packages(&difference.packages));
     parts.push(expectations(difference));
+    parts.push(facts(&difference.facts));
     let mut owners: BTreeMap<&str, Vec<&PathChange>> = BTreeMap::new();
     for path in &difference.paths {
         let origin = path.origin.as_deref().unwrap_or("unknown owner");
@@ -100,9 +103,9 @@ fn packages(packages: &[PackageChange]) -> String {
     );
     for package in packages {
         let what = match package.change {
-            PackageEvent::Added => "added",
-            PackageEvent::Changed => direction(package),
-            PackageEvent::Removed => "removed",
+            Event::Added => "added",
+            Event::Changed => direction(package),
+            Event::Removed => "removed",
         };
         let version = |version: &Option<String>| version.as_deref().map(cell).unwrap_or_default();
         push(
@@ -149,6 +152,45 @@ fn expectations(difference: &Difference) -> String {
     } else {
         format!("\n### Expectations\n\n{text}")
     }
+}
+
+/// A table for all kinds of facts, which are in order.
+fn facts(facts: &[FactChange]) -> String {
+    if facts.is_empty() {
+        return String::new();
+    }
+    let mut text = "\n### Runtime facts\n\n| | kind | fact | from | to | strictness | by |\n\
+                    |---|---|---|---|---|---|---|\n"
+        .to_owned();
+    for fact in facts {
+        let what = match fact.change {
+            Event::Added => "added",
+            Event::Changed => "changed",
+            Event::Removed => "removed",
+        };
+        let strictness = match fact.strictness {
+            Some(Strictness::Looser) => "**looser**",
+            Some(Strictness::Stricter) => "stricter",
+            None => "",
+        };
+        let value = |value: &Option<String>| {
+            let cut = value.as_deref()?.chars().take(WIDTH);
+            Some(short(&cut.collect::<String>()))
+        };
+        let value = |text| value(text).unwrap_or_default();
+        push(
+            &mut text,
+            format_args!(
+                "| {what} | {} | {} | {} | {} | {strictness} | {} |\n",
+                fact.kind,
+                value(&fact.name),
+                value(&fact.from),
+                value(&fact.to),
+                cell(&fact.origin)
+            ),
+        );
+    }
+    text
 }
 
 fn owner(origin: &str, paths: &[&PathChange]) -> String {

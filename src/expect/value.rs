@@ -64,23 +64,28 @@ pub enum ExpectationsError {
     Version(u64),
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Document<F: Default + PartialEq, M> {
+struct Document {
     /// Left out where nothing is stated.
-    #[serde(default, skip_serializing_if = "is_default")]
-    facts: F,
-    mutable: M,
+    #[serde(default)]
+    facts: Facts,
+    mutable: Vec<Mutable>,
+    #[serde(rename = "version")]
+    _version: u64,
+}
+
+#[derive(Serialize)]
+struct Written<'e> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    facts: Option<&'e Facts>,
+    mutable: &'e [Mutable],
     version: u64,
 }
 
 #[derive(Deserialize)]
 struct Version {
     version: u64,
-}
-
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
 }
 
 /// The version that is read and written.
@@ -134,8 +139,7 @@ impl Expectations {
         if version != VERSION {
             return Err(ExpectationsError::Version(version));
         }
-        let document: Document<Facts, Vec<Mutable>> =
-            serde_json::from_slice(bytes).map_err(json)?;
+        let document: Document = serde_json::from_slice(bytes).map_err(json)?;
         document.facts.check()?;
         let is_sorted = document.facts.is_sorted();
         let expectations = Self {
@@ -169,8 +173,8 @@ impl Expectations {
 
     /// The canonical bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let document = Document {
-            facts: self.facts.clone(),
+        let document = Written {
+            facts: Some(&self.facts).filter(|facts| !facts.is_empty()),
             mutable: &self.mutable,
             version: VERSION,
         };

@@ -155,3 +155,5 @@ pub const MOUNTINFO_MAX: u64 = 32 << 20;
 pub const DIFF_FILE_MAX: u64 = 64 << 30;
 /// Largest status file of dpkg that is read to name versions; those of desktops have some 10 MB.
 pub const DPKG_STATUS_MAX: u64 = 64 << 20;
+/// The same on an instance: whoever changes files shall not make its verifier take much memory.
+pub const STATUS_MAX: u64 = 16 << 20;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::path::Path;
 
-use super::diff::database::{self, STATUS, installed_versions};
+use super::diff::database::{self, installed_versions};
 use super::diff::image::{Image, TAR_SUFFIXES};
 use super::diff::{DiffError, lines, side};
 use super::verify::Checked;
@@ -19,6 +19,7 @@ use crate::manifest::Manifest;
 use crate::path::ImagePath;
 use crate::sys::fs;
 use crate::sys::material::with_suffix;
+use crate::sys::packages::STATUS;
 use crate::sys::root::Root;
 use crate::tree::{Blobs as _, Content, Kind, Origin};
 
@@ -161,8 +162,7 @@ fn signed_versions(question: &Question<'_>, reference: Option<&Image>) -> Option
         return None;
     }
     let kept = reference?.contents(&BTreeMap::from([(path, content)]));
-    let text = String::from_utf8(kept.ok()?.read(&content).ok()?).ok()?;
-    Some(installed_versions(&text))
+    Some(installed_versions(&kept.ok()?.read(&content).ok()?))
 }
 
 /// Versions by the package database of what was verified.
@@ -171,7 +171,7 @@ fn observed_versions(subject: &Image) -> Option<Versions> {
     if let Image::Directory(root, _) = subject {
         let root = Root::open(root).ok()?;
         let bytes = root.read(&path, limits::DPKG_STATUS_MAX).ok()??;
-        return Some(installed_versions(&String::from_utf8(bytes).ok()?));
+        return Some(installed_versions(&bytes));
     }
     let mut keep = |at: &ImagePath, size| *at == path && size <= limits::DPKG_STATUS_MAX;
     let read = subject.read(&mut keep).ok()?;

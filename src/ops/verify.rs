@@ -12,7 +12,7 @@ use super::outputs::LayoutDirectory;
 use super::workspace::Workspace;
 use crate::appraise::{
     Artefact, Assurance, Circumstances, Evidence, Expiry, Explanation, Finding, Nonce, Opening,
-    Target, Verdict, Verification, appraise, fact,
+    Target, Verdict, Verification, Within, appraise, fact,
 };
 use crate::baseline::{ImageName, Statement, Subject};
 use crate::digest::{Digest, HashingReader};
@@ -21,10 +21,11 @@ use crate::image::oci::{self, OciError};
 use crate::image::tar::{self, TarError};
 use crate::limits;
 use crate::path::{Escaped, ImagePath};
+use crate::sys::clock::Deadline;
 use crate::sys::facts;
 use crate::sys::fs::{self, IoContext as _, IoError};
 use crate::sys::material::{self, ENVELOPE_SUFFIX};
-use crate::sys::scan::{Wanted, scan_while_opening};
+use crate::sys::scan::{Bounds, Wanted, scan_while_opening};
 use crate::tree::{Epoch, Origin};
 
 /// What to verify, against what.
@@ -47,6 +48,10 @@ pub struct Request {
     pub against: Option<PathBuf>,
     /// The challenge that the report answers.
     pub nonce: Option<Nonce>,
+    /// Most bytes of files to read of a directory tree; `None`: all.
+    pub max_bytes: Option<u64>,
+    /// Most seconds to look at a directory tree; `None`: as long as it takes.
+    pub max_time: Option<u64>,
     /// How many threads to scan with.
     pub threads: NonZero<usize>,
 }
@@ -142,7 +147,9 @@ pub fn verify(request: &Request) -> Result<Verification, VerifyError> {
             Checked::Oci(_) | Checked::Tar(_) => fact::Scene::Snapshot,
         };
         let report = appraise(manifest, expectations, &evidence);
-        let report = fact::judge(report, expectations.facts(), manifest, &scene);
+        let within = Within::new(manifest, request.max_bytes);
+        let report = within.note(report, expectations, &evidence);
+        let report = fact::judge(report, expectations, manifest, &scene);
         verification.explanation = request
             .explain
             .clone()
@@ -230,7 +237,12 @@ fn look(request: &Request, opening: &Opening) -> Result<Looked, VerifyError> {
     let statement = || opening.opened().statement.as_deref();
     match &request.subject {
         Checked::Root(root) => {
-            let evidence = scan_while_opening(root, opening, request.threads, |_| Wanted::Yes)?;
+            let bounds = Bounds {
+                threads: request.threads,
+                max_bytes: request.max_bytes,
+                until: Deadline::after(request.max_time),
+            };
+            let evidence = scan_while_opening(root, opening, bounds, |_| Wanted::Yes)?;
             Ok(Looked {
                 evidence: Some(evidence),
                 artefact: None,

@@ -25,6 +25,23 @@ pub fn reported() -> Result<Epoch, EpochError> {
     Ok(env::epoch()?.unwrap_or_else(|| Epoch::saturating(now())))
 }
 
+/// A moment until which something may go on; none at all: for ever.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Deadline(Option<Instant>);
+
+impl Deadline {
+    /// So many seconds from now.
+    pub fn after(seconds: Option<u64>) -> Self {
+        let seconds = seconds.map(Duration::from_secs);
+        Self(seconds.and_then(|seconds| Instant::now().checked_add(seconds)))
+    }
+
+    /// Whether it has passed.
+    pub fn is_over(self) -> bool {
+        self.0.is_some_and(|moment| Instant::now() >= moment)
+    }
+}
+
 /// A stopwatch.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopwatch(Instant);

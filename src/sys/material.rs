@@ -15,6 +15,8 @@ use crate::path::Escaped;
 
 /// The suffix of an Envelope's file name.
 pub const ENVELOPE_SUFFIX: &str = ".dsse.json";
+/// The suffix of a lock's file name.
+pub const LOCK_SUFFIX: &str = ".lock";
 /// The suffix of a Receipt's file name.
 pub const RECEIPT_SUFFIX: &str = ".tlog-proof";
 

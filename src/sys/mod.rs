@@ -14,6 +14,7 @@ pub mod journal;
 pub mod material;
 #[cfg(feature = "build")]
 pub mod memory;
+pub mod packages;
 pub(crate) mod process;
 pub(crate) mod program;
 #[cfg(feature = "build")]

@@ -4,12 +4,11 @@ use serde_json::{Map, Value, json};
 
 use crate::digest::Digest;
 
+use super::choice::Choice;
 use super::facts;
-use super::model::{
-    Agent, Body, Choice, FileEntry, FileKind, Owner, PackageSpec, Pin, PinTarget, Repository,
-    SourceFile, Template, User,
-};
+use super::model::{Agent, FileEntry, FileKind, Owner, PackageSpec, Template, User};
 use super::names::{Date, SegmentName, Snapshot, Uri, VersionText, Word};
+use super::source::{Body, Pin, PinTarget, Repository, SourceFile};
 
 impl Template {
     /// The resolved template as JSON: every key with its value, defaults included, files by digest.

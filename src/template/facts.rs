@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 use super::diagnostic::Code;
 use super::finish::added;
 use super::model::Template;
-use super::raw::RawFacts;
+use super::raw::{Items, RawFacts};
 use super::reader::{Sink, Span};
 use crate::expect::Facts;
 use crate::expect::fact::{
-    Accounts, CmdlineWord, Credentials, Firewall, Kernel, Listen, Modules, Mount, Preload, Sysctl,
-    SysctlName, Units, Word, WordRule, ruleset,
+    Accounts, Allowed, CmdlineWord, Firewall, Kernel, Modules, Mount, Preload, Sysctl, SysctlName,
+    Word, WordRule, ruleset,
 };
 use crate::tree::Origin;
 
@@ -92,19 +92,13 @@ pub(super) fn finish(raw: RawFacts, sink: &Sink) -> Option<Facts> {
         }),
         cmdline: cmdline.collect(),
         firewall: None,
-        credentials: raw.credentials.map(|allow| Credentials {
-            allow: added(allow),
-            origin: origin(),
-        }),
+        credentials: allowed(raw.credentials),
         kernel: (lockdown.is_some() || taint.is_some()).then(|| Kernel {
             lockdown,
             origin: origin(),
             taint,
         }),
-        listen: raw.listen.map(|allow| Listen {
-            allow: added(allow),
-            origin: origin(),
-        }),
+        listen: allowed(raw.listen),
         modules: has_modules.then(|| Modules {
             allow: added(raw.modules_allow),
             deny: added(raw.modules_deny),
@@ -120,15 +114,15 @@ pub(super) fn finish(raw: RawFacts, sink: &Sink) -> Option<Facts> {
                 point: mount.point.value,
             })
             .collect(),
+        packet: allowed(raw.packet),
         preload: raw
             .no_preload
             .filter(|at| at.value)
             .map(|_| Preload { origin: origin() }),
+        startup: allowed(raw.startup),
         sysctl,
-        units: raw.units.map(|allow| Units {
-            allow: added(allow),
-            origin: origin(),
-        }),
+        units: allowed(raw.units),
+        unix: allowed(raw.unix),
     };
     match (facts.sorted(), place) {
         (Ok(facts), _) => Some(facts),
@@ -139,6 +133,14 @@ pub(super) fn finish(raw: RawFacts, sink: &Sink) -> Option<Facts> {
         // Only a word that must and must not be there can stand twice; there is then a place.
         (Err(_), None) => None,
     }
+}
+
+/// A list of which an empty one says something too.
+fn allowed<T>(items: Option<Items<T>>) -> Option<Allowed<T>> {
+    items.map(|items| Allowed {
+        allow: added(items),
+        origin: Origin::Template("verify".to_owned()),
+    })
 }
 
 /// The expected ruleset from what `nft` printed; what it is not is reported.
@@ -168,9 +170,12 @@ pub(super) fn json(facts: &Facts) -> Value {
         listen,
         modules,
         mounts,
+        packet,
         preload,
+        startup,
         sysctl,
         units,
+        unix,
     } = facts;
     let words = |rule: WordRule| -> Vec<&str> {
         let words = cmdline.iter().filter(|entry| entry.rule == rule);
@@ -199,8 +204,11 @@ pub(super) fn json(facts: &Facts) -> Value {
             "options": mount.options,
         })).collect::<Vec<_>>(),
         "no_preload": preload.is_some(),
+        "packet": packet.as_ref().map(|it| &it.allow),
+        "startup": startup.as_ref().map(|it| &it.allow),
         "sysctl": settings,
         "taint": kernel.and_then(|it| it.taint),
         "units": units.as_ref().map(|it| &it.allow),
+        "unix": unix.as_ref().map(|it| &it.allow),
     })
 }

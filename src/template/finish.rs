@@ -13,9 +13,8 @@ use super::diagnostic::Code;
 use super::facts;
 use super::load::{Files, reason};
 use super::model::{
-    Agent, Body, Compression, Distribution, FileEntry, FileKind, Format, Group, Image, Initrd,
-    Kernel, Mutable, Outputs, Owner, Pocket, Repository, Segment, Services, Source, SourceFile,
-    Template, User, Verify,
+    Agent, Compression, FileEntry, FileKind, Format, Group, Image, Initrd, Kernel, Mutable,
+    Outputs, Owner, Segment, Services, Template, User, Verify,
 };
 use super::names::{AccountName, ComponentName, SysctlKey};
 use super::raw::{
@@ -23,6 +22,7 @@ use super::raw::{
     RawUser,
 };
 use super::reader::{At, Item, Sink, Span};
+use super::source::{Body, Distribution, Pocket, Repository, Source, SourceFile};
 
 /// Makes the template; `None` where something is missing, which is then reported.
 pub(super) fn finish(

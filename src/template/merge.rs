@@ -8,8 +8,9 @@ use std::fmt::Display;
 
 use crate::path::Glob;
 
+use super::choice::Choice;
 use super::diagnostic::Code;
-use super::model::{Choice, PackageSpec};
+use super::model::PackageSpec;
 use super::nearest::nearest;
 use super::raw::{
     Items, Raw, RawFacts, RawFile, RawGroup, RawImage, RawKernel, RawMount, RawMutable, RawOutputs,
@@ -126,9 +127,12 @@ fn facts(parent: RawFacts, child: RawFacts, sink: &Sink) -> RawFacts {
         modules_deny: items(parent.modules_deny, child.modules_deny, text, sink),
         mounts: entries(parent.mounts, child.mounts, sink),
         no_preload: child.no_preload.or(parent.no_preload),
+        packet: optional(parent.packet, child.packet, text, sink),
+        startup: optional(parent.startup, child.startup, glob, sink),
         sysctl,
         taint: child.taint.or(parent.taint),
         units: optional(parent.units, child.units, glob, sink),
+        unix: optional(parent.unix, child.unix, text, sink),
     }
 }
 

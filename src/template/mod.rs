@@ -8,6 +8,7 @@
 //! file ─toml▶ DeTable ─reader, parse▶ Raw ─merge (per parent)▶ Raw ─finish▶ Template
 //! ```
 
+mod choice;
 mod diagnostic;
 mod digest;
 mod facts;
@@ -22,16 +23,18 @@ mod raw;
 mod reader;
 mod schema;
 mod show;
+mod source;
 
+pub use choice::Choice;
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Location};
 pub use load::{Files, load};
 pub use model::{
-    Agent, Body, Category, Choice, Compression, Distribution, FileEntry, FileKind, Format, Group,
-    Image, Initrd, Kernel, Lifecycle, Mutable, Outputs, Owner, PackageSpec, Pin, PinTarget, Pocket,
-    Repository, Segment, Services, Source, SourceFile, Template, User, Verify,
+    Agent, Category, Compression, FileEntry, FileKind, Format, Group, Image, Initrd, Kernel,
+    Lifecycle, Mutable, Outputs, Owner, PackageSpec, Segment, Services, Template, User, Verify,
 };
 pub use names::{
     AccountName, ComponentName, DEBIAN, DEBIAN_SECURITY, Date, PackageName, RepositoryName,
     SegmentName, Snapshot, SshKey, SuiteName, SysctlKey, UnitName, Uri, VersionText, Word,
 };
 pub use schema::schema;
+pub use source::{Body, Distribution, Pin, PinTarget, Pocket, Repository, Source, SourceFile};

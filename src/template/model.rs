@@ -1,7 +1,6 @@
 //! A resolved template: every field valid, every file's bytes at hand.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::PathBuf;
 
 use crate::appraise::Expiry;
@@ -9,12 +8,12 @@ use crate::baseline::{ImageName, ImageVersion};
 use crate::expect::{self, Class, Facts};
 use crate::instance::OnFailure;
 use crate::path::{Glob, ImagePath};
-use crate::tree::{Content, Epoch, Mode, Origin};
+use crate::tree::{Epoch, Mode, Origin};
 
 use super::names::{
-    AccountName, ComponentName, Date, PackageName, RepositoryName, SegmentName, Snapshot, SshKey,
-    SuiteName, SysctlKey, UnitName, Uri, VersionText, Word,
+    AccountName, Date, PackageName, SegmentName, SshKey, SysctlKey, UnitName, VersionText, Word,
 };
+use super::source::{Body, Source, SourceFile};
 
 /// What to build: the template and all that it extends, merged and checked.
 ///
@@ -64,108 +63,6 @@ pub struct Image {
     pub epoch: Option<Epoch>,
     /// Debian's name of the architecture (`amd64`); `None` means that of the machine that locks.
     pub architecture: Option<Word>,
-}
-
-/// `[source]`: where packages come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source {
-    /// Which distribution.
-    pub distribution: Distribution,
-    /// Its suite, by code name.
-    pub suite: SuiteName,
-    /// Components of the archive; never empty.
-    pub components: Vec<ComponentName>,
-    /// Further suites of the same release.
-    pub pockets: Vec<Pocket>,
-    /// A moment of the archive, for mirrors that keep its past.
-    pub snapshot: Option<Snapshot>,
-    /// The mirror; `None` leaves it to the environment and the machine's own apt sources.
-    pub mirror: Option<Uri>,
-    /// The mirror of the security pocket; `None` as for `mirror`.
-    pub security_mirror: Option<Uri>,
-    /// Keys that sign the archive, in the place of the shipped ones.
-    pub keyring: Option<SourceFile>,
-    /// Whether Recommends are installed too.
-    pub recommends: bool,
-    /// Preferences among versions, in the order stated, inherited ones first.
-    pub pins: Vec<Pin>,
-    /// Further repositories, in the order stated, inherited ones first.
-    pub extra: Vec<Repository>,
-}
-
-/// A distribution that this version builds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Distribution {
-    /// Debian.
-    Debian,
-}
-
-/// A suite that goes with a release.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Pocket {
-    /// `SUITE-backports`.
-    Backports,
-    /// `SUITE-proposed-updates`.
-    ProposedUpdates,
-    /// `SUITE-security`, on the security mirror.
-    Security,
-    /// `SUITE-updates`.
-    Updates,
-}
-
-/// A file that a template brings along for karat's own use.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SourceFile {
-    /// The path as the template states it.
-    pub source: String,
-    /// The bytes.
-    pub body: Body,
-}
-
-/// Bytes and their name.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Body {
-    /// Digest and size of `bytes`.
-    pub content: Content,
-    /// The bytes.
-    pub bytes: Vec<u8>,
-}
-
-/// `[[source.pins]]`: a preference, as in `apt_preferences(5)`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pin {
-    /// Which packages; `*` is any run of characters, `?` one.
-    pub package: String,
-    /// Which of their versions.
-    pub target: PinTarget,
-    /// From -32768 to 32767; 1001 and more allow a downgrade, negative ones forbid.
-    pub priority: i32,
-}
-
-/// What a pin prefers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PinTarget {
-    /// Versions that fit this pattern.
-    Version(String),
-    /// Versions of this suite (`trixie-backports`).
-    Suite(SuiteName),
-}
-
-/// `[[source.extra]]`: a further repository with its own keys.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Repository {
-    /// What the template calls it.
-    pub name: RepositoryName,
-    /// Its base.
-    pub uri: Uri,
-    /// Its suite; one that ends in `/` is a flat repository's directory.
-    pub suite: SuiteName,
-    /// Its components; empty for a flat repository only.
-    pub components: Vec<ComponentName>,
-    /// The keys that sign it.
-    pub key: SourceFile,
-    /// Its priority; `None` is apt's 500.
-    pub priority: Option<i32>,
 }
 
 /// An item of `packages`.
@@ -415,97 +312,4 @@ impl Template {
         }
         all
     }
-}
-
-impl Body {
-    /// Names `bytes`.
-    pub fn new(bytes: Vec<u8>) -> Self {
-        Self {
-            content: Content::of(&bytes),
-            bytes,
-        }
-    }
-}
-
-impl fmt::Debug for Body {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.content.fmt(f)
-    }
-}
-
-/// The words by which a closed set of values is written in a template.
-pub trait Choice: Copy + Sized + 'static {
-    /// All values with their words.
-    const WORDS: &'static [(&'static str, Self)];
-
-    /// The word of this value.
-    fn word(self) -> &'static str
-    where
-        Self: PartialEq,
-    {
-        Self::WORDS
-            .iter()
-            .find(|(_, value)| *value == self)
-            .map_or("", |(word, _)| word)
-    }
-}
-
-impl Choice for Class {
-    const WORDS: &'static [(&'static str, Self)] = &[
-        (Self::AppendOnly.name(), Self::AppendOnly),
-        (Self::GeneratedOnce.name(), Self::GeneratedOnce),
-        (Self::State.name(), Self::State),
-        (Self::Volatile.name(), Self::Volatile),
-    ];
-}
-
-impl Choice for Expiry {
-    const WORDS: &'static [(&'static str, Self)] = &[
-        (Self::Warn.name(), Self::Warn),
-        (Self::Enforce.name(), Self::Enforce),
-        (Self::Ignore.name(), Self::Ignore),
-    ];
-}
-
-impl Choice for OnFailure {
-    const WORDS: &'static [(&'static str, Self)] = &[
-        (Self::Report.name(), Self::Report),
-        (Self::Isolate.name(), Self::Isolate),
-        (Self::Poweroff.name(), Self::Poweroff),
-    ];
-}
-
-/// Gives a closed set of values its words.
-macro_rules! choices {
-    ($($type:ident { $($word:literal => $variant:ident),* $(,)? })*) => {
-        $(impl Choice for $type {
-            const WORDS: &'static [(&'static str, Self)] = &[$(($word, Self::$variant)),*];
-        }
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.word())
-            }
-        })*
-    };
-}
-
-choices! {
-    Distribution { "debian" => Debian }
-    Pocket {
-        "updates" => Updates,
-        "security" => Security,
-        "backports" => Backports,
-        "proposed-updates" => ProposedUpdates,
-    }
-    Initrd { "distribution" => Distribution, "karat" => Karat }
-    Category {
-        "frontend" => Frontend,
-        "internal" => Internal,
-        "data" => Data,
-        "management" => Management,
-        "legacy" => Legacy,
-    }
-    Lifecycle { "current" => Current, "legacy" => Legacy }
-    Format { "tar" => Tar, "oci" => Oci }
-    Compression { "zstd" => Zstd, "gzip" => Gzip, "none" => None }
 }

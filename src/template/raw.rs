@@ -8,14 +8,13 @@ use crate::instance::OnFailure;
 use crate::path::{Glob, ImagePath};
 use crate::tree::{Epoch, Mode};
 
-use super::model::{
-    Category, Compression, Distribution, Format, Initrd, Lifecycle, Owner, PackageSpec, Pin, Pocket,
-};
+use super::model::{Category, Compression, Format, Initrd, Lifecycle, Owner, PackageSpec};
 use super::names::{
     AccountName, ComponentName, Date, RepositoryName, SegmentName, Snapshot, SshKey, SuiteName,
     SysctlKey, UnitName, Uri, Word,
 };
 use super::reader::{At, Item, Span};
+use super::source::{Distribution, Pin, Pocket};
 
 /// A list as written in one file.
 pub(super) type Items<T> = Vec<At<Item<T>>>;
@@ -163,9 +162,12 @@ pub(super) struct RawFacts {
     pub(super) modules_deny: Items<fact::ModuleName>,
     pub(super) mounts: Vec<RawMount>,
     pub(super) no_preload: Option<At<bool>>,
+    pub(super) packet: Option<Items<fact::Packet>>,
+    pub(super) startup: Option<Items<Glob>>,
     pub(super) sysctl: Vec<(fact::SysctlName, At<String>)>,
     pub(super) taint: Option<At<u64>>,
     pub(super) units: Option<Items<Glob>>,
+    pub(super) unix: Option<Items<fact::SocketName>>,
 }
 
 #[derive(Debug)]

@@ -293,12 +293,19 @@ struct FactsTable {
     mounts: Option<Vec<MountTable>>,
     /// Whether nothing may be loaded into programs by ld.so.preload or LD_ variables.
     no_preload: Option<bool>,
+    /// Packet sockets that there may be, as in \"88cc systemd-network\"; [] for none.
+    packet: Option<Vec<String>>,
+    /// Paths that may stand where cron, at, remote logins, users' service managers, udev and polkit
+    /// look in homes, spools and /run, beside those of the image; [] for none.
+    startup: Option<Vec<String>>,
     /// Kernel settings with their values; those of [kernel] sysctl are expected anyway.
     sysctl: Option<BTreeMap<String, SysctlValue>>,
     /// Bits of the kernel's taint that may be set.
     taint: Option<u64>,
     /// Paths that may stand where systemd looks for units, beside those of the image; [] for none.
     units: Option<Vec<String>>,
+    /// Unix sockets that may listen under abstract names (\"@name\") or strict paths; [] for none.
+    unix: Option<Vec<String>>,
 }
 
 /// Lockdown at least so strict.

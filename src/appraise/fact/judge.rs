@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Observations, Scene, Seen, accounts, firewall, kernel, system};
+use super::{Observations, Scene, Seen, accounts, firewall, kernel, local, system};
 use crate::appraise::drift::Owner;
 use crate::appraise::{Change, Drift, Effect, NotChecked, Reason, Report, Severity};
-use crate::expect::Facts;
+use crate::expect::{Expectations, Facts};
 use crate::manifest::Manifest;
 use crate::path::ImagePath;
 use crate::tree::Origin;
@@ -25,11 +25,18 @@ pub struct FactCounts {
     pub not_applicable: BTreeMap<String, Vec<String>>,
 }
 
-/// Judges all `expected` facts and adds what that gives to a report.
+/// Judges all facts of `expectations` and adds what that gives to a report.
 ///
 /// Facts are about a system that runs: of a [`Scene::Snapshot`] none applies.
-pub fn judge(report: Report, expected: &Facts, manifest: &Manifest, scene: &Scene) -> Report {
+pub fn judge(
+    report: Report,
+    expectations: &Expectations,
+    manifest: &Manifest,
+    scene: &Scene,
+) -> Report {
+    let expected = expectations.facts();
     let mut court = Court {
+        expectations,
         manifest,
         report,
         counts: FactCounts::default(),
@@ -58,9 +65,12 @@ fn names(expected: &Facts) -> Vec<String> {
         listen,
         modules,
         mounts,
+        packet,
         preload,
+        startup,
         sysctl,
         units,
+        unix,
     } = expected;
     let mut names: Vec<String> = Vec::new();
     names.extend(accounts.iter().map(|_| "accounts".to_owned()));
@@ -78,14 +88,18 @@ fn names(expected: &Facts) -> Vec<String> {
     names.extend(listen.iter().map(|_| "listen".to_owned()));
     names.extend(modules.iter().map(|_| "modules".to_owned()));
     names.extend(mounts.iter().map(|entry| format!("mount {}", entry.point)));
+    names.extend(packet.iter().map(|_| "packet".to_owned()));
     names.extend(preload.iter().map(|_| "preload".to_owned()));
+    names.extend(startup.iter().map(|_| "startup".to_owned()));
     names.extend(sysctl.iter().map(|entry| format!("sysctl {}", entry.name)));
     names.extend(units.iter().map(|_| "units".to_owned()));
+    names.extend(unix.iter().map(|_| "unix".to_owned()));
     names
 }
 
 /// Where judgements are written down.
 pub(super) struct Court<'a> {
+    pub(super) expectations: &'a Expectations,
     pub(super) manifest: &'a Manifest,
     report: Report,
     counts: FactCounts,
@@ -109,6 +123,7 @@ impl Court<'_> {
     fn all(&mut self, expected: &Facts, seen: &Observations) {
         kernel::judge(self, expected, seen);
         system::judge(self, expected, seen);
+        local::judge(self, expected, seen);
         firewall::judge(self, expected, seen);
         accounts::judge(self, expected, seen);
     }

@@ -28,12 +28,15 @@ impl Observations {
             lockdown,
             modules,
             mounts,
+            packet,
             preload,
             release,
             sockets,
+            startup,
             sysctl,
             taint,
             units,
+            unix,
             userdb,
         } = self;
         let mut list = List(Vec::new());
@@ -63,6 +66,10 @@ impl Observations {
                 format!("{} {address} user {}", socket.protocol, socket.uid)
             });
         }
+        list.each("packet", source::PACKET, packet, |socket| {
+            format!("{:04x} {}", socket.protocol, escaped(&socket.user))
+        });
+        list.each("unix", source::UNIX, unix, |name| escaped(name));
         list.one("preload", source::PRELOAD, &preload.file, |()| {
             "there is one".to_owned()
         });
@@ -82,6 +89,9 @@ impl Observations {
                 escaped(it.as_bytes())
             });
         }
+        list.each("startup", source::STARTUP, startup, |entry| {
+            entry.path.to_string()
+        });
         list.each("unit", source::UNITS, units, |entry| entry.path.to_string());
         list.0
     }

@@ -12,18 +12,21 @@
 //! | `accounts` | who may become root or has a password |
 //! | `firewall` | the rules of the packet filter |
 //! | `kernel` | settings, command line, modules, taint and lockdown |
-//! | `system` | sockets, mounts, preloading, credentials, units |
+//! | `local` | packet and Unix sockets |
+//! | `system` | internet sockets, mounts, preloading, credentials, units, what starts by itself |
 
 mod accounts;
 mod firewall;
 mod judge;
 mod kernel;
 mod list;
+mod local;
 mod observed;
 mod system;
 
 pub use judge::{FactCounts, judge};
 pub use list::Line;
 pub use observed::{
-    Entry, Listening, MountPoint, Observations, PasswordOf, Preloads, Scene, Seen, Variable, source,
+    Entry, Listening, MountPoint, Observations, PacketSocket, PasswordOf, Preloads, Scene, Seen,
+    Variable, source,
 };

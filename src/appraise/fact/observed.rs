@@ -45,12 +45,16 @@ pub struct Observations {
     pub modules: Seen<Vec<String>>,
     /// Mounts, in the order in which they were made.
     pub mounts: Seen<Vec<MountPoint>>,
+    /// Packet sockets.
+    pub packet: Seen<Vec<PacketSocket>>,
     /// What programs are loaded with.
     pub preload: Preloads,
     /// The release of the running kernel, as in `/lib/modules/RELEASE`.
     pub release: Seen<String>,
     /// Listening sockets, by the place that was read: `/proc/net/tcp` …
     pub sockets: BTreeMap<&'static str, Seen<Vec<Listening>>>,
+    /// What makes programs run, or lets somebody in, from places that may be written.
+    pub startup: Seen<Vec<Entry>>,
     /// The settings that were asked for.
     pub sysctl: BTreeMap<SysctlName, Seen<String>>,
     /// The taint bits.
@@ -59,6 +63,8 @@ pub struct Observations {
     pub userdb: Seen<Vec<Entry>>,
     /// What stands where systemd looks for units and generators.
     pub units: Seen<Vec<Entry>>,
+    /// Names of Unix sockets that listen.
+    pub unix: Seen<Vec<Vec<u8>>>,
 }
 
 /// Something with a name at a path.
@@ -90,6 +96,15 @@ pub struct Listening {
     pub port: u16,
     /// Who opened it.
     pub uid: u32,
+}
+
+/// A packet socket (packet(7)).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PacketSocket {
+    /// The protocol of the link that it gets.
+    pub protocol: u16,
+    /// The account that opened it; its number, where it has no name.
+    pub user: Vec<u8>,
 }
 
 /// A line of `/proc/self/mountinfo` (`proc_pid_mountinfo(5)`).
@@ -145,16 +160,22 @@ pub mod source {
     pub const MODULES: &str = "/proc/modules";
     /// Mounts.
     pub const MOUNTS: &str = "/proc/self/mountinfo";
+    /// Packet sockets.
+    pub const PACKET: &str = "/proc/net/packet";
     /// Libraries that the dynamic linker loads into every program.
     pub const PRELOAD: &str = "/etc/ld.so.preload";
     /// The release of the running kernel.
     pub const RELEASE: &str = "/proc/sys/kernel/osrelease";
+    /// What starts by itself, or lets somebody in: homes are by that file, too.
+    pub const STARTUP: &str = "/etc/passwd";
     /// Taint bits.
     pub const TAINT: &str = "/proc/sys/kernel/tainted";
     /// Kernel settings.
     pub const SYSCTL: &str = "/proc/sys";
     /// Units.
     pub const UNITS: &str = "/run/systemd";
+    /// Unix sockets.
+    pub const UNIX: &str = "/proc/net/unix";
 }
 
 impl<T> Seen<T> {

@@ -1,11 +1,11 @@
-//! Sockets, mounts, preloading, credentials and units.
+//! Internet sockets, mounts, preloading, credentials, units, and what starts by itself.
 
 use super::judge::{Breach, Court, place};
-use super::{Listening, Observations, Seen, source};
+use super::{Entry, Listening, Observations, Seen, source};
 use crate::appraise::{Effect, Severity};
 use crate::expect::Facts;
-use crate::expect::fact::{Credentials, Listen, Mount, Preload, Units};
-use crate::path::{Escaped, ImagePath};
+use crate::expect::fact::{Allowed, Credentials, Listen, Mount, Preload, Startup, Units};
+use crate::path::{Escaped, Glob, ImagePath};
 
 pub(super) fn judge(court: &mut Court<'_>, expected: &Facts, seen: &Observations) {
     for entry in &expected.mounts {
@@ -22,6 +22,9 @@ pub(super) fn judge(court: &mut Court<'_>, expected: &Facts, seen: &Observations
     }
     if let Some(expected) = &expected.units {
         units(court, expected, seen);
+    }
+    if let Some(expected) = &expected.startup {
+        startup(court, expected, seen);
     }
 }
 
@@ -206,9 +209,40 @@ fn credentials(court: &mut Court<'_>, expected: &Credentials, seen: &Observation
 
 fn units(court: &mut Court<'_>, expected: &Units, seen: &Observations) {
     let absent = "there is no systemd here";
-    let Some(found) = court.need("units", source::UNITS, &seen.units, absent) else {
-        return;
-    };
+    if let Some(found) = court.need("units", source::UNITS, &seen.units, absent) {
+        strangers(court, "unit", expected, found, |_| Effect::Service);
+    }
+}
+
+fn startup(court: &mut Court<'_>, expected: &Startup, seen: &Observations) {
+    let absent = "there are no accounts here";
+    if let Some(found) = court.need("startup", source::STARTUP, &seen.startup, absent) {
+        strangers(court, "startup", expected, found, |path| {
+            // The others of sshd's run a program after the login.
+            let lets_in: [&[u8]; 4] = [
+                b"authorized_keys",
+                b"authorized_keys2",
+                b".rhosts",
+                b".shosts",
+            ];
+            let is_key = path.name().is_some_and(|name| lets_in.contains(&name));
+            if is_key {
+                Effect::RemoteLogin
+            } else {
+                Effect::Service
+            }
+        });
+    }
+}
+
+/// What is found must be of the image, or be expected.
+fn strangers(
+    court: &mut Court<'_>,
+    name: &str,
+    expected: &Allowed<Glob>,
+    found: &[Entry],
+    effect: fn(&ImagePath) -> Effect,
+) {
     let mut is_held = true;
     for entry in found {
         let is_known = court.manifest.get(&entry.path).is_some()
@@ -219,11 +253,11 @@ fn units(court: &mut Court<'_>, expected: &Units, seen: &Observations) {
         is_held = false;
         if !court.has_drifted(&entry.path) {
             let breach = Breach {
-                name: "unit".to_owned(),
+                name: name.to_owned(),
                 source: entry.path.clone(),
                 expected: None,
                 observed: Some("not of the image".to_owned()),
-                effect: Effect::Service,
+                effect: effect(&entry.path),
                 severity: Severity::High,
             };
             court.drift(&expected.origin, breach);

@@ -8,7 +8,8 @@ use crate::cli::console::{BAD, BOLD, Console, DIM, GOOD, WARN};
 use crate::cli::failure::Failure;
 use crate::cli::markdown;
 use crate::ops::diff::{
-    DiffError, Difference, Lines, NotCompared, PackageChange, PackageEvent, PathChange, Side, diff,
+    DiffError, Difference, Event, FactChange, Lines, NotCompared, PackageChange, PathChange, Side,
+    Strictness, diff,
 };
 
 /// Arguments of `karat diff`.
@@ -18,8 +19,9 @@ A and B are each one of:
   X.mtree, X.dsse.json, X.statement.json   a baseline; its neighbours are found beside it
   X.tar, X.tar.gz, X.tar.zst               an image as a tar archive
   DIR                                      an image as an OCI layout, or unpacked
-Of two images, the lines that differ in text files are shown too. Nothing is trusted and no
-signature is checked here: 'karat verify' does that.")]
+Of two images, the lines that differ in text files are shown too; where both have expectations, the
+runtime facts that are expected otherwise. Nothing is trusted and no signature is checked here:
+'karat verify' does that.")]
 pub struct Args {
     /// The older baseline or image.
     #[arg(value_name = "A")]
@@ -83,8 +85,12 @@ fn show(difference: &Difference, console: &Console) {
         title(to)
     ));
     console.line(format_args!(
-        "  paths  {} -> {}    bytes  {} -> {}",
-        from.paths, to.paths, from.bytes, to.bytes
+        "  paths  {} -> {}    bytes  {} -> {} ({:+})",
+        from.paths,
+        to.paths,
+        from.bytes,
+        to.bytes,
+        i128::from(to.bytes) - i128::from(from.bytes)
     ));
     for side in [from, to] {
         for note in &side.notes {
@@ -113,6 +119,7 @@ fn show(difference: &Difference, console: &Console) {
             ));
         }
     }
+    show_facts(&difference.facts, console);
     let mut groups: BTreeMap<&str, Vec<&PathChange>> = BTreeMap::new();
     for path in &difference.paths {
         let origin = path.origin.as_deref().unwrap_or("unknown owner");
@@ -150,11 +157,51 @@ fn show_not_compared(places: &[NotCompared], console: &Console) {
     }
 }
 
+fn show_facts(facts: &[FactChange], console: &Console) {
+    for facts in facts.chunk_by(|a, b| a.kind == b.kind) {
+        let kind = facts.first().map_or("", |fact| fact.kind);
+        let count = facts.len();
+        console.line(format_args!("\n{BOLD}fact {kind}{BOLD:#}: {count} changes"));
+        for fact in facts.iter().take(PATHS_SHOWN) {
+            show_fact(fact, console);
+        }
+        if count > PATHS_SHOWN {
+            let more = count - PATHS_SHOWN;
+            console.line(format_args!("  and {more} more; --json lists all"));
+        }
+    }
+}
+
+fn show_fact(fact: &FactChange, console: &Console) {
+    let (sign, style) = match fact.change {
+        Event::Added => ('+', GOOD),
+        Event::Changed => ('~', WARN),
+        Event::Removed => ('-', BAD),
+    };
+    let cut = |text: &str| -> String { text.chars().take(WIDTH).collect() };
+    let name = fact.name.as_deref().unwrap_or("as a whole");
+    let values: Vec<String> = [&fact.from, &fact.to]
+        .into_iter()
+        .flatten()
+        .map(|it| cut(it))
+        .collect();
+    let (mark, strictness) = match fact.strictness {
+        Some(Strictness::Looser) => (WARN, " [looser]"),
+        Some(Strictness::Stricter) => (DIM, " [stricter]"),
+        None => (DIM, ""),
+    };
+    console.line(format_args!(
+        "  {style}{sign}{style:#} {}: {}{mark}{strictness}{mark:#}",
+        cut(name),
+        values.join(" -> ")
+    ));
+}
+
 fn show_package(package: &PackageChange, console: &Console) {
     let (sign, style) = match package.change {
-        PackageEvent::Added => ('+', GOOD),
-        PackageEvent::Changed => ('~', WARN),
-        PackageEvent::Removed => ('-', BAD),
+        Event::Added => ('+', GOOD),
+        Event::Changed => ('~', WARN),
+        Event::Removed => ('-', BAD),
     };
     let versions = match (&package.from, &package.to) {
         (Some(from), Some(to)) if from == to => format!(" {to}"),

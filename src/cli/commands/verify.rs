@@ -55,6 +55,14 @@ pub struct Args {
     #[arg(long, value_name = "PATH")]
     explain: Option<PathBuf>,
 
+    /// Read no more bytes of files, the smallest first; others are not checked.
+    #[arg(long, value_name = "N", conflicts_with_all = ["tar", "oci"])]
+    max_bytes: Option<u64>,
+
+    /// Look at the tree no longer; what is left is not checked.
+    #[arg(long, value_name = "SECONDS", conflicts_with_all = ["tar", "oci"])]
+    max_time: Option<u64>,
+
     /// Show every path, those of upgraded packages too.
     #[arg(long)]
     verbose: bool,
@@ -144,6 +152,8 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         explain,
         against: args.against.clone(),
         nonce: args.nonce.clone(),
+        max_bytes: args.max_bytes,
+        max_time: args.max_time,
         threads: crate::sys::cpu::count(),
     };
     let verification = verify::verify(&request)?;

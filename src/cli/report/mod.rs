@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `text`, `excerpt` | for people |
+//! | `text`, `drifts`, `excerpt`, `page` | for people |
 //! | `json` | all that is known, as one document |
 //! | `canonical` | what a digest stands for |
 //! | `output` | further reports: `--report FORMAT=FILE` |
@@ -11,6 +11,7 @@
 //! | `junit`, `sarif` | for CI; `karat` alone |
 
 pub mod canonical;
+mod drifts;
 mod excerpt;
 mod facts;
 mod journal;
@@ -18,6 +19,7 @@ mod json;
 #[cfg(feature = "build")]
 mod junit;
 mod output;
+mod page;
 mod prometheus;
 #[cfg(feature = "build")]
 mod sarif;
@@ -26,7 +28,8 @@ mod text;
 pub use facts::{document as facts_document, text as facts_text};
 pub use json::{document, json_text};
 pub use output::{Format, Output, Outputs};
-pub use text::{Detail, Style, text};
+pub use page::{Detail, Style};
+pub use text::text;
 
 use super::Exit;
 use crate::appraise::Verdict;

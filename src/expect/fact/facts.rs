@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::{
-    Accounts, CmdlineWord, Credentials, Firewall, Kernel, Listen, Modules, Mount, Preload, Sysctl,
-    SysctlName, Units, Word,
+    Accounts, CmdlineWord, Credentials, Firewall, Kernel, Listen, Modules, Mount, PacketSockets,
+    Preload, Startup, Sysctl, SysctlName, Units, UnixSockets, Word,
 };
 use crate::order::{self, sort_by};
 use crate::path::ImagePath;
@@ -15,7 +16,7 @@ use crate::path::ImagePath;
 ///
 /// Fields stand in the order of their names, so that the JSON is canonical.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(try_from = "Map<String, Value>")]
 pub struct Facts {
     /// Who may become root or has a password.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,15 +42,24 @@ pub struct Facts {
     /// Mounted file systems.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub mounts: Vec<Mount>,
+    /// Packet sockets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub packet: Option<PacketSockets>,
     /// What is loaded into every program.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preload: Option<Preload>,
+    /// What makes programs run, or lets somebody in, from places that may be written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub startup: Option<Startup>,
     /// Kernel settings.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sysctl: Vec<Sysctl>,
     /// Units outside of the image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub units: Option<Units>,
+    /// Unix sockets that listen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unix: Option<UnixSockets>,
 }
 
 /// The rule that facts break.
@@ -72,7 +82,36 @@ pub enum FactsError {
 impl Facts {
     /// Whether nothing is stated.
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        let Self {
+            accounts,
+            cmdline,
+            credentials,
+            firewall,
+            kernel,
+            listen,
+            modules,
+            mounts,
+            packet,
+            preload,
+            startup,
+            sysctl,
+            units,
+            unix,
+        } = self;
+        accounts.is_none()
+            && cmdline.is_empty()
+            && credentials.is_none()
+            && firewall.is_none()
+            && kernel.is_none()
+            && listen.is_none()
+            && modules.is_none()
+            && mounts.is_empty()
+            && packet.is_none()
+            && preload.is_none()
+            && startup.is_none()
+            && sysctl.is_empty()
+            && units.is_none()
+            && unix.is_none()
     }
 
     /// Whether all lists stand in the order in which they are written, and nothing twice.
@@ -88,9 +127,12 @@ impl Facts {
             listen,
             modules,
             mounts,
+            packet,
             preload: _,
+            startup,
             sysctl,
             units,
+            unix,
         } = self;
         let accounts = accounts.as_ref();
         let names = accounts.map(|it| [&it.password, &it.root]);
@@ -110,7 +152,12 @@ impl Facts {
             && modules
                 .as_ref()
                 .is_none_or(|it| ascends(&it.allow, |it| it) && ascends(&it.deny, |it| it))
+            && packet.as_ref().is_none_or(|it| ascends(&it.allow, |it| it))
+            && startup
+                .as_ref()
+                .is_none_or(|it| ascends(&it.allow, |it| it))
             && units.as_ref().is_none_or(|it| ascends(&it.allow, |it| it))
+            && unix.as_ref().is_none_or(|it| ascends(&it.allow, |it| it))
     }
 
     /// The rule that a single fact breaks, if any.
@@ -157,8 +204,14 @@ impl Facts {
             sort(&mut modules.allow);
             sort(&mut modules.deny);
         }
-        if let Some(units) = &mut self.units {
-            sort(&mut units.allow);
+        if let Some(packet) = &mut self.packet {
+            sort(&mut packet.allow);
+        }
+        for paths in [&mut self.startup, &mut self.units].into_iter().flatten() {
+            sort(&mut paths.allow);
+        }
+        if let Some(unix) = &mut self.unix {
+            sort(&mut unix.allow);
         }
         self.check().map(|()| self)
     }
@@ -195,9 +248,12 @@ mod tests {
         r#""listen":{"allow":["tcp *:22","udp loopback:53"],"origin":"template:verify"},"#,
         r#""modules":{"allow":[],"deny":["usb_storage"],"origin":"template:verify"},"#,
         r#""mounts":[{"fstype":"tmpfs","options":["nodev","nosuid"],"origin":"template:verify","point":"/tmp"}],"#,
+        r#""packet":{"allow":["* dhcp","88cc systemd-network"],"origin":"template:verify"},"#,
         r#""preload":{"origin":"template:verify"},"#,
+        r#""startup":{"allow":["/home/*/.ssh/authorized_keys"],"origin":"template:verify"},"#,
         r#""sysctl":[{"name":"net.ipv4.ip_forward","origin":"template:kernel","value":"0"}],"#,
-        r#""units":{"allow":["/run/systemd/generator/**"],"origin":"template:verify"}},"#,
+        r#""units":{"allow":["/run/systemd/generator/**"],"origin":"template:verify"},"#,
+        r#""unix":{"allow":["/var/run/*","@name"],"origin":"template:verify"}},"#,
         r#""mutable":[],"version":1}"#,
         "\n"
     );
@@ -231,6 +287,8 @@ mod tests {
             ("\"taint\":0", "\"taint\":0,\"more\":1"),
             ("\"preload\":{", "\"preload\":{\"x\":1,"),
             ("\"units\":", "\"unit\":"),
+            ("88cc", "88CC"),
+            ("\"@name\"", "\"\""),
             ("integrity", "some"),
             ("tcp *:22", "tcp 22"),
             ("\"/tmp\"", "\"tmp\""),

@@ -9,11 +9,10 @@ use crate::limits;
 use crate::tree::Origin;
 
 /// The whole ruleset of nftables, normalised; anything else is drift.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Firewall {
     /// Who asked for it.
-    #[serde(serialize_with = "wire::write", deserialize_with = "wire::read")]
+    #[serde(serialize_with = "wire::write")]
     pub origin: Origin,
     /// One object of libnftables-json(5) each: see [`ruleset`].
     pub rules: Vec<String>,

@@ -3,19 +3,18 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::wire::{self, RuleError, checked_text, one_string};
 use crate::tree::Origin;
 
 /// One setting of sysctl(8) and the value that it must have.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Sysctl {
     /// Which.
     pub name: SysctlName,
     /// Who asked for it.
-    #[serde(serialize_with = "wire::write", deserialize_with = "wire::read")]
+    #[serde(serialize_with = "wire::write")]
     pub origin: Origin,
     /// The value; runs of blanks count as one, as the kernel prints tabs for what is written with
     /// blanks.
@@ -79,11 +78,10 @@ fn swapped(text: &str) -> String {
 }
 
 /// A word that the kernel's command line must or must not have.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct CmdlineWord {
     /// Who asked for it.
-    #[serde(serialize_with = "wire::write", deserialize_with = "wire::read")]
+    #[serde(serialize_with = "wire::write")]
     pub origin: Origin,
     /// Which of the two.
     pub rule: WordRule,
@@ -93,7 +91,7 @@ pub struct CmdlineWord {
 }
 
 /// Whether a word of the command line must be there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WordRule {
     /// It must not be there.
@@ -112,30 +110,28 @@ checked_text! {
 }
 
 /// Loaded modules are files of the image.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Modules {
     /// Modules that may be loaded from elsewhere.
     pub allow: Vec<ModuleName>,
     /// Modules that must not be loaded, even though the image has them.
     pub deny: Vec<ModuleName>,
     /// Who asked for it.
-    #[serde(serialize_with = "wire::write", deserialize_with = "wire::read")]
+    #[serde(serialize_with = "wire::write")]
     pub origin: Origin,
 }
 
 /// The state of the kernel.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Kernel {
     /// Lockdown at least so strict (`kernel_lockdown(7)`); `None`: not looked at.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub lockdown: Option<Lockdown>,
     /// Who asked for it.
-    #[serde(serialize_with = "wire::write", deserialize_with = "wire::read")]
+    #[serde(serialize_with = "wire::write")]
     pub origin: Origin,
     /// Bits of `/proc/sys/kernel/tainted` that may be set; `None`: not looked at.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub taint: Option<u64>,
 }
 
@@ -148,6 +144,18 @@ pub enum Lockdown {
     Integrity,
     /// Changing it and reading its secrets are.
     Confidentiality,
+}
+
+impl FromStr for WordRule {
+    type Err = RuleError;
+
+    fn from_str(text: &str) -> Result<Self, RuleError> {
+        match text {
+            "absent" => Ok(Self::Absent),
+            "present" => Ok(Self::Present),
+            _ => Err(RuleError("a word of the command line is absent or present")),
+        }
+    }
 }
 
 impl Lockdown {

@@ -4,21 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-
-use super::wire::{self, RuleError, one_string};
-use crate::tree::Origin;
-
-/// The sockets that may listen; any other is drift.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Listen {
-    /// Which may.
-    pub allow: Vec<Listener>,
-    /// Who asked for it.
-    #[serde(serialize_with = "wire::write", deserialize_with = "wire::read")]
-    pub origin: Origin,
-}
+use super::wire::{RuleError, one_string};
 
 /// Sockets that may listen: `tcp *:22`, `udp loopback:53`, `tcp [::1]:5432`, `udp *:60000-60010`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

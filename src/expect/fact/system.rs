@@ -1,78 +1,48 @@
-//! What must hold of mounts, preloading, credentials and units.
+//! What must hold of accounts, mounts and preloading.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::wire::{self, checked_text, one_string};
-use crate::path::{Glob, ImagePath};
+use crate::path::ImagePath;
 use crate::tree::Origin;
 
 /// Who may become root or has a password; records of users that systemd reads from outside of the
 /// image (`userdb`) are drift, whatever they say.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Accounts {
     /// Who asked for it.
-    #[serde(serialize_with = "wire::write", deserialize_with = "wire::read")]
+    #[serde(serialize_with = "wire::write")]
     pub origin: Origin,
     /// Accounts that may have a password, an empty one too; `None`: not looked at.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub password: Option<Vec<Account>>,
     /// Accounts that may have the number 0; `None`: not looked at.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub root: Option<Vec<Account>>,
 }
 
 /// A file system that must be mounted, and how.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Mount {
     /// Its type, as in `/proc/filesystems`; `None`: any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub fstype: Option<Name>,
     /// Options that it must have, of the mount or of the file system: `nodev`, `ro`.
     pub options: Vec<Name>,
     /// Who asked for it.
-    #[serde(serialize_with = "wire::write", deserialize_with = "wire::read")]
+    #[serde(serialize_with = "wire::write")]
     pub origin: Origin,
     /// Where.
-    #[serde(serialize_with = "wire::write", deserialize_with = "read_path")]
+    #[serde(serialize_with = "wire::write")]
     pub point: ImagePath,
-}
-
-fn read_path<'de, D: serde::Deserializer<'de>>(from: D) -> Result<ImagePath, D::Error> {
-    ImagePath::parse(String::deserialize(from)?).map_err(serde::de::Error::custom)
 }
 
 /// Nothing is loaded into programs but what the image says: no `/etc/ld.so.preload` that the
 /// manifest does not list, no `LD_…` variable with which the first process was started (ld.so(8)).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Preload {
     /// Who asked for it.
-    #[serde(serialize_with = "wire::write", deserialize_with = "wire::read")]
-    pub origin: Origin,
-}
-
-/// The credentials that firmware or boot loader may hand to systemd (systemd.exec(5)); any other is
-/// drift, for credentials set passwords, keys and units.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Credentials {
-    /// Which may.
-    pub allow: Vec<CredentialName>,
-    /// Who asked for it.
-    #[serde(serialize_with = "wire::write", deserialize_with = "wire::read")]
-    pub origin: Origin,
-}
-
-/// Where systemd looks for units and generators, there is nothing that the manifest does not list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Units {
-    /// Paths that may be there all the same: what generators write, scopes of sessions.
-    pub allow: Vec<Glob>,
-    /// Who asked for it.
-    #[serde(serialize_with = "wire::write", deserialize_with = "wire::read")]
+    #[serde(serialize_with = "wire::write")]
     pub origin: Origin,
 }
 

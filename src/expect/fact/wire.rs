@@ -1,9 +1,8 @@
-//! Types that are one string in JSON: written by `Display`, read by `FromStr`.
+//! Types that are one string in JSON: written by `Display`; they are read by `FromStr`.
 
 use std::fmt::Display;
-use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serializer};
+use serde::Serializer;
 
 /// Text that breaks the rule of its type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -14,29 +13,12 @@ pub(super) fn write<T: Display, S: Serializer>(value: &T, to: S) -> Result<S::Ok
     to.collect_str(value)
 }
 
-pub(super) fn read<'de, T, D>(from: D) -> Result<T, D::Error>
-where
-    T: FromStr,
-    T::Err: Display,
-    D: Deserializer<'de>,
-{
-    String::deserialize(from)?
-        .parse()
-        .map_err(serde::de::Error::custom)
-}
-
 /// Gives a type with `Display` and `FromStr` its form in JSON: one string.
 macro_rules! one_string {
     ($($type:ty),* $(,)?) => {
         $(impl serde::Serialize for $type {
             fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
                 $crate::expect::fact::wire::write(self, to)
-            }
-        }
-
-        impl<'de> serde::Deserialize<'de> for $type {
-            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                $crate::expect::fact::wire::read(from)
             }
         })*
     };

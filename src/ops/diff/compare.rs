@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::difference::{NotCompared, PackageChange, PackageEvent, PathChange};
+use super::difference::{Event, NotCompared, PackageChange, PathChange};
 use super::side::{Loaded, size_once};
 use crate::appraise::{Change, Evidence, NotChecked, Owner, Reason, Severity, appraise};
 use crate::expect::Expectations;
@@ -76,9 +76,9 @@ pub(super) fn packages(
             let paths = counts.get(name).copied().unwrap_or(0);
             let other_version = from.is_some() && to.is_some() && from != to;
             let change = match (is_in(&old, name), is_in(&new, name)) {
-                (false, true) => PackageEvent::Added,
-                (true, false) => PackageEvent::Removed,
-                (true, true) if paths > 0 || other_version => PackageEvent::Changed,
+                (false, true) => Event::Added,
+                (true, false) => Event::Removed,
+                (true, true) if paths > 0 || other_version => Event::Changed,
                 _ => return None,
             };
             let size = |side: &Packages<'_>| side.sizes.get(name).copied().unwrap_or(0);

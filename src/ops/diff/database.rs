@@ -6,16 +6,15 @@
 use std::collections::BTreeMap;
 
 use super::image::Read;
-use crate::deb::control::{Stanza, stanzas};
-use crate::deb::{Architecture, PackageName, Version};
+use crate::appraise::{Versions, installed};
+use crate::deb::{Architecture, PackageName};
 use crate::expect::Expectations;
 use crate::limits;
 use crate::manifest::{Manifest, RESERVED, is_reserved};
 use crate::path::ImagePath;
+use crate::sys::packages::STATUS;
 use crate::tree::{Blobs as _, Kind, Open, Tree};
 
-/// dpkg's status file.
-pub(in crate::ops) const STATUS: &str = "/var/lib/dpkg/status";
 const INFO: &str = "/var/lib/dpkg/info";
 const LIST: &str = ".list";
 /// The owner of a directory that many packages list, if it lists it too.
@@ -54,23 +53,16 @@ pub(super) fn expectations(read: &Read) -> Option<Result<Expectations, String>> 
 /// Versions of the packages that dpkg's status file has as installed; `None` where there is no such
 /// file. Stanzas that dpkg would not write are passed over.
 pub(in crate::ops) fn versions(read: &Read) -> Option<Result<BTreeMap<String, String>, String>> {
-    Some(file(read, STATUS)?.and_then(|bytes| {
-        let text = String::from_utf8(bytes).map_err(|_error| "it is not UTF-8".to_owned())?;
-        Ok(installed_versions(&text))
-    }))
+    Some(file(read, STATUS)?.map(|bytes| installed_versions(&bytes)))
 }
 
-/// The same, of the text of a status file.
-pub(in crate::ops) fn installed_versions(text: &str) -> BTreeMap<String, String> {
-    stanzas(text).filter_map(installed).collect()
-}
-
-fn installed(stanza: Stanza<'_>) -> Option<(String, String)> {
-    let field = |name| stanza.field(name).ok().flatten();
-    let (name, version) = (field("Package")?, field("Version")?);
-    let is_installed = field("Status")?.ends_with(" installed");
-    (is_installed && PackageName::is_valid(name) && Version::is_valid(version))
-        .then(|| (name.to_owned(), version.to_owned()))
+/// The same, of the bytes of a status file.
+pub(in crate::ops) fn installed_versions(bytes: &[u8]) -> Versions {
+    let mut versions = Versions::new();
+    installed(bytes, &mut |name, version| {
+        versions.insert(name.to_owned(), version.to_owned());
+    });
+    versions
 }
 
 /// The package that dpkg's lists give for each path of the tree; `None` where there are no lists.

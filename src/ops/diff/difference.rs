@@ -22,6 +22,9 @@ pub struct Difference {
     pub mutable_added: BTreeMap<String, &'static str>,
     /// Patterns of mutable paths that only the older one has.
     pub mutable_removed: BTreeMap<String, &'static str>,
+    /// Runtime facts that are expected otherwise, by kind and name; none where one side does not
+    /// say.
+    pub facts: Vec<FactChange>,
     /// What could not be looked at on one side: neither it nor, where it is a directory, what lies
     /// below is compared.
     pub not_compared: Vec<NotCompared>,
@@ -92,7 +95,7 @@ pub struct PackageChange {
     /// Its name.
     pub name: String,
     /// What happened to it.
-    pub change: PackageEvent,
+    pub change: Event,
     /// The version in the older one, where it is known.
     pub from: Option<String>,
     /// The version in the newer one, where it is known.
@@ -103,16 +106,46 @@ pub struct PackageChange {
     pub bytes: i64,
 }
 
-/// What happened to a package.
+/// What happened to a package or an expected fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum PackageEvent {
+pub enum Event {
     /// It is new.
     Added,
-    /// Some of its paths differ, or its version does.
+    /// Some of its paths differ, or its version does; another value is expected.
     Changed,
     /// It is gone.
     Removed,
+}
+
+/// A runtime fact that is expected otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FactChange {
+    /// The key in the expectations: `accounts`, `cmdline` …
+    pub kind: &'static str,
+    /// Which setting, socket, word and so on; what is not printable is escaped. `None`: the kind as
+    /// a whole.
+    pub name: Option<String>,
+    /// What happened to it.
+    pub change: Event,
+    /// What the older one says.
+    pub from: Option<String>,
+    /// What the newer one says.
+    pub to: Option<String>,
+    /// Who asked for it, by the newer one if that has it.
+    pub origin: String,
+    /// Whether less or more is let pass; `None` where that cannot be told.
+    pub strictness: Option<Strictness>,
+}
+
+/// Which way a change of expectations goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strictness {
+    /// What was drift before may pass now.
+    Looser,
+    /// What passed before may be drift now.
+    Stricter,
 }
 
 /// One way in which a path differs.
@@ -156,5 +189,6 @@ impl Difference {
             && self.paths.is_empty()
             && self.mutable_added.is_empty()
             && self.mutable_removed.is_empty()
+            && self.facts.is_empty()
     }
 }

@@ -10,12 +10,14 @@
 //! | `image` | tar, OCI layout or directory to a tree, and contents of files |
 //! | `database` | what an image says about itself: its own manifest, dpkg's database |
 //! | `compare` | paths, packages, expectations |
+//! | `facts` | expected runtime facts |
 //! | `lines` | which lines of changed files differ |
 
 mod compare;
 pub(super) mod database;
 mod difference;
 mod error;
+mod facts;
 pub(super) mod image;
 pub(super) mod lines;
 pub(super) mod side;
@@ -24,8 +26,8 @@ use std::num::NonZero;
 use std::path::Path;
 
 pub use difference::{
-    Difference, Lines, NotCompared, OriginsFrom, PackageChange, PackageEvent, PathChange, Side,
-    SideKind, Unified, VersionsFrom,
+    Difference, Event, FactChange, Lines, NotCompared, OriginsFrom, PackageChange, PathChange,
+    Side, SideKind, Strictness, Unified, VersionsFrom,
 };
 pub use error::DiffError;
 
@@ -53,6 +55,7 @@ pub fn diff(from: &Path, to: &Path, threads: NonZero<usize>) -> Result<Differenc
         packages: compare::packages(&old, &new, &paths),
         mutable_added: compare::mutable_without(newer, older),
         mutable_removed: compare::mutable_without(older, newer),
+        facts: facts::facts(older, newer),
         not_compared: compare::not_compared(&old, &new),
         paths: paths.into_iter().map(|(_, change)| change).collect(),
         from: old.side,

@@ -19,12 +19,11 @@ use crate::lock::Lockfile;
 use crate::manifest::{Entry, Manifest};
 use crate::path::Escaped;
 use crate::sys::fs;
-use crate::sys::material::{ENVELOPE_SUFFIX, with_suffix, without_suffix};
+use crate::sys::material::{ENVELOPE_SUFFIX, LOCK_SUFFIX, with_suffix, without_suffix};
 use crate::tree::{Kind, Origin};
 
 /// The suffix of a draft's file name.
 const DRAFT_SUFFIX: &str = ".statement.json";
-const LOCK_SUFFIX: &str = ".lock";
 
 /// All that is known of one side.
 pub(super) struct Loaded {

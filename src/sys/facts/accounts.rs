@@ -25,6 +25,24 @@ pub(super) fn root() -> Seen<Vec<Vec<u8>>> {
     })
 }
 
+/// Names of accounts by their number, as they stand there.
+pub(super) fn by_number() -> Seen<Vec<(u32, Vec<u8>)>> {
+    each(|account| (account.uid, account.name.to_vec()))
+}
+
+/// The homes of all accounts, in order, each once.
+pub(super) fn homes() -> Seen<Vec<Vec<u8>>> {
+    each(|account| account.home.to_vec()).parse(|mut homes| {
+        crate::order::sort(&mut homes);
+        homes.dedup();
+        Ok(homes)
+    })
+}
+
+fn each<T>(of: impl Fn(&Account<'_>) -> T) -> Seen<Vec<T>> {
+    file(source::PASSWD).parse(|bytes| Ok(passwd(&bytes)?.iter().map(of).collect()))
+}
+
 /// Accounts that a password opens, by either of the two files.
 pub(super) fn passwords() -> Seen<Vec<PasswordOf>> {
     let shadow = match file(source::SHADOW) {
@@ -71,6 +89,7 @@ struct Account<'b> {
     name: &'b [u8],
     password: &'b [u8],
     uid: u32,
+    home: &'b [u8],
 }
 
 fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -88,7 +107,7 @@ fn passwd(bytes: &[u8]) -> Result<Vec<Account<'_>>, String> {
 /// One line; those that read the accounts of others (`+`, compat mode) are refused.
 fn account(line: &[u8]) -> Option<Account<'_>> {
     let fields: Vec<&[u8]> = line.split(|byte| *byte == b':').collect();
-    let [name, password, uid, _gid, _comment, _home, _shell] = fields.as_slice() else {
+    let [name, password, uid, _gid, _comment, home, _shell] = fields.as_slice() else {
         return None;
     };
     let is_number = uid.iter().all(u8::is_ascii_digit);
@@ -97,6 +116,7 @@ fn account(line: &[u8]) -> Option<Account<'_>> {
         name,
         password,
         uid: uid.parse().ok()?,
+        home,
     })
 }
 

@@ -9,23 +9,27 @@
 //! | `scene` | whether the root that is checked is the one that runs |
 //! | `read` | reading a place, and making sure that it is the kernel's |
 //! | `kernel` | `/proc/cmdline`, `/proc/modules`, taint, lockdown, settings |
+//! | `local` | `/proc/net/packet`, `/proc/net/unix` |
 //! | `sockets` | `/proc/net/tcp` and its neighbours |
 //! | `mounts` | `/proc/self/mountinfo` |
 //! | `preload` | `/etc/ld.so.preload`, `/proc/1/environ` |
 //! | `accounts` | `/etc/passwd`, `/etc/shadow`, records of users that systemd reads |
 //! | `credentials` | `/run/credentials`, SMBIOS type 11 |
 //! | `firewall` | the ruleset, by the image's own `nft` |
+//! | `startup` | spools, homes, rules in `/run`: what starts by itself or lets somebody in |
 //! | `units` | where systemd looks for units and generators |
 
 mod accounts;
 mod credentials;
 mod firewall;
 mod kernel;
+mod local;
 mod mounts;
 mod preload;
 mod read;
 mod scene;
 mod sockets;
+mod startup;
 mod units;
 
 pub use scene::{observe, scene};

@@ -1,5 +1,6 @@
 //! Reading one place of the running system.
 
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::Path;
 
@@ -53,6 +54,8 @@ pub(super) fn seen<T>(answer: Result<T, IoError>) -> Seen<T> {
     match answer {
         Ok(value) => Seen::Value(value),
         Err(error) if error.is_not_found() => Seen::Absent,
+        // Nothing can be below what is no directory.
+        Err(error) if error.source.kind() == ErrorKind::NotADirectory => Seen::Absent,
         Err(error) => Seen::Unreadable(error.source.to_string()),
     }
 }

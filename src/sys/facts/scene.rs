@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use super::{accounts, credentials, firewall, kernel, mounts, preload, sockets, units};
+use super::{
+    accounts, credentials, firewall, kernel, local, mounts, preload, sockets, startup, units,
+};
 use crate::appraise::fact::{Observations, Scene};
 use crate::expect::Facts;
 use crate::expect::fact::SysctlName;
@@ -48,12 +50,15 @@ pub fn observe(names: Vec<SysctlName>) -> Observations {
         lockdown: kernel::lockdown(),
         modules: kernel::modules(),
         mounts: mounts::observe(),
+        packet: local::packet(),
         preload: preload::observe(),
         release: kernel::release(),
         sockets: sockets::observe(),
+        startup: startup::observe(),
         sysctl,
         taint: kernel::taint(),
         units: units::observe(),
+        unix: local::unix(),
         userdb: accounts::userdb(),
     }
 }

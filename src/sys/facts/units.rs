@@ -55,15 +55,14 @@ const BOOTED: &str = "/run/systemd/system";
 
 pub(super) fn observe() -> Seen<Vec<Entry>> {
     match seen(fs::exists(BOOTED)) {
-        Seen::Value(true) => below(DIRECTORIES.iter().map(ImagePath::parse)),
+        Seen::Value(true) => below(DIRECTORIES.iter().flat_map(ImagePath::parse).collect()),
         Seen::Value(false) | Seen::Absent => Seen::Absent,
         Seen::Unreadable(why) => Seen::Unreadable(why),
     }
 }
 
-/// All files and links below these directories, in order. Links are not followed.
-fn below<E>(roots: impl Iterator<Item = Result<ImagePath, E>>) -> Seen<Vec<Entry>> {
-    let mut pending: Vec<ImagePath> = roots.flatten().collect();
+/// All files and links at or below these places, in order. Links are not followed.
+pub(super) fn below(mut pending: Vec<ImagePath>) -> Seen<Vec<Entry>> {
     let mut found = Vec::new();
     while let Some(path) = pending.pop() {
         let place = Path::new(std::ffi::OsStr::from_bytes(path.as_bytes()));
@@ -90,10 +89,11 @@ fn below<E>(roots: impl Iterator<Item = Result<ImagePath, E>>) -> Seen<Vec<Entry
             Seen::Unreadable(why) => return Seen::Unreadable(format!("{path}: {why}")),
         }
         if found.len().saturating_add(pending.len()) > limits::FACT_NAMES_MAX {
-            return Seen::Unreadable(format!("more than {} units", limits::FACT_NAMES_MAX));
+            return Seen::Unreadable(format!("more than {} files", limits::FACT_NAMES_MAX));
         }
     }
     crate::order::sort(&mut found);
+    found.dedup();
     Seen::Value(found)
 }
 
@@ -114,8 +114,8 @@ mod tests {
         std::fs::write(units.join("b.service"), "").unwrap();
         symlink("/", units.join("loop")).unwrap();
         symlink(&units, base.join("linked")).unwrap();
-        let root = |name: &str| ImagePath::parse(base.join(name).as_os_str().as_bytes());
-        let answer = below([root("system"), root("linked"), root("absent")].into_iter());
+        let root = |name: &str| ImagePath::parse(base.join(name).as_os_str().as_bytes()).unwrap();
+        let answer = below(vec![root("system"), root("linked"), root("absent")]);
         let Seen::Value(found) = answer else {
             panic!("{answer:?}");
         };

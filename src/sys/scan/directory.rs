@@ -24,6 +24,9 @@ impl Walk<'_> {
         found: &mut Found<'_>,
         list: &mut Vec<u8>,
     ) -> Vec<Job> {
+        if self.is_late() {
+            return Vec::new();
+        }
         let descriptor = match inode::open_directory(&self.root, &path) {
             Ok(descriptor) => descriptor,
             Err(errno) => {

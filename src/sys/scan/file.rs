@@ -96,6 +96,9 @@ impl Walk<'_> {
         path: &ImagePath,
         found: &mut Found<'_>,
     ) -> Option<(OwnedFd, Examined)> {
+        if self.is_late() {
+            return None;
+        }
         let opened = inode::open_file(at, name).and_then(|file| {
             let examined = inode::examine(&file, c"")?;
             Ok((file, examined))
@@ -131,7 +134,7 @@ impl Walk<'_> {
                 };
                 lanes.extend(self.lane(large, found, &mut reading.spare));
             }
-            if lanes.is_empty() {
+            if lanes.is_empty() || self.is_late() {
                 return;
             }
             let mut unfinished = Vec::with_capacity(LANES);
@@ -182,6 +185,9 @@ impl Walk<'_> {
     /// Opens a large file. One that is read ahead and turns out to be something else is left to the
     /// walk, which will say what it met.
     fn lane(&self, large: Large, found: &mut Found<'_>, spare: &mut Vec<Vec<u8>>) -> Option<Lane> {
+        if self.is_late() {
+            return None;
+        }
         let path = large.path;
         let opened = if large.is_ahead {
             if !self.ahead.begin(&path) {

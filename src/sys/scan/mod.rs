@@ -23,4 +23,4 @@ mod mounts;
 mod queue;
 mod walk;
 
-pub use walk::{Scan, Wanted, scan, scan_while_opening};
+pub use walk::{Bounds, Scan, Wanted, scan, scan_while_opening};

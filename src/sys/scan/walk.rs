@@ -17,10 +17,11 @@ use super::inode::{self, Examined, Names};
 use super::mounts;
 use super::queue::{More, Queue, Task};
 use crate::appraise::{
-    AsListed, Evidence, Expected, Known, NotChecked, Observed, ObservedContent, ObservedKind,
-    Opened, Opening, Reason, Source, Want,
+    AsListed, Evidence, Expected, Known, Limit, NotChecked, Observed, ObservedContent,
+    ObservedKind, Opened, Opening, Reason, Source, Want, Within,
 };
 use crate::path::ImagePath;
+use crate::sys::clock::Deadline;
 use crate::sys::fs::{IoContext as _, IoError};
 use crate::tree::Xattrs;
 use crate::{limits, order};
@@ -34,6 +35,8 @@ pub struct Scan<'a> {
     pub threads: NonZero<usize>,
     /// Most paths to look at; what is beyond is reported as not checked.
     pub entries_max: usize,
+    /// When to stop; what is then still to be looked at is reported as not checked.
+    pub until: Deadline,
 }
 
 impl<'a> Scan<'a> {
@@ -43,6 +46,7 @@ impl<'a> Scan<'a> {
             expected,
             threads,
             entries_max: limits::TREE_ENTRIES_MAX,
+            until: Deadline::default(),
         }
     }
 }
@@ -68,6 +72,7 @@ pub fn scan(directory: &Path, options: &Scan<'_>) -> Result<Evidence, IoError> {
         ahead: Ahead::new(),
         entries: AtomicUsize::new(0),
         is_over_budget: AtomicBool::new(false),
+        is_late: AtomicBool::new(false),
     };
     let jobs = vec![Job::Learn, Job::Directory(ImagePath::root())];
     let queue = Queue::new(jobs, LANES);
@@ -98,6 +103,17 @@ pub fn scan(directory: &Path, options: &Scan<'_>) -> Result<Evidence, IoError> {
     Ok(evidence)
 }
 
+/// What a scan may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// How many threads to use.
+    pub threads: NonZero<usize>,
+    /// Most bytes of listed files to read; `None`: all.
+    pub max_bytes: Option<u64>,
+    /// When to stop.
+    pub until: Deadline,
+}
+
 /// Looks at everything in `directory` while the material that it will be compared with is being
 /// opened, and does something with what the door gives: `then` says whether that is still wanted.
 ///
@@ -106,14 +122,30 @@ pub fn scan(directory: &Path, options: &Scan<'_>) -> Result<Evidence, IoError> {
 pub fn scan_while_opening(
     directory: &Path,
     opening: &Opening,
-    threads: NonZero<usize>,
+    bounds: Bounds,
     then: impl FnOnce(&Opened) -> Wanted,
 ) -> Result<Evidence, IoError> {
-    std::thread::scope(|scope| {
-        let looking = scope.spawn(|| scan(directory, &Scan::new(opening, threads)));
+    let look = |expected: &dyn Expected| {
+        let mut options = Scan::new(expected, bounds.threads);
+        options.until = bounds.until;
+        scan(directory, &options)
+    };
+    let decide = || {
         if then(opening.opened()) == Wanted::No {
             opening.give_up();
         }
+    };
+    if bounds.max_bytes.is_some() {
+        // The manifest decides which files are read: nothing begins before it is known.
+        decide();
+        return match (opening.known(), &opening.opened().expected) {
+            (Known::Yes, Some((manifest, _))) => look(&Within::new(manifest, bounds.max_bytes)),
+            _ => look(opening),
+        };
+    }
+    std::thread::scope(|scope| {
+        let looking = scope.spawn(|| look(opening));
+        decide();
         looking.join().unwrap_or_else(|_panic| Err(lost(directory)))
     })
 }
@@ -171,6 +203,7 @@ pub(super) struct Walk<'a> {
     pub(super) ahead: Ahead,
     pub(super) entries: AtomicUsize,
     pub(super) is_over_budget: AtomicBool,
+    pub(super) is_late: AtomicBool,
 }
 
 impl Walk<'_> {
@@ -218,6 +251,15 @@ impl Walk<'_> {
         more
     }
 
+    /// Whether nothing more may be looked at; that is then remembered.
+    pub(super) fn is_late(&self) -> bool {
+        let is_late = self.options.until.is_over();
+        if is_late {
+            self.is_late.store(true, Ordering::Relaxed);
+        }
+        is_late
+    }
+
     fn evidence(&self, found: Vec<Found<'_>>) -> Evidence {
         let mut evidence = Evidence {
             source: Source::Root,
@@ -246,14 +288,15 @@ impl Walk<'_> {
         }
         order::sort(&mut evidence.not_checked);
         evidence.not_checked.dedup();
-        if self.is_over_budget.load(Ordering::Relaxed) {
-            evidence.not_checked.insert(
-                0,
-                NotChecked {
-                    path: ImagePath::root(),
-                    reason: Reason::Budget,
-                },
-            );
+        for (is_over, limit) in [
+            (&self.is_late, Limit::Time),
+            (&self.is_over_budget, Limit::Paths),
+        ] {
+            if is_over.load(Ordering::Relaxed) {
+                let path = ImagePath::root();
+                let reason = Reason::Budget(limit);
+                evidence.not_checked.insert(0, NotChecked { path, reason });
+            }
         }
         if let Names::ByPath(_) = self.names {
             evidence.notes.push(

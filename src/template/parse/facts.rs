@@ -3,11 +3,12 @@
 use super::rules::{LINE_RULE, PATH_RULE, image_path, line, source_path};
 use super::template::GLOB_RULE;
 use crate::expect::fact::{
-    Account, CredentialName, Listener, Lockdown, ModuleName, Name, SysctlName, Word,
+    Account, CredentialName, Listener, Lockdown, ModuleName, Name, Packet, SocketName, SysctlName,
+    Word,
 };
 use crate::path::Glob;
+use crate::template::Choice;
 use crate::template::diagnostic::Code;
-use crate::template::model::Choice;
 use crate::template::raw::{Items, RawFacts, RawMount};
 use crate::template::reader::{At, Reader};
 
@@ -36,12 +37,15 @@ pub(super) fn facts(table: Reader<'_>) -> RawFacts {
             .filter_map(mount)
             .collect(),
         no_preload: table.boolean("no_preload"),
+        packet: optional(&table, "packet", Packet::RULE, |text| text.parse().ok()),
+        startup: optional(&table, "startup", GLOB_RULE, |text| Glob::parse(text).ok()),
         sysctl: settings(&table),
         taint: table.integer("taint", 0, i64::MAX).map(|at| {
             let bits = u64::try_from(at.value).unwrap_or(0);
             at.map(|_| bits)
         }),
         units: optional(&table, "units", GLOB_RULE, |text| Glob::parse(text).ok()),
+        unix: optional(&table, "unix", SocketName::RULE, |text| text.parse().ok()),
     };
     table.finish();
     raw

@@ -2,10 +2,10 @@
 
 use super::rules::source_path;
 use crate::template::diagnostic::Code;
-use crate::template::model::{Pin, PinTarget};
 use crate::template::names::{ComponentName, RepositoryName, Snapshot, SuiteName, Uri};
 use crate::template::raw::{RawRepository, RawSource};
 use crate::template::reader::{At, Reader};
+use crate::template::source::{Pin, PinTarget};
 
 pub(super) fn source(table: Reader<'_>) -> RawSource {
     let raw = RawSource {

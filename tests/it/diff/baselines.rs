@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use karat::expect::{Class, Expectations, Mutable};
-use karat::ops::diff::{DiffError, PackageEvent};
+use karat::ops::diff::{DiffError, Event};
 use karat::path::Glob;
 
 use super::{changes, diff, run};
@@ -44,10 +44,10 @@ fn packages_paths_and_expectations() {
     assert_eq!(
         packages,
         [
-            ("iputils-ping", PackageEvent::Changed, 2),
-            ("nginx", PackageEvent::Added, 5),
-            ("perl-base", PackageEvent::Removed, -6),
-            ("util-linux", PackageEvent::Changed, 0),
+            ("iputils-ping", Event::Changed, 2),
+            ("nginx", Event::Added, 5),
+            ("perl-base", Event::Removed, -6),
+            ("util-linux", Event::Changed, 0),
         ]
     );
     let paths = changes(&difference);

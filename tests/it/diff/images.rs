@@ -4,7 +4,7 @@ use std::fs;
 
 use karat::expect::{Class, Expectations, Mutable};
 use karat::image::compress::Compression;
-use karat::ops::diff::{Lines, OriginsFrom, PackageEvent, PathChange, SideKind, VersionsFrom};
+use karat::ops::diff::{Event, Lines, OriginsFrom, PathChange, SideKind, VersionsFrom};
 use karat::path::Glob;
 
 use super::{changes, diff, run};
@@ -161,7 +161,7 @@ fn owners_and_versions_out_of_dpkgs_database() {
             )
         })
         .collect();
-    let changed = PackageEvent::Changed;
+    let changed = Event::Changed;
     let (foo, ping) = (Some("1:1.0-1"), Some("3:20240117-1"));
     assert_eq!(
         packages,

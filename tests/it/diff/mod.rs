@@ -7,6 +7,7 @@ use std::process::Command;
 use karat::ops::diff::{DiffError, Difference};
 
 mod baselines;
+mod facts;
 mod hostile;
 mod images;
 mod markdown;

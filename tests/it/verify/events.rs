@@ -207,6 +207,64 @@ fn the_signed_lock_says_which_versions_were_signed() {
         shown.contains("package:web 1-1 -> 1-2: 31 changed, 1 added"),
         "{shown}"
     );
+    // The same by the program that an instance carries, which has no parser of TOML.
+    let (shown, web) = agent(&release);
+    let head = "package:web 1-1 -> 1-2: 31 changed, 1 added, at worst high";
+    assert!(shown.contains(head), "{shown}");
+    assert_eq!(
+        (&web["signed"], &web["observed"]),
+        (&"1-1".into(), &"1-2".into())
+    );
+    // Another lock says nothing, whatever it says.
+    fs::write(release.out("demo_1.lock"), text_of.replace("1-1", "1-0")).unwrap();
+    let (shown, web) = agent(&release);
+    assert!(shown.contains("package:web: 32 paths"), "{shown}");
+    assert_eq!(
+        (&web["signed"], &web["observed"]),
+        (&Value::Null, &"1-2".into())
+    );
+    // A database as it was signed says what was signed, and that nobody upgraded anything.
+    write(&release, "/var/lib/dpkg/status", status("1-1"));
+    let (shown, web) = agent(&release);
+    assert!(shown.contains("package:web: 32 paths"), "{shown}");
+    assert_eq!(
+        (&web["signed"], &web["observed"]),
+        (&"1-1".into(), &"1-1".into())
+    );
+    // One that is none is not read: no link leads out of the root, and nothing waits for a pipe.
+    let outside = release.scratch.join("status");
+    fs::write(&outside, status("1-3")).unwrap();
+    let at = on(&release.scratch.join("root"), "/var/lib/dpkg/status");
+    for make in [&|| symlink(&outside, &at).unwrap(), &|| {
+        let mode = rustix::fs::Mode::from_raw_mode(0o644);
+        let kind = FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, &at, kind, mode, 0).unwrap();
+    }] as [&dyn Fn(); 2]
+    {
+        fs::remove_file(&at).unwrap();
+        make();
+        assert_eq!(agent(&release).1["observed"], Value::Null);
+    }
+}
+
+/// The report of `karat-agent`, and in its JSON the group of the package `web`.
+fn agent(release: &Release) -> (String, Value) {
+    let run = |options: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_karat-agent"))
+            .args(["verify", "--root", "root"])
+            .args(["--baseline", "out/demo_1.dsse.json", "--trust"])
+            .arg(release.trust_file())
+            .args(options)
+            .current_dir(release.scratch.path())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(10), "{}", text(&output));
+        text(&output)
+    };
+    let report = schema::published("verify-report").holds(&run(&["--json"]));
+    let groups = report["comparison"]["groups"].as_array().unwrap();
+    let web = groups.iter().find(|group| group["package"] == "web");
+    (run(&[]), web.unwrap().clone())
 }
 
 #[test]

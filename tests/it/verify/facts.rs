@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use karat::appraise::fact::{
-    Entry, Listening, MountPoint, Observations, PasswordOf, Preloads, Scene, Seen, Variable, judge,
+    Entry, Listening, MountPoint, Observations, PacketSocket, PasswordOf, Preloads, Scene, Seen,
+    Variable, judge,
 };
 use karat::appraise::{Change, Owner};
 use karat::expect::Facts;
 use karat::expect::fact::{
     Accounts, CmdlineWord, Credentials, Firewall, Kernel, Listen, Lockdown, Modules, Mount,
-    Preload, Protocol, Sysctl, Units, WordRule,
+    PacketSockets, Preload, Protocol, Startup, Sysctl, Units, UnixSockets, WordRule,
 };
 use karat::path::ImagePath;
 use karat::tree::{Kind, Origin};
@@ -81,7 +82,15 @@ fn all() -> Facts {
             origin: origin(),
             point: path("/tmp"),
         }],
+        packet: Some(PacketSockets {
+            allow: vec!["88cc systemd-network".parse().unwrap()],
+            origin: origin(),
+        }),
         preload: Some(Preload { origin: origin() }),
+        startup: Some(Startup {
+            allow: vec![Glob::parse("/home/*/.ssh/authorized_keys").unwrap()],
+            origin: origin(),
+        }),
         sysctl: vec![
             setting("net.ipv4.ip_forward", "0"),
             setting("net.ipv4.ip_local_port_range", "32768 60999"),
@@ -90,13 +99,17 @@ fn all() -> Facts {
             allow: vec![Glob::parse("/run/systemd/generator/**").unwrap()],
             origin: origin(),
         }),
+        unix: Some(UnixSockets {
+            allow: vec!["@vendor".parse().unwrap()],
+            origin: origin(),
+        }),
     }
     .sorted()
     .unwrap()
 }
 
 /// The stated facts, each counted once: both words, both settings, taint and lockdown.
-const FACTS: u64 = 14;
+const FACTS: u64 = 17;
 
 fn mounted(point: &str, fstype: &str, options: &[&str]) -> MountPoint {
     MountPoint {
@@ -120,6 +133,17 @@ fn entry(at: &str, name: &str) -> Entry {
         path: path(at),
         name: name.into(),
     }
+}
+
+fn packet(protocol: u16, user: &str) -> PacketSocket {
+    PacketSocket {
+        protocol,
+        user: user.into(),
+    }
+}
+
+fn names(names: &[&str]) -> Seen<Vec<Vec<u8>>> {
+    Seen::Value(names.iter().map(|name| (*name).into()).collect())
 }
 
 fn rules(rules: &[&str]) -> Seen<Vec<String>> {
@@ -148,6 +172,7 @@ fn quiet() -> Observations {
             mounted("/proc", "proc", &["rw"]),
             mounted("/tmp", "tmpfs", &["rw", "nodev", "nosuid"]),
         ]),
+        packet: Seen::Value(vec![packet(0x88cc, "systemd-network")]),
         preload: Preloads {
             file: Seen::Absent,
             variables: Seen::Value(Vec::new()),
@@ -159,6 +184,10 @@ fn quiet() -> Observations {
                 Seen::Value(vec![socket(Protocol::Tcp, "0.0.0.0", 22)]),
             ),
             ("/proc/net/udplite", Seen::Absent),
+        ]),
+        startup: Seen::Value(vec![
+            entry("/home/a/.ssh/authorized_keys", ""),
+            entry("/usr/bin/ping", ""),
         ]),
         sysctl: BTreeMap::from([
             ("net.ipv4.ip_forward".parse().unwrap(), text("0")),
@@ -172,6 +201,7 @@ fn quiet() -> Observations {
             entry("/run/systemd/generator/-.mount", ""),
             entry("/usr/bin/ping", ""),
         ]),
+        unix: names(&["/run/dbus/system_bus_socket", "/usr/bin/ping", "@vendor"]),
         userdb: Seen::Absent,
     }
 }
@@ -190,10 +220,17 @@ fn manifest(has_kernel: bool) -> Manifest {
     Manifest::of(&sample.sealed())
 }
 
+/// These facts, and paths in `/run` that come and go.
+fn expectations(facts: &Facts) -> Expectations {
+    let mutable = vec![mutable("/run/**", Class::Volatile)];
+    let expectations = Expectations::new(mutable).unwrap();
+    expectations.with_facts(facts.clone()).unwrap()
+}
+
 fn judged(manifest: &Manifest, expected: &Facts, scene: &Scene) -> Report {
     let evidence = Evidence::of_manifest(manifest);
     let report = appraise(manifest, &Expectations::default(), &evidence);
-    judge(report, expected, manifest, scene)
+    judge(report, &expectations(expected), manifest, scene)
 }
 
 fn report(has_kernel: bool, tamper: impl FnOnce(&mut Observations)) -> Report {
@@ -334,6 +371,36 @@ fn each_fact_that_does_not_hold_is_drift() {
         }),
         "/run/systemd/system/backdoor.service unit: not of the image"
     );
+    for (at, effect) in [
+        ("/var/lib/app/.ssh/authorized_keys", Effect::RemoteLogin),
+        ("/var/spool/cron/crontabs/root", Effect::Service),
+    ] {
+        let seen = |seen: &mut Observations| seen.startup = Seen::Value(vec![entry(at, "")]);
+        assert_eq!(drift(seen), format!("{at} startup: not of the image"));
+        assert_eq!(report(true, seen).drifts[0].effects, [effect]);
+    }
+    for (protocol, user) in [(0x0800, "systemd-network"), (0x88cc, "ro\x1bot")] {
+        assert_eq!(
+            drift(|seen| seen.packet = Seen::Value(vec![packet(protocol, user)])),
+            format!(
+                "/proc/net/packet packet: protocol {protocol:04x}, opened by {}",
+                user.replace('\x1b', "\\x1b")
+            )
+        );
+    }
+    // Abstract, bound to a strict path, to none that could be found, and to nothing.
+    for (name, shown) in [
+        ("@vendor2", "@vendor2"),
+        ("/usr/bin/x\n", "/usr/bin/x\\n"),
+        ("run/x", "run/x"),
+        ("/run/../usr/x", "/run/../usr/x"),
+        ("", ""),
+    ] {
+        assert_eq!(
+            drift(|seen| seen.unix = names(&[name])),
+            format!("/proc/net/unix unix: {shown}")
+        );
+    }
 }
 
 #[test]
@@ -440,13 +507,16 @@ fn what_cannot_be_read_is_not_checked_and_what_is_not_there_does_not_apply() {
         seen.sockets.insert("/proc/net/tcp", refused());
         seen.taint = refused();
         seen.units = refused();
+        seen.packet = refused();
+        seen.startup = refused();
+        seen.unix = refused();
         // Not asked for: nothing is known of it.
         seen.sysctl.clear();
     });
     assert_eq!((blind.facts.held, blind.facts.drifted), (0, 0));
     // The accounts look at three places, preloading at two.
     assert_eq!(blind.facts.not_checked, FACTS + 3);
-    assert_eq!(blind.not_checked.len(), 17);
+    assert_eq!(blind.not_checked.len(), 20);
     assert_eq!(blind.verdict(), Verdict::Incomplete);
     let first = &blind.not_checked[0];
     assert_eq!(
@@ -467,13 +537,16 @@ fn what_cannot_be_read_is_not_checked_and_what_is_not_there_does_not_apply() {
         seen.sockets.insert("/proc/net/tcp", Seen::Absent);
         seen.taint = Seen::Absent;
         seen.units = Seen::Absent;
+        seen.packet = Seen::Absent;
+        seen.startup = Seen::Absent;
+        seen.unix = Seen::Absent;
         for value in seen.sysctl.values_mut() {
             *value = Seen::Absent;
         }
     });
     let count: usize = bare.facts.not_applicable.values().map(Vec::len).sum();
     // No file and no variables, no accounts: those facts hold.
-    assert_eq!((bare.facts.held, count), (2, 12));
+    assert_eq!((bare.facts.held, count), (2, 15));
     assert_eq!(bare.verdict(), Verdict::Match);
     // A socket table that cannot be read does not hide what another one shows.
     let half = report(true, |seen| {
@@ -511,7 +584,12 @@ fn one_unit_is_one_drift() {
     let mut seen = quiet();
     seen.units = Seen::Value(vec![entry("/usr/lib/zz.service", "")]);
     let before = report.drifts.len();
-    let report = judge(report, &all(), &manifest, &Scene::Running(Box::new(seen)));
+    let report = judge(
+        report,
+        &expectations(&all()),
+        &manifest,
+        &Scene::Running(Box::new(seen)),
+    );
     assert_eq!(report.drifts.len(), before);
     assert_eq!((report.facts.held, report.facts.drifted), (FACTS - 1, 0));
 }

@@ -17,6 +17,7 @@ use crate::support::root::{self, Sample, chmod, is_root, on};
 use crate::support::{Scratch, judge, skip};
 
 mod attacks;
+mod budgets;
 mod classes;
 mod command;
 mod events;

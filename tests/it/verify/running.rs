@@ -4,7 +4,9 @@ use std::net::TcpListener;
 use std::process::Command;
 
 use karat::expect::Facts;
-use karat::expect::fact::{Credentials, Firewall, Listen, Mount, Preload, ruleset};
+use karat::expect::fact::{
+    Credentials, Firewall, Listen, Mount, PacketSockets, Preload, Startup, UnixSockets, ruleset,
+};
 use karat::tree::{Device, Kind};
 use serde_json::{Value, json};
 
@@ -316,6 +318,97 @@ fn the_packet_filter_by_the_images_own_program() {
     assert_eq!(
         report["comparison"]["not_checked"][0]["message"],
         "firewall was not observed: it was not run: /usr/lib/x/libmnl.so.0 is not as signed"
+    );
+}
+
+/// Opens a packet socket and two Unix sockets that listen, and keeps them until its container ends.
+const SOCKETS: &str = "cd \"$0/run\" && python3 -c 'if True:
+    import os, signal, socket
+    packet = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
+    abstract = socket.socket(socket.AF_UNIX)
+    abstract.bind(\"\\0karat\\ntest\")
+    abstract.listen()
+    relative = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    relative.bind(\"here\")
+    relative.listen()
+    if os.fork() == 0:
+        signal.pause()
+'";
+
+#[test]
+fn what_opens_no_port_and_what_starts_by_itself() {
+    if !is_root() {
+        return skip("needs root for a container of its own");
+    }
+    let (Some(unshare), Some(_)) = (outside("unshare"), outside("python3")) else {
+        return;
+    };
+    let facts = Facts {
+        packet: Some(PacketSockets {
+            allow: vec!["0800 dhcp".parse().unwrap()],
+            origin: origin(),
+        }),
+        startup: Some(Startup {
+            allow: Vec::new(),
+            origin: origin(),
+        }),
+        unix: Some(UnixSockets {
+            allow: Vec::new(),
+            origin: origin(),
+        }),
+        ..Facts::default()
+    };
+    let image = |name: &str, passwd: &str| {
+        let mut sample = Sample::new();
+        sample.file(
+            "/etc/passwd",
+            0o644,
+            passwd.as_bytes(),
+            "script:base-passwd",
+        );
+        Container::with(name, facts.clone(), sample)
+    };
+    let verify = |container: &Container, prelude: &str| {
+        let mut command = unshare.command();
+        container.verify_after(prelude, command.arg("--net"), &[])
+    };
+    let good = image("facts-local", "root:x:0:0::/run/home:/bin/sh\n");
+    let (code, report) = verify(&good, "true");
+    assert_eq!(code, 0, "{report:#}");
+    assert_eq!(report["comparison"]["facts"]["held"], 3);
+
+    // The home is where files may come and go: only the fact sees the key.
+    let key = good.0.scratch.join("root/run/home/.ssh");
+    fs::create_dir_all(&key).unwrap();
+    fs::write(key.join("authorized_keys"), "ssh-ed25519 x").unwrap();
+    let (code, report) = verify(&good, SOCKETS);
+    assert_eq!(code, 10, "{report:#}");
+    let drifts = report["comparison"]["drifts"].as_array().unwrap();
+    let seen: Vec<(&str, &str)> = drifts
+        .iter()
+        .map(|drift| {
+            let text = |key: &str| drift[key].as_str().unwrap();
+            (text("path"), text("observed"))
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("/run/home/.ssh/authorized_keys", "not of the image"),
+            ("/proc/net/packet", "protocol 0800, opened by root"),
+            ("/proc/net/unix", "@karat\\ntest"),
+            ("/proc/net/unix", "here"),
+        ]
+    );
+
+    // The account that may is the one of that name.
+    let other = image("facts-owner", "dhcp:x:0:0::/run/home:/bin/sh\n");
+    let (_, report) = verify(&other, SOCKETS);
+    let drifts = report["comparison"]["drifts"].as_array().unwrap();
+    assert!(
+        drifts
+            .iter()
+            .all(|drift| drift["path"] != "/proc/net/packet")
     );
 }
 

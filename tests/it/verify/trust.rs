@@ -19,6 +19,8 @@ fn request(release: &Release, subject: Checked) -> Request {
         explain: None,
         against: None,
         nonce: None,
+        max_bytes: None,
+        max_time: None,
         threads: NonZero::new(2).unwrap(),
     }
 }

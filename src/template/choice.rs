@@ -1,0 +1,86 @@
+//! Closed sets of values, and the words by which a template writes them.
+
+use std::fmt;
+
+use super::model::{Category, Compression, Format, Initrd, Lifecycle};
+use super::source::{Distribution, Pocket};
+use crate::appraise::Expiry;
+use crate::expect::Class;
+use crate::instance::OnFailure;
+
+/// The words by which a closed set of values is written in a template.
+pub trait Choice: Copy + Sized + 'static {
+    /// All values with their words.
+    const WORDS: &'static [(&'static str, Self)];
+
+    /// The word of this value.
+    fn word(self) -> &'static str
+    where
+        Self: PartialEq,
+    {
+        Self::WORDS
+            .iter()
+            .find(|(_, value)| *value == self)
+            .map_or("", |(word, _)| word)
+    }
+}
+
+impl Choice for Class {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        (Self::AppendOnly.name(), Self::AppendOnly),
+        (Self::GeneratedOnce.name(), Self::GeneratedOnce),
+        (Self::State.name(), Self::State),
+        (Self::Volatile.name(), Self::Volatile),
+    ];
+}
+
+impl Choice for Expiry {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        (Self::Warn.name(), Self::Warn),
+        (Self::Enforce.name(), Self::Enforce),
+        (Self::Ignore.name(), Self::Ignore),
+    ];
+}
+
+impl Choice for OnFailure {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        (Self::Report.name(), Self::Report),
+        (Self::Isolate.name(), Self::Isolate),
+        (Self::Poweroff.name(), Self::Poweroff),
+    ];
+}
+
+/// Gives a closed set of values its words.
+macro_rules! choices {
+    ($($type:ident { $($word:literal => $variant:ident),* $(,)? })*) => {
+        $(impl Choice for $type {
+            const WORDS: &'static [(&'static str, Self)] = &[$(($word, Self::$variant)),*];
+        }
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.word())
+            }
+        })*
+    };
+}
+
+choices! {
+    Distribution { "debian" => Debian }
+    Pocket {
+        "updates" => Updates,
+        "security" => Security,
+        "backports" => Backports,
+        "proposed-updates" => ProposedUpdates,
+    }
+    Initrd { "distribution" => Distribution, "karat" => Karat }
+    Category {
+        "frontend" => Frontend,
+        "internal" => Internal,
+        "data" => Data,
+        "management" => Management,
+        "legacy" => Legacy,
+    }
+    Lifecycle { "current" => Current, "legacy" => Legacy }
+    Format { "tar" => Tar, "oci" => Oci }
+    Compression { "zstd" => Zstd, "gzip" => Gzip, "none" => None }
+}
