@@ -1,9 +1,7 @@
 //! The wall clock and elapsed time: for judging expiry and for telling people how long things took.
 //! No output byte of a build depends on it.
 
-#[cfg(feature = "build")]
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::env;
 use crate::tree::{Epoch, EpochError};
