@@ -215,8 +215,8 @@ fn open(
     proof: Option<&[u8]>,
 ) -> Result<Statement, AttachError> {
     let opened = match proof {
-        Some(proof) => envelope.open_logged(root, proof),
-        None => envelope.open(root),
+        Some(proof) if root.log().is_some() => envelope.open_logged(root, proof),
+        _ => envelope.open(root),
     };
     match opened {
         Err(OpenError::ReceiptRequired) => Ok(Statement::parse(&envelope.signed().payload)?),

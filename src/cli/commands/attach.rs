@@ -1,6 +1,6 @@
 //! `karat attach`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -11,6 +11,8 @@ use crate::cli::failure::Failure;
 use crate::ops::attach::{self, Request};
 use crate::ops::trust;
 use crate::ops::workspace::Workspace;
+use crate::sys::fs;
+use crate::sys::material::{self, ENVELOPE_SUFFIX, RECEIPT_SUFFIX};
 
 /// Arguments of `karat attach`.
 #[derive(Debug, clap::Args)]
@@ -22,7 +24,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     envelope: PathBuf,
 
-    /// The receipt from the log.
+    /// The receipt from the log; else X.tlog-proof beside the envelope X.dsse.json, where it is.
     #[arg(long, value_name = "FILE")]
     proof: Option<PathBuf>,
 
@@ -59,10 +61,14 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     if trust.is_none() && !args.no_trust {
         console.warn("there is no trust root: the envelope's signatures are not checked");
     }
+    let proof = match &args.proof {
+        Some(proof) => Some(proof.clone()),
+        None => receipt_beside(&args.envelope)?,
+    };
     let done = attach::attach(&Request {
         target: &args.target,
         envelope: &args.envelope,
-        proof: args.proof.as_deref(),
+        proof: proof.as_deref(),
         roots: &args.root,
         trust: trust.as_ref(),
     })?;
@@ -88,6 +94,15 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         written: done.written.iter().map(shown).collect(),
     });
     Ok(Exit::Ok)
+}
+
+fn receipt_beside(envelope: &Path) -> Result<Option<PathBuf>, Failure> {
+    let stem = material::without_suffix(envelope, ENVELOPE_SUFFIX);
+    let path = stem.map(|stem| material::with_suffix(&stem, RECEIPT_SUFFIX));
+    match path {
+        Some(path) if fs::exists(&path)? => Ok(Some(path)),
+        _ => Ok(None),
+    }
 }
 
 fn suffixes(subjects: &[Subject]) -> Vec<&'static str> {

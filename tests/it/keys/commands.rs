@@ -452,6 +452,11 @@ fn attach_puts_an_envelope_beside_outputs_and_into_the_oci_layout() {
     assert_eq!(found.unwrap(), std::slice::from_ref(&envelope));
     let again = bench.json("attach out/web_1.0 --envelope signed.dsse.json");
     assert_eq!(again["written"], serde_json::json!([]));
+    // The receipt beside the envelope came along.
+    let logged = bench.read("out/web_1.0.tlog-proof");
+    assert_eq!(logged, bench.read("signed.tlog-proof"));
+    std::fs::remove_file(bench.scratch.join("out/web_1.0.tlog-proof")).unwrap();
+    std::fs::remove_file(bench.scratch.join("signed.tlog-proof")).unwrap();
     // A newer trust root and a receipt travel with it.
     let parsed = Envelope::parse(&envelope).unwrap();
     let entry = karat::tlog::Kind::Signed.entry(&parsed).unwrap();

@@ -1,0 +1,91 @@
+//! Why something about a log failed.
+
+use std::path::{Path, PathBuf};
+
+use crate::baseline::StatementError;
+use crate::envelope::EnvelopeError;
+use crate::key::TrustError;
+use crate::log::LogError;
+use crate::ops::ledger::LedgerError;
+use crate::path::Escaped;
+use crate::sys::fs::IoError;
+use crate::tlog::{EntryError, NameError, UntrustedCheckpoint};
+
+/// Why a log could not be made, added to or read.
+#[derive(Debug, thiserror::Error)]
+pub enum LogFailure {
+    /// The file system said no.
+    #[error(transparent)]
+    Io(#[from] IoError),
+    /// The log says no.
+    #[error("{}: {source}", directory.display())]
+    Log {
+        /// Which log.
+        directory: PathBuf,
+        /// Why.
+        source: LogError,
+    },
+    /// The record of serials says no.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// An origin that no log can have.
+    #[error("the origin {0}")]
+    Origin(#[from] NameError),
+    /// A file that is no envelope.
+    #[error("{}: {source}", file.display())]
+    Envelope {
+        /// Which file.
+        file: PathBuf,
+        /// Why.
+        source: EnvelopeError,
+    },
+    /// An envelope that holds no statement.
+    #[error("{}: {source}", file.display())]
+    Statement {
+        /// Which file.
+        file: PathBuf,
+        /// Why.
+        source: StatementError,
+    },
+    /// An envelope that holds no trust root that its own keys signed.
+    #[error("{}: {source}", file.display())]
+    Trust {
+        /// Which file.
+        file: PathBuf,
+        /// Why.
+        source: TrustError,
+    },
+    /// An envelope of something that is not logged.
+    #[error("{}: the payload type \"{}\" is neither that of a statement nor that of a trust root", file.display(), Escaped(payload_type.as_bytes()))]
+    Other {
+        /// Which file.
+        file: PathBuf,
+        /// What it holds.
+        payload_type: String,
+    },
+    /// An envelope that makes no entry.
+    #[error("{}: {source}", file.display())]
+    Entry {
+        /// Which file.
+        file: PathBuf,
+        /// Why.
+        source: EntryError,
+    },
+    /// The log has no such entry.
+    #[error("{}: it is not in the log", .0.display())]
+    NotLogged(PathBuf),
+    /// The trust root does not believe the log's checkpoint.
+    #[error("{}: {source}", directory.display())]
+    Untrusted {
+        /// Which log.
+        directory: PathBuf,
+        /// Why.
+        source: UntrustedCheckpoint,
+    },
+}
+
+/// Ties what a log says to its place.
+pub(super) fn at(directory: &Path) -> impl FnOnce(LogError) -> LogFailure {
+    let directory = directory.to_owned();
+    move |source| LogFailure::Log { directory, source }
+}

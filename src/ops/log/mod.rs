@@ -1,0 +1,20 @@
+//! `karat log`, without printing; and logging what was just signed.
+//!
+//! | file | what |
+//! |---|---|
+//! | `directory` | making and opening a log |
+//! | `document` | a file that is to be logged, as an entry |
+//! | `append` | adding, and the Receipts of what was added |
+//! | `look` | entries, Receipts and checks of a log that is there |
+//! | `failure` | [`LogFailure`] |
+
+mod append;
+mod directory;
+mod document;
+mod failure;
+mod look;
+
+pub use append::{Added, AddedFile, append, append_signed, ledger};
+pub use directory::{exists, init, open};
+pub use failure::LogFailure;
+pub use look::{Row, Which, check, proof, rows};
