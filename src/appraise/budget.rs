@@ -87,6 +87,13 @@ fn files(manifest: &Manifest) -> impl Iterator<Item = (&ImagePath, u64)> {
 }
 
 impl Expected for Within<'_> {
+    fn always(&self) -> u64 {
+        match self.most {
+            None => Listed(self.manifest).always(),
+            Some(_) => 0,
+        }
+    }
+
     fn want(&self, path: &ImagePath, size: u64) -> Want {
         let want = Want::of(self.manifest, path, size);
         let is_worth = |most: u64| {

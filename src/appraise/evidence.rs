@@ -174,7 +174,7 @@ pub struct Want {
 /// Largest unexpected file whose digest is still taken, so that a report can name it: a file of
 /// another size than expected, or one that is not listed, is drift whatever its bytes are, and may
 /// be huge and sparse.
-const UNEXPECTED_MAX: u64 = 16 << 20;
+pub(super) const UNEXPECTED_MAX: u64 = 16 << 20;
 
 impl Want {
     /// What is worth hashing of a regular file of `size` bytes at `path`.

@@ -2,7 +2,7 @@
 //! what takes longest, and keeps only what is not as listed.
 
 use super::differences::is_as_listed;
-use super::evidence::{Observed, Want};
+use super::evidence::{Observed, UNEXPECTED_MAX, Want};
 use crate::manifest::Manifest;
 use crate::path::ImagePath;
 use crate::tree::Kind;
@@ -27,6 +27,11 @@ pub trait Expected: Sync {
 
     /// Which bytes of a regular file of `size` bytes at `path` are worth hashing.
     fn want(&self, path: &ImagePath, size: u64) -> Want;
+
+    /// Regular files of at most so many bytes are hashed whole, whatever they are.
+    fn always(&self) -> u64 {
+        0
+    }
 
     /// Regular files of at least `size` bytes that will probably be met, with their sizes: worth
     /// reading first, since each keeps one processor busy for long.
@@ -54,6 +59,10 @@ pub trait Expected: Sync {
 pub struct Listed<'a>(pub &'a Manifest);
 
 impl Expected for Listed<'_> {
+    fn always(&self) -> u64 {
+        UNEXPECTED_MAX
+    }
+
     fn want(&self, path: &ImagePath, size: u64) -> Want {
         Want::of(self.0, path, size)
     }
@@ -88,6 +97,10 @@ impl Expected for Listed<'_> {
 pub struct UpTo(pub u64);
 
 impl Expected for UpTo {
+    fn always(&self) -> u64 {
+        self.0
+    }
+
     fn want(&self, _path: &ImagePath, size: u64) -> Want {
         Want {
             whole: size <= self.0,

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::door::{Material, Opened};
-use super::evidence::{Observed, Want};
+use super::evidence::{Observed, UNEXPECTED_MAX, Want};
 use super::expected::{Expected, Known, Listed};
 use crate::manifest::Manifest;
 use crate::path::ImagePath;
@@ -65,6 +65,10 @@ impl Expected for Opening {
             Some(None) => Known::Never,
             Some(Some(_)) => Known::Yes,
         }
+    }
+
+    fn always(&self) -> u64 {
+        UNEXPECTED_MAX
     }
 
     fn want(&self, path: &ImagePath, size: u64) -> Want {

@@ -26,6 +26,8 @@ impl Default for Hasher {
 
 /// Bytes of a block.
 const BLOCK: usize = size_of::<Block>();
+/// Messages whose last blocks are made up at a time.
+const AT_A_TIME: usize = 24;
 /// Bytes at the end of the last block that hold the length.
 const LENGTH: usize = size_of::<u64>();
 
@@ -63,19 +65,24 @@ impl Hasher {
         self.digest()
     }
 
-    /// The digests of all bytes that each has taken.
-    pub fn finish_all(hashers: Vec<Self>) -> Vec<Digest> {
-        let mut hashers = hashers;
-        let last: Vec<[u8; 2 * BLOCK]> = hashers.iter().map(Self::padded).collect();
-        let runs = hashers.iter_mut().zip(&last).map(|(hasher, last)| {
-            let (run, count) = (last.as_chunks().0, hasher.last_blocks());
-            Run {
-                blocks: run.get(..count).unwrap_or(run),
-                state: &mut hasher.state,
+    /// The digests of all bytes that each has taken; nothing else may be asked of them afterwards
+    /// but to be dropped.
+    pub fn finish_all(hashers: &mut [Self]) -> impl Iterator<Item = Digest> {
+        let mut last = [[0; 2 * BLOCK]; AT_A_TIME];
+        for group in hashers.chunks_mut(AT_A_TIME) {
+            for (last, hasher) in last.iter_mut().zip(&*group) {
+                *last = hasher.padded();
             }
-        });
-        blocks::compress_all(runs);
-        hashers.iter().map(Self::digest).collect()
+            let runs = group.iter_mut().zip(&last).map(|(hasher, last)| {
+                let (run, count) = (last.as_chunks().0, hasher.last_blocks());
+                Run {
+                    blocks: run.get(..count).unwrap_or(run),
+                    state: &mut hasher.state,
+                }
+            });
+            blocks::compress_all(runs);
+        }
+        hashers.iter().map(Self::digest)
     }
 
     /// Takes bytes up to a whole block, keeps those after the last whole one, and gives the blocks

@@ -34,7 +34,7 @@ impl Digest {
     pub fn of_all(messages: &[&[u8]]) -> Vec<Self> {
         let mut hashers = vec![Hasher::new(); messages.len()];
         Hasher::update_all(hashers.iter_mut().zip(messages.iter().copied()));
-        Hasher::finish_all(hashers)
+        Hasher::finish_all(&mut hashers).collect()
     }
 
     /// Takes bytes that already are a digest, for example out of a Merkle tree.
@@ -201,7 +201,7 @@ mod tests {
             assert_eq!(alone.length(), 3000);
             let whole = twin(&noise);
             assert_eq!(*alone.finish().as_bytes(), whole, "{size}");
-            for digest in Hasher::finish_all(together) {
+            for digest in Hasher::finish_all(&mut together) {
                 assert_eq!(*digest.as_bytes(), whole, "{size}");
             }
         }

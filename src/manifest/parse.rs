@@ -1,6 +1,7 @@
 //! Reading the canonical bytes, and nothing else.
 
 use std::num::NonZero;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -176,12 +177,17 @@ struct Part {
     error: Option<Rule>,
 }
 
+/// Bytes of a usual line: memory for so many entries is taken at once.
+const USUAL_LINE: usize = 160;
+
 impl Part {
     /// Reads whole lines.
     fn of(lines: &[u8]) -> Self {
-        let mut part = Self::default();
+        let mut part = Self {
+            entries: Vec::with_capacity(lines.len() / USUAL_LINE),
+            error: None,
+        };
         let mut origins = Origins::default();
-        let mut canonical = Vec::new();
         let lines = lines.strip_suffix(b"\n").unwrap_or(lines);
         for line in lines.split(|byte| *byte == b'\n') {
             if part.entries.len() >= limits::TREE_ENTRIES_MAX {
@@ -189,9 +195,7 @@ impl Part {
                 return part;
             }
             let read = entry(line, &mut origins).and_then(|entry| {
-                canonical.clear();
-                encode::line(&entry, &mut canonical);
-                let is_canonical = canonical.strip_suffix(b"\n") == Some(line);
+                let is_canonical = encode::is_line_of(&entry, line);
                 is_canonical.then_some(entry).ok_or(Rule::NotCanonical)
             });
             match read {
@@ -383,7 +387,7 @@ fn entry(line: &[u8], origins: &mut Origins) -> Result<Entry, Rule> {
     if words.0.next().is_some() {
         return Err(Rule::Keyword);
     }
-    let tags = tags_of(tags)?;
+    let tags = tags_of(tags, origins)?;
     Ok(Entry {
         path,
         mode,
@@ -393,7 +397,7 @@ fn entry(line: &[u8], origins: &mut Origins) -> Result<Entry, Rule> {
         group: tags.group,
         kind,
         xattrs: tags.xattrs,
-        origin: origins.share(&tags.origin),
+        origin: tags.origin,
     })
 }
 
@@ -412,10 +416,10 @@ impl<'a, F: FnMut(&u8) -> bool> Words<'a, F> {
 struct Tags {
     group: Option<u32>,
     xattrs: Xattrs,
-    origin: Origin,
+    origin: Arc<Origin>,
 }
 
-fn tags_of(tags: &[u8]) -> Result<Tags, Rule> {
+fn tags_of(tags: &[u8], origins: &mut Origins) -> Result<Tags, Rule> {
     let mut list = tags.split(|byte| *byte == b',').peekable();
     let group = match list.next_if(|tag| tag.starts_with(b"link:")) {
         Some(tag) => Some(number(tag.get(5..).unwrap_or_default())?),
@@ -437,9 +441,8 @@ fn tags_of(tags: &[u8]) -> Result<Tags, Rule> {
         }
         xattrs.insert(name, value);
     }
-    let origin = std::str::from_utf8(list.next().unwrap_or_default())
-        .or(Err(OriginError))?
-        .parse()?;
+    let origin = std::str::from_utf8(list.next().unwrap_or_default()).or(Err(OriginError))?;
+    let origin = origins.read(origin)?;
     match list.next() {
         Some(_) => Err(Rule::Keyword),
         None => Ok(Tags {
@@ -454,7 +457,10 @@ fn path(word: &[u8]) -> Result<ImagePath, Rule> {
     match word.strip_prefix(b".") {
         Some(b"") => Ok(ImagePath::root()),
         // `./` alone would be the root by another name.
-        Some(rest) if rest.len() > 1 => Ok(ImagePath::parse(unvis(rest)?)?),
+        Some(rest) if rest.len() > 1 && rest.contains(&b'\\') => {
+            Ok(ImagePath::parse(unvis(rest)?)?)
+        }
+        Some(rest) if rest.len() > 1 => Ok(ImagePath::parse(rest)?),
         _ => Err(Rule::Path(PathError::Relative)),
     }
 }

@@ -7,7 +7,7 @@ use super::index::Index;
 use super::{Entry, encode};
 use crate::digest::{Digest, Hasher};
 use crate::path::ImagePath;
-use crate::tree::{Content, InodeId, Origin, Sealed, Tree};
+use crate::tree::{Content, InodeId, Origin, OriginError, Sealed, Tree};
 
 /// The directory of the two files that no manifest lists.
 pub const RESERVED_DIRECTORY: &str = "/usr/lib/karat/baseline";
@@ -192,6 +192,19 @@ pub(super) struct Origins {
 }
 
 impl Origins {
+    /// The origin that is written so.
+    pub(super) fn read(&mut self, text: &str) -> Result<Arc<Origin>, OriginError> {
+        // Most lines have the origin of the line before: nothing is read or kept for them.
+        if let Some(last) = self.seen.get(self.last) {
+            let (kind, name) = last.parts();
+            let rest = text.strip_prefix(kind).and_then(|it| it.strip_prefix(':'));
+            if rest == Some(name) {
+                return Ok(Arc::clone(last));
+            }
+        }
+        Ok(self.share(&text.parse()?))
+    }
+
     pub(super) fn share(&mut self, origin: &Origin) -> Arc<Origin> {
         // Neighbours mostly come from one package.
         if let Some(last) = self.seen.get(self.last)

@@ -166,6 +166,16 @@ pub enum Origin {
 pub struct OriginError;
 
 impl Origin {
+    /// The kind and the name: what stands before and after the colon.
+    pub fn parts(&self) -> (&'static str, &str) {
+        match self {
+            Self::Package(name) => ("package", name),
+            Self::Rule(name) => ("rule", name),
+            Self::Script(name) => ("script", name),
+            Self::Template(name) => ("template", name),
+        }
+    }
+
     /// Whether `name` may stand in an origin: no comma, blank or control byte, which the manifest's
     /// `tags=` list could not hold.
     fn is_name(name: &str) -> bool {
@@ -197,11 +207,7 @@ impl FromStr for Origin {
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Package(name) => write!(f, "package:{name}"),
-            Self::Rule(name) => write!(f, "rule:{name}"),
-            Self::Script(name) => write!(f, "script:{name}"),
-            Self::Template(name) => write!(f, "template:{name}"),
-        }
+        let (kind, name) = self.parts();
+        write!(f, "{kind}:{name}")
     }
 }

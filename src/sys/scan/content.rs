@@ -2,6 +2,7 @@
 //! a few at a time. One file alone would leave half of a core's hashing units idle.
 
 use std::cmp::Ordering;
+use std::ffi::CString;
 use std::os::fd::OwnedFd;
 
 use rustix::io::Errno;
@@ -49,12 +50,22 @@ impl PartialOrd for Large {
     }
 }
 
+/// A file of a directory that is open and was examined.
+pub(super) struct Opened {
+    pub(super) name: CString,
+    pub(super) path: ImagePath,
+    pub(super) file: OwnedFd,
+    pub(super) examined: Examined,
+}
+
 /// What a thread reads with.
 pub(super) struct Reading {
     pub(super) small: Small,
     pub(super) disk: Disk,
     /// For the entries of a directory.
     pub(super) list: Vec<u8>,
+    /// For the open files of a directory.
+    pub(super) opened: Vec<Opened>,
     /// Buffers of large files that were read. Getting memory anew for each would make the kernel
     /// take it from both processors each time.
     pub(super) spare: Vec<Vec<u8>>,
@@ -66,6 +77,7 @@ impl Reading {
             small: Small::new(),
             disk: Disk::new(),
             list: Vec::with_capacity(LIST),
+            opened: Vec::new(),
             spare: Vec::new(),
         }
     }
@@ -75,7 +87,7 @@ impl Reading {
 struct Held {
     observed: Observed,
     bytes: usize,
-    /// Whether it was not known yet what is worth hashing.
+    /// Whether nobody asked what is worth hashing.
     is_unasked: bool,
 }
 
@@ -84,6 +96,8 @@ pub(super) struct Small {
     arena: Vec<u8>,
     used: usize,
     files: Vec<Held>,
+    /// One for each file; kept, because memory that comes and goes is taken from all processors.
+    hashers: Vec<Hasher>,
 }
 
 impl Small {
@@ -91,14 +105,19 @@ impl Small {
         Self {
             arena: vec![0; ARENA],
             used: 0,
-            files: Vec::new(),
+            files: Vec::with_capacity(SMALL_FILES),
+            hashers: Vec::with_capacity(SMALL_FILES),
         }
     }
 
-    /// Whether a file is read whole; `None`: what is worth hashing of it is not known yet.
-    pub(super) fn takes(size: u64, want: Option<Want>) -> bool {
-        want.is_none_or(|want| want.whole && want.prefix.is_none())
-            && usize::try_from(size).is_ok_and(|it| it <= SMALL_MAX)
+    /// Whether a file is small.
+    pub(super) fn fits(size: u64) -> bool {
+        usize::try_from(size).is_ok_and(|it| it <= SMALL_MAX)
+    }
+
+    /// Whether a file is read whole.
+    pub(super) fn takes(size: u64, want: Want) -> bool {
+        want.whole && want.prefix.is_none() && Self::fits(size)
     }
 
     /// Reads a file that was examined; gives its bytes' number, or `None` where it changed
@@ -163,22 +182,19 @@ impl Small {
     /// Hashes all that is held, and the pieces of large files beside.
     pub(super) fn flush_beside(&mut self, lanes: &mut [Lane], found: &mut Found<'_>) {
         let mut rest = self.arena.as_slice();
-        let messages: Vec<&[u8]> = self
-            .files
-            .iter()
-            .map(|held| {
-                let (message, others) = rest.split_at_checked(held.bytes).unwrap_or_default();
-                rest = others;
-                message
-            })
-            .collect();
-        let mut hashers = vec![Hasher::new(); messages.len()];
-        let small = hashers.iter_mut().zip(messages);
+        let messages = self.files.iter().map(|held| {
+            let (message, others) = rest.split_at_checked(held.bytes).unwrap_or_default();
+            rest = others;
+            message
+        });
+        self.hashers.clear();
+        self.hashers.resize(self.files.len(), Hasher::new());
+        let small = self.hashers.iter_mut().zip(messages);
         Hasher::update_all(lanes.iter_mut().map(Lane::piece_to_hash).chain(small));
         for lane in lanes {
             lane.filled = 0;
         }
-        let digests = Hasher::finish_all(hashers);
+        let digests = Hasher::finish_all(&mut self.hashers);
         for (mut held, digest) in self.files.drain(..).zip(digests) {
             if let ObservedKind::Regular(content) = &mut held.observed.kind {
                 content.digest = Some(digest);

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
-use super::content::{LANES, Lane, Large, Reading, Small, Step};
+use super::content::{LANES, Lane, Large, Opened, Reading, Small, Step};
 use super::disk;
 use super::inode::{self, Examined};
 use super::queue::Queue;
@@ -27,39 +27,54 @@ impl Walk<'_> {
         reading: &mut Reading,
     ) -> Vec<Large> {
         let at = directory.descriptor.as_fd();
-        let mut opened = Vec::with_capacity(files.len());
+        let mut opened = std::mem::take(&mut reading.opened);
         let is_cold = reading.disk.was_cold();
         for (name, path) in files {
             if let Some((file, examined)) = self.open(at, &name, &path, found) {
                 if is_cold && examined.size() > 0 {
                     disk::ask(&file, 0, examined.size().min(SMALL_ASKED));
                 }
-                opened.push((name, path, file, examined));
+                opened.push(Opened {
+                    name,
+                    path,
+                    file,
+                    examined,
+                });
             }
         }
         let mut large = Vec::new();
-        for (name, path, file, examined) in opened {
+        for it in opened.drain(..) {
             if reading.small.is_full() {
                 reading.small.flush(found);
             }
-            large.extend(self.file(at, &name, path, (file, examined), found, reading));
+            large.extend(self.file(at, it, found, reading));
         }
+        reading.opened = opened;
         large
     }
 
     fn file(
         &self,
         at: BorrowedFd<'_>,
-        name: &CStr,
-        path: ImagePath,
-        (file, examined): (OwnedFd, Examined),
+        opened: Opened,
         found: &mut Found<'_>,
         reading: &mut Reading,
     ) -> Option<Large> {
+        let Opened {
+            name,
+            path,
+            file,
+            examined,
+        } = opened;
         let content = ObservedKind::Regular(unread(&examined));
-        // Where nothing is known yet, small files are read whole, and large ones wait.
-        let want = found.want(&path, examined.size());
-        if !Small::takes(examined.size(), want) {
+        // Small files are mostly read whole without a question; where nothing is known yet, large
+        // ones wait.
+        let is_unasked = Small::fits(examined.size()) && examined.size() <= found.always();
+        let want = match is_unasked {
+            true => None,
+            false => found.want(&path, examined.size()),
+        };
+        if !is_unasked && !want.is_some_and(|want| Small::takes(examined.size(), want)) {
             if want.is_none_or(|want| want.whole || want.prefix.is_some()) {
                 return self.ahead.meet(path, examined.size());
             }
@@ -72,7 +87,7 @@ impl Walk<'_> {
             Ok(Some(bytes)) => {
                 let attributes = found.attributes(&path, inode::xattrs(file.as_fd()));
                 let observed = examined.observed(path, content, attributes);
-                small.keep(observed, bytes, want.is_none());
+                small.keep(observed, bytes, is_unasked);
                 None
             }
             // It changed meanwhile: to be read again.
@@ -82,7 +97,7 @@ impl Walk<'_> {
                 is_ahead: false,
             }),
             Err(errno) => {
-                self.unopened_file(at, name, path, errno, found);
+                self.unopened_file(at, &name, path, errno, found);
                 None
             }
         }
@@ -126,7 +141,8 @@ impl Walk<'_> {
         reading: &mut Reading,
     ) {
         let mut next = Some(first);
-        let mut lanes: Vec<Lane> = Vec::new();
+        let mut lanes: Vec<Lane> = Vec::with_capacity(LANES);
+        let mut unfinished: Vec<Lane> = Vec::with_capacity(LANES);
         loop {
             while lanes.len() < LANES {
                 let Some(large) = next.take().or_else(|| queue.another_large()) else {
@@ -137,8 +153,7 @@ impl Walk<'_> {
             if lanes.is_empty() || self.is_late() {
                 return;
             }
-            let mut unfinished = Vec::with_capacity(LANES);
-            for mut lane in lanes {
+            for mut lane in lanes.drain(..) {
                 let step = lane.read(self.options.expected, &mut reading.disk);
                 if matches!(step, Ok(Step::Piece)) {
                     unfinished.push(lane);
@@ -157,7 +172,7 @@ impl Walk<'_> {
                 }
                 found.file(lane, content);
             }
-            lanes = unfinished;
+            std::mem::swap(&mut lanes, &mut unfinished);
             if lanes.len() < LANES {
                 self.fill(LANES.saturating_sub(lanes.len()), queue, found, reading);
             }

@@ -228,7 +228,7 @@ fn read_xattrs(
     value: impl Fn(&CStr, &mut [u8]) -> Result<usize, Errno>,
 ) -> Result<Xattrs, XattrError> {
     let mut xattrs = Xattrs::new();
-    let mut small = [0; 1024];
+    let mut small = [0; 256];
     let mut large = Vec::new();
     let names = match filled(&list, &mut small, &mut large, LIST_MAX) {
         // Such file systems have none.
@@ -242,7 +242,7 @@ fn read_xattrs(
         if xattrs.len() >= limits::XATTRS_MAX {
             return Err(XattrError::TooMany);
         }
-        let mut small = [0; 1024];
+        let mut small = [0; 256];
         let mut large = Vec::new();
         let read = |buffer: &mut [u8]| value(name, buffer);
         let value = filled(&read, &mut small, &mut large, limits::XATTR_VALUE_MAX)

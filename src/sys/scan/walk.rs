@@ -179,7 +179,7 @@ pub(super) struct Open {
 }
 
 /// What a thread keeps until it is known what is expected; with more it waits.
-const PENDING_MAX: usize = 2048;
+const PENDING_MAX: usize = 8192;
 
 /// What one thread found.
 pub(super) struct Found<'a> {
@@ -336,13 +336,18 @@ impl<'a> Found<'a> {
         self.is_known().then(|| self.expected.want(path, size))
     }
 
+    /// Files of at most so many bytes are hashed whole.
+    pub(super) fn always(&self) -> u64 {
+        self.expected.always()
+    }
+
     /// Keeps what was observed, or the mere fact that it is as listed.
     pub(super) fn see(&mut self, observed: Observed) {
         self.see_or_later(observed, false);
     }
 
-    /// The same for a small file that was hashed before it was known what is worth hashing: if that
-    /// is more, it is read again.
+    /// The same for a small file that was hashed whole before anybody asked what is worth hashing:
+    /// where that is more, it is read again.
     pub(super) fn see_unasked(&mut self, observed: Observed) {
         self.see_or_later(observed, true);
     }
@@ -365,28 +370,22 @@ impl<'a> Found<'a> {
     }
 
     fn settle_one(&mut self, observed: Observed, is_unasked: bool) {
-        if let (ObservedKind::Regular(content), true) = (&observed.kind, is_unasked)
-            && self
-                .expected
-                .want(&observed.path, content.size)
-                .prefix
-                .is_some()
-        {
-            self.again.push(Large {
-                size: content.size,
-                path: observed.path,
-                is_ahead: false,
-            });
+        if let Some(place) = self.expected.place(&observed) {
+            self.as_listed.push(place);
             return;
         }
-        self.place(observed);
-    }
-
-    fn place(&mut self, observed: Observed) {
-        match self.expected.place(&observed) {
-            Some(place) => self.as_listed.push(place),
-            None => self.entries.push(observed),
+        if let (ObservedKind::Regular(content), true) = (&observed.kind, is_unasked) {
+            let want = self.expected.want(&observed.path, content.size);
+            if want.prefix.is_some() {
+                self.again.push(Large {
+                    size: content.size,
+                    path: observed.path,
+                    is_ahead: false,
+                });
+                return;
+            }
         }
+        self.entries.push(observed);
     }
 
     /// A file that was read piece by piece.

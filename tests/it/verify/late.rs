@@ -23,6 +23,10 @@ impl Expected for Late<'_> {
         asked.map_or(self.finally, |_| Known::NotYet)
     }
 
+    fn always(&self) -> u64 {
+        self.listed.always()
+    }
+
     fn want(&self, path: &ImagePath, size: u64) -> Want {
         self.listed.want(path, size)
     }
