@@ -58,6 +58,16 @@ impl Envelope {
         Self { signed }
     }
 
+    /// The same with its first `count` signatures only: as it was before others signed.
+    #[must_use]
+    pub fn with_first(&self, count: usize) -> Self {
+        Self::new(Signed {
+            payload_type: self.signed.payload_type.clone(),
+            payload: self.signed.payload.clone(),
+            claims: self.signed.claims.iter().take(count).cloned().collect(),
+        })
+    }
+
     /// Reads an envelope of at most [`limits::ENVELOPE_MAX`] bytes.
     ///
     /// Base64 may be the standard or the URL-safe one. Unknown fields are ignored.

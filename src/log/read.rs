@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::rc::Rc;
 
-use super::state::{HISTORY, own_key};
+use super::state::{HISTORY, own_keys};
 use super::{Disk, LogError};
 use crate::digest::Digest;
 use crate::key::Signature;
@@ -54,12 +54,12 @@ impl<D: Disk> Log<D> {
         }
     }
 
-    /// The key that the log's own directory names.
+    /// The keys that the log's own directory names, the present one last.
     ///
     /// # Errors
     /// It is a copy of the public files, which does not know.
-    pub fn key(&self) -> Result<NoteKey, LogError> {
-        own_key(&self.disk)
+    pub fn keys(&self) -> Result<Vec<NoteKey>, LogError> {
+        own_keys(&self.disk)
     }
 
     /// The checkpoint.

@@ -1,7 +1,7 @@
 //! What the operator remembers, and what is left of an append that was interrupted.
 //!
 //! ```text
-//! .state/vkey      the log's key: NAME+ID+BASE64, and a line feed
+//! .state/vkey      the log's keys, a line each, the present one last: NAME+ID+BASE64
 //! .state/next      a file on its way to its name
 //! .state/pending   the checkpoint, unsigned, that is about to be signed
 //! .state/signed    the largest checkpoint that was ever signed
@@ -46,7 +46,7 @@ impl<D: Disk> Log<D> {
         let key = NoteKey::ed25519(name.clone(), signer.public_key());
         let text = format!("{key}\n");
         if disk.read(VKEY, limits::KEY_FILE_MAX)?.is_some() {
-            let there = own_key(&disk)?;
+            let there = last(own_keys(&disk)?)?;
             if there != key || read_checkpoint(&disk, CHECKPOINT)?.is_some() {
                 let id = raw_id(&there)?;
                 return Err(LogError::Exists(there.name().to_string(), id));
@@ -72,6 +72,29 @@ impl<D: Disk> Log<D> {
         Ok(Self::at(disk, note, checkpoint))
     }
 
+    /// From the next checkpoint on, `key` signs. What the keys before it signed stays. Whoever calls
+    /// this holds the log's lock. Says whether it was another key before.
+    ///
+    /// # Errors
+    /// The key has another name than the log, or the directory is not an operator's.
+    pub fn rekey(&mut self, key: &NoteKey) -> Result<bool, LogError> {
+        check_names(&self.disk)?;
+        let mut keys = own_keys(&self.disk)?;
+        if key.name().as_str() != self.checkpoint.origin {
+            return Err(LogError::NotOurs(VKEY.to_owned()));
+        }
+        raw_id(key)?;
+        if keys.last() == Some(key) {
+            return Ok(false);
+        }
+        keys.push(key.clone());
+        let lines: Vec<String> = keys.iter().map(NoteKey::to_string).collect();
+        let text = lines.join("\n") + "\n";
+        place(&self.disk, VKEY, text.as_bytes())?;
+        self.disk.sync(".state")?;
+        Ok(true)
+    }
+
     /// Makes ready for adding: checks what was signed last against the tiles, and finishes what was
     /// interrupted. Whoever calls this holds the log's lock.
     ///
@@ -81,7 +104,8 @@ impl<D: Disk> Log<D> {
     pub(super) fn recover(&mut self, signer: &dyn Signer) -> Result<(), LogError> {
         self.forget();
         check_names(&self.disk)?;
-        let key = own_key(&self.disk)?;
+        let keys = own_keys(&self.disk)?;
+        let key = last(keys.clone())?;
         let (given, wanted) = (signer.public_key().id(), raw_id(&key)?);
         if given != wanted {
             return Err(LogError::OtherKey { given, wanted });
@@ -90,7 +114,11 @@ impl<D: Disk> Log<D> {
             let Some((note, checkpoint)) = read_checkpoint(&self.disk, path)? else {
                 return Ok(None);
             };
-            check_ours(&key, &note, &checkpoint, path)?;
+            // What was signed before the key was another one counts all the same.
+            let by = |key: &NoteKey| check_ours(key, &note, &checkpoint, path).is_ok();
+            if !keys.iter().any(by) {
+                return Err(LogError::NotOurs(path.to_owned()));
+            }
             Ok(Some((note, checkpoint)))
         };
         let (mut note, mut published) = read(CHECKPOINT)?.ok_or(LogError::NoLog)?;
@@ -182,12 +210,17 @@ pub(super) fn place<D: Disk>(disk: &D, path: &str, bytes: &[u8]) -> Result<(), L
     Ok(())
 }
 
-/// The key that the log has.
-pub(super) fn own_key<D: Disk>(disk: &D) -> Result<NoteKey, LogError> {
+/// The keys that the log has and had, the present one last.
+pub(super) fn own_keys<D: Disk>(disk: &D) -> Result<Vec<NoteKey>, LogError> {
     let bytes = disk.read(VKEY, limits::KEY_FILE_MAX)?;
     let bytes = bytes.ok_or(LogError::NoState("vkey"))?;
     let text = String::from_utf8_lossy(&bytes);
-    Ok(text.strip_suffix('\n').unwrap_or(&text).parse()?)
+    let lines = text.strip_suffix('\n').unwrap_or(&text).split('\n');
+    lines.map(|line| Ok(line.parse()?)).collect()
+}
+
+fn last(mut keys: Vec<NoteKey>) -> Result<NoteKey, LogError> {
+    keys.pop().ok_or(LogError::NoState("vkey"))
 }
 
 fn raw_id(key: &NoteKey) -> Result<KeyId, LogError> {

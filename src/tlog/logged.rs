@@ -5,7 +5,7 @@ use super::{
     UntrustedCheckpoint, leaf_hash,
 };
 use crate::envelope::Envelope;
-use crate::key::{Position, Signed, TrustRoot};
+use crate::key::{Position, TrustRoot};
 
 /// An entry that stands in the log of a trust root. Only [`Logged::check`] and [`locate`] make one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,11 +92,7 @@ pub fn locate(
     let signed = envelope.signed();
     let mut fault = ReceiptFault::OtherEntry(receipt.proof.index);
     for count in (1..=signed.claims.len()).rev() {
-        let envelope = Envelope::new(Signed {
-            payload_type: signed.payload_type.clone(),
-            payload: signed.payload.clone(),
-            claims: signed.claims.iter().take(count).cloned().collect(),
-        });
+        let envelope = envelope.with_first(count);
         match include(&receipt, &checkpoint, &Kind::Signed.entry(&envelope)?) {
             Ok(included) => {
                 let logged = Logged {

@@ -444,6 +444,10 @@ pub(super) fn workspace_log_key(
         return Ok(None);
     }
     let key = key::read_private(&path, || passphrase.existing(console, &path))?;
+    // The trust root says since when the log has another key.
+    if fs::exists(workspace.trust_root())? {
+        log::follow(&workspace.log(), &trust::read(&workspace.trust_root())?)?;
+    }
     Ok(Some(key))
 }
 
@@ -462,7 +466,10 @@ impl From<LogFailure> for Failure {
                 LogError::NoState(_) => {
                     failure.hint("add where the log was made, with its .state directory")
                 }
-                LogError::OtherKey { .. } => failure.hint("name the log's own key with --key"),
+                LogError::OtherKey { .. } => failure.hint(
+                    "name the log's own key with --key; a key that the workspace's trust root names \
+                     for it is taken up when something is signed there",
+                ),
                 LogError::Odd(_) => failure.hint("move it away"),
                 LogError::NotOurs(_)
                 | LogError::Note { .. }

@@ -87,7 +87,7 @@ pub fn append(
         documents.push(document(file)?);
     }
     // A copy of somebody's log is refused before anything is written into it.
-    open(directory)?.key().map_err(at(directory))?;
+    open(directory)?.keys().map_err(at(directory))?;
     let mut ledger = ledger(directory)?;
     for document in documents.iter().filter(|it| it.kind == Kind::Signed) {
         ledger.record(&document.envelope)?;

@@ -1,12 +1,15 @@
 //! Making and opening a log.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::failure::{LogFailure, at};
-use crate::key::Signer;
+use crate::digest::Digest;
+use crate::envelope::Envelope;
+use crate::key::{Role, Signer, TrustRoot};
 use crate::log::Log;
 use crate::sys::fs::{self, Beneath, IoError, Lock};
-use crate::tlog::NoteName;
+use crate::tlog::{Kind, NoteKey, NoteName, leaf_hash};
 
 /// Whether there is a log in `directory`.
 ///
@@ -39,6 +42,54 @@ pub fn init(
 /// There is none.
 pub fn open(directory: &Path) -> Result<Log<Beneath>, LogFailure> {
     Log::open(Beneath::open(directory)?).map_err(at(directory))
+}
+
+/// Lets the log in `directory` be signed by the key that `root` names for it from now on. Where there
+/// is no log, or the root lets several keys sign, nothing is done.
+///
+/// # Errors
+/// The log's directory is not as an operator left it.
+pub fn follow(directory: &Path, root: &TrustRoot) -> Result<bool, LogFailure> {
+    if !exists(directory)? {
+        return Ok(false);
+    }
+    let role = root.role(Role::Log);
+    let live = role
+        .into_iter()
+        .flat_map(|role| &role.keys)
+        .filter(|key| key.until.is_none());
+    let (Some(key), None) = (live.clone().next(), live.clone().nth(1)) else {
+        return Ok(false);
+    };
+    let name = NoteName::parse(key.name.as_deref().unwrap_or_default())?;
+    let mut log = open(directory)?;
+    let _alone = Lock::exclusive(directory.join(".state/lock"))?;
+    log.rekey(&NoteKey::ed25519(name, key.key))
+        .map_err(at(directory))
+}
+
+/// For each Envelope, where the log in `directory` has it with the most of its signatures; none
+/// where it does not.
+///
+/// # Errors
+/// The log cannot be read.
+pub fn places(directory: &Path, envelopes: &[Envelope]) -> Result<Vec<Option<u64>>, LogFailure> {
+    let mut known: BTreeMap<Digest, u64> = BTreeMap::new();
+    if exists(directory)? {
+        let keep = |index, leaf| {
+            known.entry(leaf).or_insert(index);
+        };
+        open(directory)?.leaves(keep).map_err(at(directory))?;
+    }
+    let place = |envelope: &Envelope| {
+        let count = envelope.signed().claims.len();
+        (1..=count).rev().find_map(|count| {
+            let logged = envelope.with_first(count);
+            let entry = Kind::Signed.entry(&logged).ok()?;
+            known.get(&leaf_hash(&entry)).copied()
+        })
+    };
+    Ok(envelopes.iter().map(place).collect())
 }
 
 /// Tells `each` of the entries from `first` on, each as its leaf says.

@@ -102,7 +102,7 @@ pub fn check(
         })?;
         log_keys(root)?
     } else {
-        vec![log.key().map_err(at(directory))?]
+        log.keys().map_err(at(directory))?
     };
     let checked = log.check(&keys).map_err(at(directory))?;
     Ok((log, checked))

@@ -15,6 +15,6 @@ mod failure;
 mod look;
 
 pub use append::{Added, AddedFile, append, append_signed, ledger};
-pub use directory::{exists, init, open};
+pub use directory::{exists, follow, init, open, places};
 pub use failure::LogFailure;
 pub use look::{Row, Which, check, proof, rows};

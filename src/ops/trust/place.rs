@@ -13,6 +13,7 @@ use crate::baseline::{ImageName, Ledger as _, Serial};
 use crate::envelope::Envelope;
 use crate::key::{Position, Role, Signer, TrustDocument, TrustRoot, threshold};
 use crate::ops::ledger::DirectoryLedger;
+use crate::ops::log::places;
 use crate::ops::workspace::Workspace;
 use crate::sys::fs;
 
@@ -25,8 +26,8 @@ pub struct Plan {
     pub draft: Draft,
     /// What differs.
     pub changes: Vec<Change>,
-    /// Releases on record that count today and would not any more; `None` where there is a log, whose
-    /// Receipts decide.
+    /// Releases on record that count today and would not any more, with the Receipts that the log can
+    /// give them; `None` where the log cannot be read.
     pub stops: Option<Vec<(ImageName, Serial)>>,
     file: Vec<u8>,
 }
@@ -65,7 +66,7 @@ pub fn plan(workspace: &Workspace, edits: &[Edit]) -> Result<Plan, DraftError> {
     let document = apply(present.document(), edits)?;
     let changes = changes(present.document(), &document);
     let stops = match entries(workspace, &present) {
-        Ok(0) => Some(stops(workspace, present.document(), &document)?),
+        Ok(_) => stops(workspace, present.document(), &document)?,
         _ => None,
     };
     let draft = Draft::new(document).map_err(super::EditError::from)?;
@@ -265,33 +266,48 @@ fn conclude(
     })
 }
 
-/// The releases on record that open under `before` and not under `after`.
+/// The releases on record that open under `before` and not under `after`; `None` where the log, which
+/// knows their places, cannot be read.
 fn stops(
     workspace: &Workspace,
     before: &TrustDocument,
     after: &TrustDocument,
-) -> Result<Vec<(ImageName, Serial)>, DraftError> {
+) -> Result<Option<Vec<(ImageName, Serial)>>, DraftError> {
     let record = DirectoryLedger::open(workspace.log())?;
-    let mut found = Vec::new();
+    let mut releases = Vec::new();
+    let mut envelopes = Vec::new();
     for name in record.names()? {
         for serial in record.serials(&name)? {
-            let Some(envelope) = record.envelope(&name, serial)? else {
-                continue;
-            };
-            let counts = |document| counts(document, &name, serial, &envelope);
-            if counts(before) && !counts(after) {
-                found.push((name.clone(), serial));
+            if let Some(envelope) = record.envelope(&name, serial)? {
+                releases.push((name.clone(), serial));
+                envelopes.push(envelope);
             }
         }
     }
-    Ok(found)
+    // A forecast; whoever adds to the log is told what is wrong with it.
+    let Ok(places) = places(&workspace.log(), &envelopes) else {
+        return Ok(None);
+    };
+    let all = releases.into_iter().zip(&envelopes).zip(places);
+    let stops = all.filter(|(((name, serial), envelope), place)| {
+        let position = place.map_or(Position::Unlogged, Position::Logged);
+        let counts = |document| counts(document, name, *serial, envelope, position);
+        counts(before) && !counts(after)
+    });
+    Ok(Some(stops.map(|((release, _), _)| release).collect()))
 }
 
 /// A forecast for people; whether an Envelope opens is decided by [`Envelope::open`].
-fn counts(document: &TrustDocument, name: &ImageName, serial: Serial, envelope: &Envelope) -> bool {
+fn counts(
+    document: &TrustDocument,
+    name: &ImageName,
+    serial: Serial,
+    envelope: &Envelope,
+    position: Position,
+) -> bool {
     let signed = envelope.signed();
     document.roles.get(&Role::Baseline).is_some_and(|role| {
-        let keys = role.for_image(name.as_str(), Position::Unlogged);
+        let keys = role.for_image(name.as_str(), position);
         threshold(&signed.message(), &signed.claims, &keys, role.threshold).is_ok()
     }) && serial.get() >= document.least_serial(name.as_str())
 }

@@ -70,9 +70,10 @@ impl Walk<'_> {
         // Small files are mostly read whole without a question; where nothing is known yet, large
         // ones wait.
         let is_unasked = Small::fits(examined.size()) && examined.size() <= found.always();
-        let want = match is_unasked {
-            true => None,
-            false => found.want(&path, examined.size()),
+        let want = if is_unasked {
+            None
+        } else {
+            found.want(&path, examined.size())
         };
         if !is_unasked && !want.is_some_and(|want| Small::takes(examined.size(), want)) {
             if want.is_none_or(|want| want.whole || want.prefix.is_some()) {

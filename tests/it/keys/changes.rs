@@ -25,13 +25,20 @@ fn a_dry_run_writes_nothing_and_says_all() {
     let bench = Bench::new();
     bench.draft("web.statement.json", baseline("web", "1.0"));
     bench.ok("sign web.statement.json");
+    // What the log has counts by its place there; what it has not counts by today's keys.
+    let log_key = bench.scratch.join("keys/private/log.pem");
+    let aside = bench.scratch.join("log.pem");
+    std::fs::rename(&log_key, &aside).unwrap();
+    bench.draft("api.statement.json", baseline("api", "1.0"));
+    bench.ok("sign api.statement.json");
+    std::fs::rename(&aside, &log_key).unwrap();
     let before = bench.read("keys/trust.json");
     let plan = document(&bench, "key rotate baseline --dry-run");
     assert_eq!(
         (&plan["state"], &plan["version"]),
         (&json!("plan"), &json!(2))
     );
-    assert_eq!(plan["stops"], json!([{"name": "web", "serial": 1}]));
+    assert_eq!(plan["stops"], json!([{"name": "api", "serial": 1}]));
     let what: Vec<&Value> = plan["changes"]
         .as_array()
         .unwrap()
@@ -104,8 +111,10 @@ fn every_role_is_rotated_and_the_files_follow() {
             .iter()
             .all(|key| key.name.is_some())
     );
+    // The log goes on under its new key.
     bench.draft("web.statement.json", baseline("web", "1.0"));
     bench.ok("sign web.statement.json");
+    bench.ok("log check log --trust keys/trust.json");
     // The present root key changes the trust root, the one before it does not.
     let (code, said) =
         bench.fails("trust update --expires 2030-01-01 --key keys/private/root.before-4.pem");

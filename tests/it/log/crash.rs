@@ -71,7 +71,7 @@ fn base(size: usize) -> (MemoryDisk, Vec<Vec<u8>>) {
 
 fn is_whole(disk: &MemoryDisk, expected: &[Vec<u8>]) {
     let log = Log::open(disk).unwrap();
-    let checked = log.check(&[log.key().unwrap()]).unwrap();
+    let checked = log.check(&log.keys().unwrap()).unwrap();
     assert_eq!(checked.faults, []);
     assert!(log.size() >= expected.len() as u64);
     let mut index = 0;

@@ -24,7 +24,7 @@ fn grown(steps: &[usize]) -> (MemoryDisk, Vec<Vec<u8>>) {
 
 fn check(disk: &MemoryDisk) -> karat::log::Checked {
     let log = Log::open(disk).unwrap();
-    log.check(&[log.key().unwrap()]).unwrap()
+    log.check(&log.keys().unwrap()).unwrap()
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn files_are_those_of_the_public_layout_whatever_the_steps() {
                 );
             }
         }
-        let checked = log.check(&[log.key().unwrap()]).unwrap();
+        let checked = log.check(&log.keys().unwrap()).unwrap();
         assert_eq!(
             (checked.faults, checked.leftovers),
             (vec![], vec![]),
@@ -93,7 +93,7 @@ fn a_log_of_65537_entries_in_batches_around_the_second_level() {
     let log = Log::open(&disk).unwrap();
     let tree = MemoryTree::of_numbers(1);
     assert_eq!(tree.frontier.size(), 1);
-    let checked = log.check(&[log.key().unwrap()]).unwrap();
+    let checked = log.check(&log.keys().unwrap()).unwrap();
     assert_eq!((checked.faults, checked.leftovers), (vec![], vec![]));
     let leaf = leaf_hash(&all[65_536]);
     assert_eq!(log.receipt(65_536, leaf).unwrap().proof.hashes.len(), 1);
@@ -143,7 +143,7 @@ fn any_changed_byte_is_found() {
             other[at] ^= 1;
             changed.put(&path, &other);
             let found = match Log::open(&changed) {
-                Ok(log) => !log.check(&[log.key().unwrap()]).unwrap().faults.is_empty(),
+                Ok(log) => !log.check(&log.keys().unwrap()).unwrap().faults.is_empty(),
                 Err(_) => true,
             };
             assert!(found, "{path}, byte {at}");
@@ -153,7 +153,7 @@ fn any_changed_byte_is_found() {
             changed.put(&path, other);
             let found = match Log::open(&changed) {
                 Ok(log) => {
-                    let checked = log.check(&[log.key().unwrap()]).unwrap();
+                    let checked = log.check(&log.keys().unwrap()).unwrap();
                     !checked.faults.is_empty()
                 }
                 Err(_) => true,
@@ -165,7 +165,7 @@ fn any_changed_byte_is_found() {
         let found = match Log::open(&gone) {
             // A checkpoint that is not kept is nothing that anybody could know.
             Ok(log) => {
-                !log.check(&[log.key().unwrap()]).unwrap().faults.is_empty()
+                !log.check(&log.keys().unwrap()).unwrap().faults.is_empty()
                     || path.starts_with("checkpoints/")
             }
             Err(_) => true,
