@@ -129,7 +129,7 @@ class Bench:
         if not shutil.which("strace"):
             return None
         trace = self.home / "trace"
-        subprocess.run(["strace", "-f", "-ttt", "-e", "trace=execve,pread64,preadv2", "-o", trace, *command],
+        subprocess.run(["strace", "-f", "--seccomp-bpf", "-ttt", "-e", "trace=execve,pread64,preadv2", "-o", trace, *command],
                        env=self.env, stdout=subprocess.DEVNULL)
         times = [float(line.split()[1]) for line in trace.read_text().splitlines()
                  if "execve(" in line or "pread64(" in line or "preadv2(" in line]
