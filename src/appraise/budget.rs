@@ -87,9 +87,9 @@ fn files(manifest: &Manifest) -> impl Iterator<Item = (&ImagePath, u64)> {
 }
 
 impl Expected for Within<'_> {
-    fn always(&self) -> u64 {
+    fn whole_up_to(&self) -> u64 {
         match self.most {
-            None => Listed(self.manifest).always(),
+            None => Listed(self.manifest).whole_up_to(),
             Some(_) => 0,
         }
     }

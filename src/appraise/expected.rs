@@ -29,7 +29,7 @@ pub trait Expected: Sync {
     fn want(&self, path: &ImagePath, size: u64) -> Want;
 
     /// Regular files of at most so many bytes are hashed whole, whatever they are.
-    fn always(&self) -> u64 {
+    fn whole_up_to(&self) -> u64 {
         0
     }
 
@@ -59,7 +59,7 @@ pub trait Expected: Sync {
 pub struct Listed<'a>(pub &'a Manifest);
 
 impl Expected for Listed<'_> {
-    fn always(&self) -> u64 {
+    fn whole_up_to(&self) -> u64 {
         UNEXPECTED_MAX
     }
 
@@ -97,7 +97,7 @@ impl Expected for Listed<'_> {
 pub struct UpTo(pub u64);
 
 impl Expected for UpTo {
-    fn always(&self) -> u64 {
+    fn whole_up_to(&self) -> u64 {
         self.0
     }
 

@@ -67,7 +67,7 @@ impl Expected for Opening {
         }
     }
 
-    fn always(&self) -> u64 {
+    fn whole_up_to(&self) -> u64 {
         UNEXPECTED_MAX
     }
 

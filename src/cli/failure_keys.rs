@@ -47,7 +47,7 @@ impl From<crate::ops::trust::DraftError> for Failure {
             ),
             Error::NoDraft(_) => failure.hint("`karat trust update` makes one"),
             Error::Several(_) => failure.hint("say which one goes: --old KEY"),
-            Error::Checkpoint { .. } => failure.hint("give --at INDEX instead"),
+            Error::Log(_) | Error::OtherLog(_) => failure.hint("give --at INDEX instead"),
             Error::Moved(_) => failure.hint("run the command again"),
             Error::Io(_) | Error::Ledger(_) | Error::Signer(_) => failure,
         }

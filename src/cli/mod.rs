@@ -15,6 +15,8 @@ pub mod exit;
 pub mod failure;
 #[cfg(feature = "build")]
 mod failure_keys;
+#[cfg(feature = "build")]
+mod failure_log;
 mod instance;
 mod journal;
 #[cfg(feature = "build")]

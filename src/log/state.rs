@@ -76,7 +76,8 @@ impl<D: Disk> Log<D> {
     /// this holds the log's lock. Says whether it was another key before.
     ///
     /// # Errors
-    /// The key has another name than the log, or the directory is not an operator's.
+    /// The key has another name than the log or was the log's before, or the directory is not an
+    /// operator's.
     pub fn rekey(&mut self, key: &NoteKey) -> Result<bool, LogError> {
         check_names(&self.disk)?;
         let mut keys = own_keys(&self.disk)?;
@@ -84,8 +85,14 @@ impl<D: Disk> Log<D> {
             return Err(LogError::NotOurs(VKEY.to_owned()));
         }
         raw_id(key)?;
-        if keys.last() == Some(key) {
+        let present = last(keys.clone())?;
+        if present == *key {
             return Ok(false);
+        }
+        // A workspace that was set back names a key that the log had before.
+        if keys.contains(key) {
+            let (given, wanted) = (raw_id(key)?, raw_id(&present)?);
+            return Err(LogError::OtherKey { given, wanted });
         }
         keys.push(key.clone());
         let lines: Vec<String> = keys.iter().map(NoteKey::to_string).collect();

@@ -11,7 +11,6 @@ use crate::cli::failure::Failure;
 use crate::cli::passphrase::Source;
 use crate::digest::Digest;
 use crate::key::{KeyId, Role, Signer as _, SigningKey};
-use crate::log::LogError;
 use crate::ops::key;
 use crate::ops::log::{self, AddedFile, LogFailure, Row, Which};
 use crate::ops::trust;
@@ -449,56 +448,4 @@ pub(super) fn workspace_log_key(
         log::follow(&workspace.log(), &trust::read(&workspace.trust_root())?)?;
     }
     Ok(Some(key))
-}
-
-impl From<LogFailure> for Failure {
-    fn from(error: LogFailure) -> Self {
-        let failure = Self::failed(&error);
-        match error {
-            LogFailure::Io(error) => error.into(),
-            LogFailure::Ledger(error) => crate::ops::sign::SignError::from(error).into(),
-            LogFailure::Log { source, .. } => match source {
-                LogError::Io(error) => error.into(),
-                LogError::NoLog => failure.hint("make one: `karat log init`"),
-                LogError::Rollback { .. } => failure.exit(Exit::Rollback).hint(
-                    "put back all files that were published since: from a mirror, or whoever has them",
-                ),
-                LogError::NoState(_) => {
-                    failure.hint("add where the log was made, with its .state directory")
-                }
-                LogError::OtherKey { .. } => failure.hint(
-                    "name the log's own key with --key; a key that the workspace's trust root names \
-                     for it is taken up when something is signed there",
-                ),
-                LogError::Odd(_) => failure.hint("move it away"),
-                LogError::NotOurs(_)
-                | LogError::Note { .. }
-                | LogError::Checkpoint { .. }
-                | LogError::Vkey(_)
-                | LogError::Missing(_)
-                | LogError::Damaged(_)
-                | LogError::Bundle { .. }
-                | LogError::Root { .. }
-                | LogError::Fork(_)
-                | LogError::Inconsistent { .. } => failure
-                    .exit(Exit::Untrusted)
-                    .hint("`karat log check` lists all that is wrong; nothing was added"),
-                LogError::Exists(..)
-                | LogError::Signer(_)
-                | LogError::EntryTooLarge(_)
-                | LogError::NoEntry { .. } => failure,
-            },
-            LogFailure::Untrusted { .. } => failure
-                .exit(Exit::Untrusted)
-                .hint("compare with `karat trust show`: origin, log keys, witnesses"),
-            LogFailure::Envelope { .. }
-            | LogFailure::Statement { .. }
-            | LogFailure::Trust { .. }
-            | LogFailure::Other { .. } => failure
-                .exit(Exit::Untrusted)
-                .hint("a log takes envelopes as `karat sign` writes them, and trust roots"),
-            LogFailure::Origin(_) | LogFailure::Entry { .. } => failure,
-            LogFailure::NotLogged(_) => failure.hint("`karat log append` adds it"),
-        }
-    }
 }

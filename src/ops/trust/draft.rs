@@ -10,6 +10,7 @@ use crate::key::{
     KeyId, Position, PublicKey, Role, Signer, SignerError, TrustDocument, TrustError, TrustRoot,
 };
 use crate::limits;
+use crate::ops::log::LogFailure;
 use crate::sys::fs::{self, IoError};
 
 /// The next version of a trust root with the signatures that it has so far. It decides nothing.
@@ -91,14 +92,12 @@ pub enum DraftError {
     /// A key file cannot be made.
     #[error(transparent)]
     Key(#[from] crate::ops::key::KeyFileError),
-    /// The log's checkpoint cannot be read.
-    #[error("{}: {rule}", path.display())]
-    Checkpoint {
-        /// Which file.
-        path: PathBuf,
-        /// The rule broken.
-        rule: &'static str,
-    },
+    /// The log cannot be read.
+    #[error(transparent)]
+    Log(#[from] LogFailure),
+    /// The workspace's log is not the one of the trust root.
+    #[error("{}: it is another log than the trust root names", .0.display())]
+    OtherLog(PathBuf),
     /// A role has several keys, so it must be said which one goes.
     #[error("the role {0} has more than one key that counts")]
     Several(Role),

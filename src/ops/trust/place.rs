@@ -8,7 +8,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Change, Draft, DraftError, Edit, TrustFileError, apply, changes, entries, rotate};
+use super::{Change, Draft, DraftError, Edit, TrustFileError, apply, changes, rotate};
 use crate::baseline::{ImageName, Ledger as _, Serial};
 use crate::envelope::Envelope;
 use crate::key::{Position, Role, Signer, TrustDocument, TrustRoot, threshold};
@@ -65,10 +65,7 @@ pub fn plan(workspace: &Workspace, edits: &[Edit]) -> Result<Plan, DraftError> {
     refuse_second(workspace, &present)?;
     let document = apply(present.document(), edits)?;
     let changes = changes(present.document(), &document);
-    let stops = match entries(workspace, &present) {
-        Ok(_) => stops(workspace, present.document(), &document)?,
-        _ => None,
-    };
+    let stops = stops(workspace, present.document(), &document)?;
     let draft = Draft::new(document).map_err(super::EditError::from)?;
     Ok(Plan {
         present,

@@ -69,7 +69,7 @@ impl Walk<'_> {
         let content = ObservedKind::Regular(unread(&examined));
         // Small files are mostly read whole without a question; where nothing is known yet, large
         // ones wait.
-        let is_unasked = Small::fits(examined.size()) && examined.size() <= found.always();
+        let is_unasked = Small::fits(examined.size()) && examined.size() <= found.whole_up_to();
         let want = if is_unasked {
             None
         } else {

@@ -337,8 +337,8 @@ impl<'a> Found<'a> {
     }
 
     /// Files of at most so many bytes are hashed whole.
-    pub(super) fn always(&self) -> u64 {
-        self.expected.always()
+    pub(super) fn whole_up_to(&self) -> u64 {
+        self.expected.whole_up_to()
     }
 
     /// Keeps what was observed, or the mere fact that it is as listed.

@@ -115,6 +115,14 @@ fn every_role_is_rotated_and_the_files_follow() {
     bench.draft("web.statement.json", baseline("web", "1.0"));
     bench.ok("sign web.statement.json");
     bench.ok("log check log --trust keys/trust.json");
+    // Not under the old one again, also where the workspace was set back.
+    let present = bench.read("keys/trust.json");
+    bench.write("keys/trust.json", &bench.read("keys/trust/1.json"));
+    bench.draft("back.statement.json", baseline("back", "1.0"));
+    let (_, said) =
+        bench.fails("sign back.statement.json --key keys/private/baseline.before-2.pem");
+    assert!(said.contains("is not the log's"), "{said}");
+    bench.write("keys/trust.json", &present);
     // The present root key changes the trust root, the one before it does not.
     let (code, said) =
         bench.fails("trust update --expires 2030-01-01 --key keys/private/root.before-4.pem");
@@ -385,16 +393,16 @@ fn changes_that_break_a_rule() {
 #[test]
 fn the_log_says_where_keys_begin_and_end() {
     let bench = Bench::new();
-    bench.write(
-        "log/checkpoint",
-        b"example.com/log\n42\nAAAA\n\nsignature\n",
-    );
+    for version in ["1.0", "1.1", "1.2"] {
+        bench.draft("web.statement.json", baseline("web", version));
+        bench.ok("sign web.statement.json");
+    }
     document(&bench, "key rotate baseline --yes");
     let root = bench.root();
     let keys = &root.role(Role::Baseline).unwrap().keys;
     let lives: Vec<_> = keys.iter().map(|key| (key.from, key.until)).collect();
     assert!(
-        lives.contains(&(0, Some(42))) && lives.contains(&(42, None)),
+        lives.contains(&(0, Some(3))) && lives.contains(&(3, None)),
         "{lives:?}"
     );
     for text in [

@@ -23,8 +23,8 @@ impl Expected for Late<'_> {
         asked.map_or(self.finally, |_| Known::NotYet)
     }
 
-    fn always(&self) -> u64 {
-        self.listed.always()
+    fn whole_up_to(&self) -> u64 {
+        self.listed.whole_up_to()
     }
 
     fn want(&self, path: &ImagePath, size: u64) -> Want {
