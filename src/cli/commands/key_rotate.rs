@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::root_report as report;
-use super::trust_update::{How, carry_out, position};
+use super::trust_update::{How, agree, carry_out, position};
 use crate::cli::Exit;
 use crate::cli::console::Console;
 use crate::cli::failure::Failure;
@@ -104,15 +104,10 @@ pub fn rotate(args: &RotateArgs, console: &Console) -> Result<Exit, Failure> {
     let rotation = Rotation::of(&root, role, old, key.public_key(), at)?;
     let rotation = rotation.ending(args.from, args.reason.as_deref());
     let plan = trust::plan(&workspace, &rotation.edits)?;
-    let stops = plan.stops.clone();
-    report::preview(console, &plan.present, &plan.draft, stops.as_deref());
-    if how.dry_run {
-        report::planned(console, &plan.present, &plan.draft, stops.as_deref());
+    let Some(mut signers) = agree(&workspace, &plan, how, console)? else {
         return Ok(Exit::Ok);
-    }
-    report::ask(console, &plan.changes, how.yes)?;
-    let specs = keys::named_or_own(&how.key, Some(&workspace), Role::Root)?;
-    let mut signers = keys::open(&specs, how.passphrase, console)?;
+    };
+    let stops = plan.stops.clone();
     let passphrase = new_passphrase(args, console)?;
     let new = NewKey {
         role,

@@ -8,9 +8,9 @@ use crate::cli::console::Console;
 use crate::cli::failure::Failure;
 use crate::cli::keys;
 use crate::cli::passphrase::Source;
-use crate::key::{ImageGlob, Receipts, Role, TrustRoot};
+use crate::key::{ImageGlob, Receipts, Role, Signer, TrustRoot};
 use crate::ops::signer::KeySpec;
-use crate::ops::trust::{self, Edit};
+use crate::ops::trust::{self, Edit, Plan};
 use crate::ops::workspace::Workspace;
 use crate::tree::Epoch;
 
@@ -113,6 +113,25 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     carry_out(&workspace, &edits, &args.how, console)
 }
 
+/// Shows a plan, asks where it cannot be taken back, and opens the root keys at hand; `None` where
+/// only a look was wanted.
+pub fn agree(
+    workspace: &Workspace,
+    plan: &Plan,
+    how: &How,
+    console: &Console,
+) -> Result<Option<Vec<Box<dyn Signer>>>, Failure> {
+    let stops = plan.stops.as_deref();
+    report::preview(console, &plan.present, &plan.draft, stops);
+    if how.dry_run {
+        report::planned(console, &plan.present, &plan.draft, stops);
+        return Ok(None);
+    }
+    report::ask(console, &plan.changes, how.yes)?;
+    let specs = keys::named_or_own(&how.key, Some(workspace), Role::Root)?;
+    keys::open(&specs, how.passphrase, console).map(Some)
+}
+
 /// Plans, shows, asks, signs, writes.
 pub fn carry_out(
     workspace: &Workspace,
@@ -121,15 +140,10 @@ pub fn carry_out(
     console: &Console,
 ) -> Result<Exit, Failure> {
     let plan = trust::plan(workspace, edits)?;
-    let stops = plan.stops.clone();
-    report::preview(console, &plan.present, &plan.draft, stops.as_deref());
-    if how.dry_run {
-        report::planned(console, &plan.present, &plan.draft, stops.as_deref());
+    let Some(signers) = agree(workspace, &plan, how, console)? else {
         return Ok(Exit::Ok);
-    }
-    report::ask(console, &plan.changes, how.yes)?;
-    let specs = keys::named_or_own(&how.key, Some(workspace), Role::Root)?;
-    let signers = keys::open(&specs, how.passphrase, console)?;
+    };
+    let stops = plan.stops.clone();
     let outcome = trust::start(workspace, plan, &signers)?;
     report::concluded(console, &outcome, stops.as_deref(), &[]);
     Ok(Exit::Ok)
