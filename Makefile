@@ -12,7 +12,8 @@ ARCH := $(shell uname -m)
 MUSL := $(ARCH)-unknown-linux-musl
 GNU := $(ARCH)-unknown-linux-gnu
 AGENT_FLAGS := --profile agent --bin karat-agent --no-default-features --features agent
-AGENT_LINK := -C link-arg=-Wl,-T,$(CURDIR)/src/bin/karat-agent/no-unwind-tables.ld
+# Relative relocations packed (RELR), which musl understands, and no tables for unwinding: a tenth of its size.
+AGENT_LINK := -C link-arg=-Wl,-z,pack-relative-relocs -C link-arg=-Wl,-T,$(CURDIR)/src/bin/karat-agent/no-unwind-tables.ld
 STATIC_GNU := -C target-feature=+crt-static
 
 .PHONY: all demo test lint bench install clean

@@ -157,7 +157,7 @@ class Bench:
             for tool, wall in medians.items():
                 ratio = "" if wall == ours else f"{ours / wall:.2f}x"
                 print(row(tool, f"{wall:.3f}", peak(tools[tool], env=self.env), ratio))
-            hashing, walk = (min(limit[place] for limit in limits) for place in (0, 1))
+            hashing, walk = (statistics.median(limit[place] for limit in limits) for place in (0, 1))
             print(row("limit: hashing from memory", f"{hashing:.3f}", "", ""))
             print(row("limit: walk, open, read, close", f"{walk:.3f}", "", ""))
             print(row("limit: both", f"{hashing + walk:.3f}", "",

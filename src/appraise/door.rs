@@ -30,7 +30,7 @@ pub struct Material {
     pub receipt: Neighbour,
     /// What is demanded of all that.
     pub terms: Terms,
-    /// How many threads to parse with.
+    /// How many threads there are: half of them parse, the others look at the tree meanwhile.
     pub threads: NonZero<usize>,
 }
 
@@ -118,7 +118,7 @@ impl Material {
             self.manifest,
             expected.digest(Subject::Manifest),
             Parts::content,
-            |parts, content| Manifest::parse_parts(parts, content, self.threads),
+            |parts, content| Manifest::parse_parts(parts, content, half(self.threads)),
             findings,
         );
         let expectations = signed(
@@ -383,4 +383,8 @@ fn signed<Bytes, T, E: std::fmt::Display>(
             format!("{path} is what was signed, and cannot be read: {error}"),
         ),
     }
+}
+/// Rounded up.
+fn half(threads: NonZero<usize>) -> NonZero<usize> {
+    NonZero::new(threads.get().div_ceil(2)).unwrap_or(NonZero::<usize>::MIN)
 }

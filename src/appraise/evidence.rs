@@ -49,6 +49,16 @@ impl AsListed {
         }
     }
 
+    /// Adds all places of another.
+    pub fn add(&mut self, other: &Self) {
+        if self.bits.len() < other.bits.len() {
+            self.bits.resize(other.bits.len(), 0);
+        }
+        for (ours, theirs) in self.bits.iter_mut().zip(&other.bits) {
+            *ours |= theirs;
+        }
+    }
+
     /// Takes a place back.
     pub fn remove(&mut self, place: usize) {
         if let Some(bits) = self.bits.get_mut(place / 64) {

@@ -116,27 +116,15 @@ impl Manifest {
     ) -> Result<Self, ManifestError> {
         check_ends(&parts.0)?;
         let mut reader = Reader::default();
+        let size: usize = parts.0.iter().map(Vec::len).sum();
+        reader.entries.reserve_exact(size / USUAL_LINE);
         let mut parts = parts.0.into_iter();
         loop {
             let round: Vec<Vec<u8>> = parts.by_ref().take(threads.get()).collect();
             if round.is_empty() {
                 return Ok(Self::known(reader.finish()?, content));
             }
-            let read: Vec<Part> = std::thread::scope(|scope| {
-                let threads: Vec<_> = round
-                    .into_iter()
-                    .map(|part| scope.spawn(move || Part::of(&part)))
-                    .collect();
-                let lost = || Part {
-                    error: Some(Rule::TooLarge),
-                    ..Part::default()
-                };
-                threads
-                    .into_iter()
-                    .map(|thread| thread.join().unwrap_or_else(|_panic| lost()))
-                    .collect()
-            });
-            for part in read {
+            for part in Part::of_each(round) {
                 reader.add(part)?;
             }
         }
@@ -181,6 +169,28 @@ struct Part {
 const USUAL_LINE: usize = 160;
 
 impl Part {
+    /// Reads each on a thread of its own; a single one on this thread.
+    fn of_each(mut round: Vec<Vec<u8>>) -> Vec<Self> {
+        let Some(last) = round.pop() else {
+            return Vec::new();
+        };
+        std::thread::scope(|scope| {
+            let others: Vec<_> = round
+                .into_iter()
+                .map(|part| scope.spawn(move || Self::of(&part)))
+                .collect();
+            let last = Self::of(&last);
+            let lost = || Self {
+                error: Some(Rule::TooLarge),
+                ..Self::default()
+            };
+            let others = others
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or_else(|_panic| lost()));
+            others.chain([last]).collect()
+        })
+    }
+
     /// Reads whole lines.
     fn of(lines: &[u8]) -> Self {
         let mut part = Self {

@@ -4,6 +4,7 @@
 //! and processes are asked for here, so that a reader can see in one place what a result may depend
 //! on. `unsafe` lives here, each block with its reason, and in one kernel of `digest`.
 
+pub mod alloc;
 pub mod boot;
 pub mod clock;
 pub mod cpu;

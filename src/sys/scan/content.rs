@@ -2,11 +2,11 @@
 //! a few at a time. One file alone would leave half of a core's hashing units idle.
 
 use std::cmp::Ordering;
-use std::ffi::CString;
 use std::os::fd::OwnedFd;
 
 use rustix::io::Errno;
 
+use super::directory::NameList;
 use super::disk::Disk;
 use super::inode::{self, Examined};
 use super::walk::Found;
@@ -52,7 +52,6 @@ impl PartialOrd for Large {
 
 /// A file of a directory that is open and was examined.
 pub(super) struct Opened {
-    pub(super) name: CString,
     pub(super) path: ImagePath,
     pub(super) file: OwnedFd,
     pub(super) examined: Examined,
@@ -64,6 +63,8 @@ pub(super) struct Reading {
     pub(super) disk: Disk,
     /// For the entries of a directory.
     pub(super) list: Vec<u8>,
+    /// The names of a directory.
+    pub(super) names: NameList,
     /// For the open files of a directory.
     pub(super) opened: Vec<Opened>,
     /// Buffers of large files that were read. Getting memory anew for each would make the kernel
@@ -77,6 +78,7 @@ impl Reading {
             small: Small::new(),
             disk: Disk::new(),
             list: Vec::with_capacity(LIST),
+            names: NameList::default(),
             opened: Vec::new(),
             spare: Vec::new(),
         }

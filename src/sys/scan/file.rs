@@ -1,6 +1,7 @@
 //! Regular files: opened, examined, read whole or piece by piece.
 
 use std::ffi::{CStr, CString};
+use std::ops::Range;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
 use rustix::fs::FileType;
@@ -22,20 +23,22 @@ impl Walk<'_> {
     pub(super) fn files(
         &self,
         directory: &Open,
-        files: Vec<(CString, ImagePath)>,
+        files: Range<usize>,
         found: &mut Found<'_>,
         reading: &mut Reading,
     ) -> Vec<Large> {
         let at = directory.descriptor.as_fd();
         let mut opened = std::mem::take(&mut reading.opened);
         let is_cold = reading.disk.was_cold();
-        for (name, path) in files {
-            if let Some((file, examined)) = self.open(at, &name, &path, found) {
+        for (name, _) in directory.files.part(files) {
+            let Some(path) = found.path(&directory.path, name) else {
+                continue;
+            };
+            if let Some((file, examined)) = self.open(at, name, &path, found) {
                 if is_cold && examined.size() > 0 {
                     disk::ask(&file, 0, examined.size().min(SMALL_ASKED));
                 }
                 opened.push(Opened {
-                    name,
                     path,
                     file,
                     examined,
@@ -61,7 +64,6 @@ impl Walk<'_> {
         reading: &mut Reading,
     ) -> Option<Large> {
         let Opened {
-            name,
             path,
             file,
             examined,
@@ -98,7 +100,8 @@ impl Walk<'_> {
                 is_ahead: false,
             }),
             Err(errno) => {
-                self.unopened_file(at, &name, path, errno, found);
+                let name = path.name().and_then(|name| CString::new(name).ok());
+                self.unopened_file(at, &name.unwrap_or_default(), path, errno, found);
                 None
             }
         }

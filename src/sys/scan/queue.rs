@@ -70,15 +70,15 @@ impl<Job, Large: Ord> Queue<Job, Large> {
             let mut state = self.lock();
             state.add(more);
             state.busy = state.busy.saturating_sub(1);
-            drop(state);
-            self.changed.notify_all();
+            self.tell(state);
         }
     }
 
     /// Adds what a thread found in the middle of its work.
     pub(super) fn add(&self, more: More<Job, Large>) {
-        self.lock().add(more);
-        self.changed.notify_all();
+        let mut state = self.lock();
+        state.add(more);
+        self.tell(state);
     }
 
     /// A job for a thread that has room for one beside its work; none while another thread has
@@ -123,6 +123,15 @@ impl<Job, Large: Ord> Queue<Job, Large> {
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
             state.waiting = state.waiting.saturating_sub(1);
+        }
+    }
+
+    /// Tells those who wait that something changed. Mostly nobody does, and telling is a system call.
+    fn tell(&self, state: MutexGuard<'_, State<Job, Large>>) {
+        let somebody_waits = state.waiting > 0;
+        drop(state);
+        if somebody_waits {
+            self.changed.notify_all();
         }
     }
 

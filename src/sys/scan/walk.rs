@@ -1,7 +1,8 @@
 //! The walk: its options, its threads, and what they found together.
 
-use std::ffi::CString;
+use std::ffi::CStr;
 use std::num::NonZero;
+use std::ops::Range;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -13,6 +14,7 @@ use rustix::io::Errno;
 
 use super::ahead::Ahead;
 use super::content::{LANES, Lane, Large, Reading};
+use super::directory::NameList;
 use super::inode::{self, Examined, Names};
 use super::mounts;
 use super::queue::{More, Queue, Task};
@@ -74,7 +76,12 @@ pub fn scan(directory: &Path, options: &Scan<'_>) -> Result<Evidence, IoError> {
         is_over_budget: AtomicBool::new(false),
         is_late: AtomicBool::new(false),
     };
-    let jobs = vec![Job::Learn, Job::Directory(ImagePath::root())];
+    // The last comes first. What is expected is mostly being learnt by another thread meanwhile: who
+    // waits for that makes room for it, unless nobody else would look at anything.
+    let mut jobs = vec![Job::Directory(ImagePath::root()), Job::Learn];
+    if options.threads.get() == 1 {
+        jobs.reverse();
+    }
     let queue = Queue::new(jobs, LANES);
     let found: Vec<Found<'_>> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..options.threads.get())
@@ -169,21 +176,25 @@ pub(super) enum Job {
     Learn,
     /// List it.
     Directory(ImagePath),
-    /// Read these regular files of one directory.
-    Files(Arc<Open>, Vec<(CString, ImagePath)>),
+    /// Read regular files of one directory: this part of [`Open::files`].
+    Files(Arc<Open>, Range<usize>),
 }
 
+/// A directory whose files are still to be read.
 pub(super) struct Open {
     pub(super) path: ImagePath,
     pub(super) descriptor: OwnedFd,
+    /// The names of what is listed as a regular file.
+    pub(super) files: NameList,
 }
 
-/// What a thread keeps until it is known what is expected; with more it waits.
-const PENDING_MAX: usize = 8192;
+/// What all threads together keep until it is known what is expected; with more they wait.
+const PENDING_MAX: usize = 32_768;
 
 /// What one thread found.
 pub(super) struct Found<'a> {
     expected: &'a dyn Expected,
+    pending_max: usize,
     /// What was seen before it was known what is expected, and whether more of it may be worth
     /// hashing.
     pending: Vec<(Observed, bool)>,
@@ -191,7 +202,7 @@ pub(super) struct Found<'a> {
     again: Vec<Large>,
     entries: Vec<Observed>,
     /// Places in the manifest of what is exactly as listed.
-    as_listed: Vec<usize>,
+    as_listed: AsListed,
     not_checked: Vec<NotChecked>,
 }
 
@@ -208,7 +219,7 @@ pub(super) struct Walk<'a> {
 
 impl Walk<'_> {
     fn work(&self, queue: &Queue<Job, Large>) -> Found<'_> {
-        let mut found = Found::new(self.options.expected);
+        let mut found = Found::new(self.options);
         let mut reading = Reading::new();
         queue.run(|task| match task {
             // Nobody needs what is seen.
@@ -238,7 +249,7 @@ impl Walk<'_> {
         let mut more = More::default();
         match job {
             Job::Learn => more.large = self.ahead.learn(self.options.expected),
-            Job::Directory(path) => more.jobs = self.directory(path, found, &mut reading.list),
+            Job::Directory(path) => more.jobs = self.directory(path, found, reading),
             Job::Files(directory, files) => {
                 more.large = self.files(&directory, files, found, reading);
             }
@@ -273,9 +284,7 @@ impl Walk<'_> {
         for mut part in found {
             evidence.entries.append(&mut part.entries);
             evidence.not_checked.append(&mut part.not_checked);
-            for place in part.as_listed {
-                evidence.as_listed.insert(place);
-            }
+            evidence.as_listed.add(&part.as_listed);
         }
         order::sort_by(&mut evidence.entries, |a, b| a.path.cmp(&b.path));
         // A directory that changes while it is listed may give a name twice.
@@ -315,15 +324,25 @@ impl Walk<'_> {
 }
 
 impl<'a> Found<'a> {
-    fn new(expected: &'a dyn Expected) -> Self {
+    fn new(options: &Scan<'a>) -> Self {
         Self {
-            expected,
+            expected: options.expected,
+            pending_max: PENDING_MAX / options.threads.get(),
             pending: Vec::new(),
             again: Vec::new(),
             entries: Vec::new(),
-            as_listed: Vec::new(),
+            as_listed: AsListed::default(),
             not_checked: Vec::new(),
         }
+    }
+
+    /// The path of a directory's entry.
+    pub(super) fn path(&mut self, directory: &ImagePath, name: &CStr) -> Option<ImagePath> {
+        let path = directory.join(name.to_bytes()).ok();
+        if path.is_none() {
+            self.unseen(directory.clone(), Reason::TooLong);
+        }
+        path
     }
 
     /// Whether it is known what is expected.
@@ -354,7 +373,10 @@ impl<'a> Found<'a> {
 
     /// Puts aside what cannot be compared yet; with too much of it this waits.
     fn see_or_later(&mut self, observed: Observed, is_unasked: bool) {
-        if self.expected.known() == Known::NotYet && self.pending.len() < PENDING_MAX {
+        if self.expected.known() == Known::NotYet && self.pending.len() < self.pending_max {
+            if self.pending.is_empty() {
+                self.pending.reserve_exact(self.pending_max);
+            }
             self.pending.push((observed, is_unasked));
             return;
         }
@@ -371,7 +393,7 @@ impl<'a> Found<'a> {
 
     fn settle_one(&mut self, observed: Observed, is_unasked: bool) {
         if let Some(place) = self.expected.place(&observed) {
-            self.as_listed.push(place);
+            self.as_listed.insert(place);
             return;
         }
         if let (ObservedKind::Regular(content), true) = (&observed.kind, is_unasked) {
