@@ -366,12 +366,7 @@ fn recall(
     let name = facts.and_then(|facts| ImageName::parse(&facts.name).ok());
     verification.circumstances.remembered = Some(recalled.state.about(name.as_ref()));
     let statement = name.as_ref().zip(facts.map(|facts| facts.serial));
-    let log = facts.and_then(|facts| facts.log.as_ref());
-    let log = log.map(|log| LogSeen {
-        origin: log.origin.clone(),
-        root: log.root,
-        size: log.size,
-    });
+    let log = facts.and_then(|facts| facts.log.as_ref()).map(LogSeen::of);
     let rollbacks = recalled
         .state
         .judge(opened.trust_root, statement, log.as_ref());

@@ -1,13 +1,10 @@
 //! The tree of the log that an instance has seen.
 
-use serde::{Deserialize, Serialize};
-
-use crate::appraise::{Finding, Verdict};
+use crate::appraise::{Finding, LogFacts, Verdict};
 use crate::digest::Digest;
 
 /// A tree of a log, by the checkpoint that vouched for an envelope.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogSeen {
     /// Which log.
     pub origin: String,
@@ -18,6 +15,31 @@ pub struct LogSeen {
 }
 
 impl LogSeen {
+    /// The tree by which a Receipt was judged.
+    pub fn of(log: &LogFacts) -> Self {
+        Self {
+            origin: log.origin.clone(),
+            root: log.root,
+            size: log.size,
+        }
+    }
+
+    /// Reads `ORIGIN SIZE ROOT`; an origin has no blanks.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (rest, root) = text.rsplit_once(' ')?;
+        let (origin, size) = rest.rsplit_once(' ')?;
+        Some(Self {
+            origin: origin.to_owned(),
+            root: root.parse().ok()?,
+            size: size.parse().ok()?,
+        })
+    }
+
+    /// The one spelling.
+    pub fn to_text(&self) -> String {
+        format!("{} {} {}", self.origin, self.size, self.root)
+    }
+
     /// What is wrong where `now` is a tree of the same log and size with another root: of one size
     /// there is one. Whether a larger tree goes on from this one needs a proof that nobody has here.
     pub(super) fn fork(&self, now: &Self) -> Option<Finding> {

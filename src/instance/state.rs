@@ -79,7 +79,7 @@ const SPEC: &str = "karat-state/1";
 struct Raw {
     generation: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    log: Option<LogSeen>,
+    log: Option<String>,
     serials: BTreeMap<String, u64>,
     trust_root: u64,
 }
@@ -129,7 +129,7 @@ impl State {
         }
         let state = Self {
             generation: raw.generation,
-            log: raw.log,
+            log: raw.log.as_deref().and_then(LogSeen::parse),
             serials,
             trust_root: raw.trust_root,
         };
@@ -144,7 +144,7 @@ impl State {
         let serials = self.serials.iter();
         let raw = Raw {
             generation: self.generation,
-            log: self.log.clone(),
+            log: self.log.as_ref().map(LogSeen::to_text),
             serials: serials
                 .map(|(name, serial)| (name.as_str().to_owned(), serial.get()))
                 .collect(),
@@ -421,6 +421,10 @@ mod tests {
             |body: &str| format!("{SPEC} {}\n{body}", Digest::of(body.as_bytes())).into_bytes();
         let good = "{\"generation\":1,\"serials\":{\"base\":5},\"trust_root\":1}\n";
         assert!(State::parse(&with(good)).is_ok());
+        let with_log =
+            |log: &str| good.replace(",\"serials\"", &format!(",\"log\":{log},\"serials\""));
+        let root = Digest::of(b"a");
+        assert!(State::parse(&with(&with_log(&format!("\"l 9 {root}\"")))).is_ok());
         let many: Vec<String> = (0..=limits::STATE_IMAGES_MAX)
             .map(|n| format!("\"i{n}\":1"))
             .collect();
@@ -435,14 +439,12 @@ mod tests {
                 "more than",
             ),
             (good.replace("{\"g", "{\"x\":1,\"g"), "unknown field"),
-            (
-                good.replace(",\"serials\"", ",\"log\":{\"size\":9},\"serials\""),
-                "missing field",
-            ),
-            (
-                good.replace(",\"serials\"", ",\"log\":null,\"serials\""),
-                "one spelling",
-            ),
+            (with_log("null"), "one spelling"),
+            (with_log("9"), "invalid type"),
+            (with_log("\"l 9\""), "one spelling"),
+            (with_log(&format!("\"l 09 {root}\"")), "one spelling"),
+            (with_log(&format!("\"l 9  {root}\"")), "one spelling"),
+            (with_log(&format!("\"l 9 {root}0\"")), "one spelling"),
         ] {
             let error = State::parse(&with(&body)).unwrap_err().to_string();
             assert!(error.contains(part), "{body:.60}: {error}");

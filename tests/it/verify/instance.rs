@@ -232,10 +232,10 @@ fn envelopes_with_and_without_the_receipt_that_is_demanded() {
     let (_, report) = instance.verify(&["--image", "demo"]);
     let seen = seen(&receipt);
     let place = serde_json::json!({
-        "origin": "example.org/log", "index": 0, "tree_size": 3, "root_sha256": seen.root,
-        "cosigned_by": [],
+        "origin": "example.org/log", "index": 0, "tree_size": 3, "cosigned_by": [],
     });
     assert_eq!(report["baseline"]["log"], place);
+    assert_eq!(report["baseline"]["log_head"], seen.to_text());
     // A blessed boot remembers the tree: of one size there is no other.
     let state = instance.release.scratch.join("state");
     let with = ["--state", state.to_str().unwrap()];
