@@ -11,14 +11,14 @@ use super::home::Home;
 use crate::baseline::Ledger as _;
 use crate::digest::Digest;
 use crate::envelope::Envelope;
-use crate::key::{Position, Signer};
+use crate::key::{Position, Signer, TrustRoot};
 use crate::limits;
 use crate::log::{Appended, Log, Notice};
 use crate::ops::ledger::{DirectoryLedger, LedgerError};
 use crate::ops::workspace::Workspace;
 use crate::sys::fs::{self, Beneath, Lock};
 use crate::sys::material::{self, ENVELOPE_SUFFIX, RECEIPT_SUFFIX};
-use crate::tlog::{Checkpoint, Entry, InclusionProof, Kind, Receipt, leaf_hash};
+use crate::tlog::{Checkpoint, Entry, InclusionProof, Kind, Receipt, TrustedCheckpoint, leaf_hash};
 
 /// Where an Envelope stands in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -223,10 +223,13 @@ fn check(
             }
             Kind::Revoke | Kind::Retire => {
                 let opened = Notice::open(&home.root, envelope, Position::Logged(next));
-                opened.map_err(|source| LogFailure::Notice {
+                let opened = opened.map_err(|source| LogFailure::Notice {
                     file: file.clone(),
                     source,
                 })?;
+                for key in opened.quorum().keys() {
+                    notices.check_key(key)?;
+                }
             }
             Kind::Trust | Kind::Other(_) => {}
         }
@@ -244,11 +247,11 @@ fn add(
 ) -> Result<(Vec<AddedFile>, u64), LogFailure> {
     let mut log = open(directory)?;
     let _alone = Lock::exclusive(directory.join(".state/lock"))?;
-    let mut roots = Vec::new();
+    let (mut roots, mut root) = (Vec::new(), None);
     if let Some(home) = home {
         // The entry of a trust root that ends the log's key is signed by the key that follows it.
         take_up(&mut log, directory, &home.root)?;
-        roots = home.roots;
+        (roots, root) = (home.roots, Some(home.root));
     }
     let first = roots.len();
     let all: Vec<Document> = roots.into_iter().chain(documents).collect();
@@ -268,7 +271,10 @@ fn add(
     let mut added = Vec::new();
     for (document, place) in all.iter().skip(first).zip(own) {
         let receipt = match document.kind {
-            Kind::Signed => Some(write_receipt(directory, &log, &document.file, *place)?),
+            Kind::Signed => {
+                let file = &document.file;
+                Some(write_receipt(directory, &log, root.as_ref(), file, *place)?)
+            }
             _ => None,
         };
         // A trust root that was named, too, is new where it went before as a new one.
@@ -284,10 +290,12 @@ fn add(
     Ok((added, log.size()))
 }
 
-/// Writes the Receipt beside an Envelope's file, unless there is one that is as good.
+/// Writes the Receipt beside an Envelope's file, unless there is one that is as good: also under `root`,
+/// which may have ended the key that signed its checkpoint.
 fn write_receipt(
     directory: &Path,
     log: &Log<Beneath>,
+    root: Option<&TrustRoot>,
     file: &Path,
     place: Appended,
 ) -> Result<PathBuf, LogFailure> {
@@ -296,7 +304,10 @@ fn write_receipt(
     let there = fs::read(&path, limits::RECEIPT_MAX)
         .ok()
         .and_then(|bytes| Receipt::parse(&bytes).ok());
-    if let Some(there) = there
+    let opens = |receipt: &Receipt| {
+        root.is_none_or(|root| TrustedCheckpoint::open(root, &receipt.checkpoint).is_ok())
+    };
+    if let Some(there) = there.filter(opens)
         && vouches_for(log, &there, place.index, place.leaf)
     {
         return Ok(path);

@@ -102,6 +102,7 @@ fn a_revoked_key_signs_and_logs_nothing_more() {
         "sign web_2.0.statement.json",
         "sign web_1.0.statement.json",
         "sign web_1.0.dsse.json",
+        "export sshsig web_1.0.dsse.json",
     ] {
         let (code, said) = desk.fails(arguments);
         assert_eq!(code, 1, "{said}");
@@ -265,6 +266,19 @@ fn who_may_not_speak() {
 }
 
 #[test]
+fn a_revoked_key_of_the_role_says_nothing_more() {
+    let desk = History::new("notices-two");
+    desk.ok("key new --out second.pem --public second.pub.pem");
+    desk.ok("trust update --add-key revoke=second.pub.pem");
+    desk.aside("root", "away.pem");
+    desk.ok("key revoke second.pub.pem --reason lost --yes");
+    let (code, said) = desk.fails("log retire web --serial 1 --reason x --yes --key second.pem");
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("log entry 2 revoked it"), "{said}");
+    assert_eq!(desk.kinds(), ["trust", "trust", "revoke"]);
+}
+
+#[test]
 fn the_log_key_is_elsewhere() {
     let desk = History::new("notices-elsewhere");
     desk.aside("log", "log.pem");
@@ -350,6 +364,89 @@ fn the_log_key_is_rotated() {
         TrustedCheckpoint::open(root, &kept).unwrap();
     }
     desk.ok("log check log --trust keys/trust.json");
+}
+
+/// The draft of a rotation waits while the log grows under the old key: the new trust root does not
+/// believe the old key's checkpoints of that time. Their receipts are made anew.
+#[test]
+fn the_rotation_of_the_log_key_waited() {
+    let desk = History::new("notices-log-waits");
+    desk.release("web", "1.0");
+    desk.aside("root", "away.pem");
+    desk.ok("key rotate log --yes");
+    assert_eq!(desk.release("web", "2.0"), 2);
+    let opens = |version: &str| {
+        let read = |suffix| fs::read(desk.path(&format!("web_{version}{suffix}"))).unwrap();
+        let envelope = Envelope::parse(&read(".dsse.json")).unwrap();
+        let opened = envelope.open_logged(&desk.root(), &read(".tlog-proof"));
+        opened.is_ok()
+    };
+    assert!(opens("2.0"));
+    let done = desk.json("trust-update", "trust sign --key away.pem --yes");
+    assert_eq!(done["log_index"], 3);
+    assert_eq!((opens("1.0"), opens("2.0")), (true, false));
+    let again = desk.json(
+        "log-append",
+        "log append log web_1.0.dsse.json web_2.0.dsse.json",
+    );
+    assert_eq!(again["added"][1]["index"], 2);
+    assert_eq!((opens("1.0"), opens("2.0")), (true, true));
+}
+
+#[test]
+fn the_new_log_key_is_elsewhere() {
+    let desk = History::new("notices-log-public");
+    desk.ok("key new --out new.pem --public new.pub.pem");
+    let rotate = "key rotate log --public new.pub.pem --yes --json";
+    let (code, out, said) = desk.run(rotate);
+    assert_eq!(code, 0, "{said}");
+    let done = crate::support::schema::published("trust-update").holds(&out);
+    assert_eq!(done["log_index"], Value::Null);
+    assert!(
+        said.contains("not logged") && said.contains("karat log append"),
+        "{said}"
+    );
+    desk.ok("log append log keys/trust.json --key new.pem");
+    assert_eq!(desk.kinds(), ["trust", "trust"]);
+    desk.ok("log check log --trust keys/trust.json");
+}
+
+#[test]
+fn a_log_that_is_made_later_begins_with_the_trust_root() {
+    let desk = History::new("notices-later");
+    desk.ok("trust update --expires 2031-01-31");
+    for again in ["init", "log init log"] {
+        fs::remove_dir_all(desk.path("log")).unwrap();
+        desk.ok(again);
+        assert_eq!(desk.kinds(), ["trust", "trust"], "{again}");
+        // Making a workspace again adds nothing.
+        desk.ok("init");
+        assert_eq!(desk.kinds().len(), 2, "{again}");
+    }
+}
+
+#[test]
+fn versions_of_the_trust_root_that_do_not_follow_each_other_are_not_logged() {
+    let desk = History::new("notices-chain");
+    desk.aside("log", "log.pem");
+    desk.ok("trust update --expires 2031-01-31");
+    desk.ok("trust update --expires 2032-01-31");
+    desk.back("log.pem", "log");
+    let second = desk.path("keys/trust/2.json");
+    let good = fs::read(&second).unwrap();
+    desk.draft("web", "1.0");
+    for bad in [
+        fs::read(desk.path("keys/trust/1.json")).unwrap(),
+        b"{}".to_vec(),
+        vec![b' '; 2 << 20],
+    ] {
+        fs::write(&second, bad).unwrap();
+        let (_, said) = desk.fails("sign web_1.0.statement.json");
+        assert!(said.contains("2.json"), "{said}");
+        assert_eq!(desk.kinds(), ["trust"]);
+    }
+    fs::write(&second, good).unwrap();
+    assert_eq!(desk.release("web", "1.0"), 3);
 }
 
 #[test]
