@@ -100,7 +100,7 @@ pub fn append(
     // A copy of somebody's log is refused before anything is written into it.
     let log = open(directory)?;
     log.keys().map_err(at(directory))?;
-    let home = workspace.map(|workspace| Home::of(workspace, &log));
+    let home = workspace.map(|workspace| Home::of(workspace, &log.checkpoint().origin));
     let home = home.transpose()?.flatten();
     let mut ledger = ledger(directory)?;
     check(&log, directory, home.as_ref(), &ledger, signer, &documents)?;
@@ -177,7 +177,7 @@ fn add_at_home(
 ) -> Result<Vec<AddedFile>, LogFailure> {
     let directory = workspace.log();
     let log = open(&directory)?;
-    let home = Home::of(workspace, &log)?;
+    let home = Home::of(workspace, &log.checkpoint().origin)?;
     let home = home.ok_or_else(|| LogFailure::OtherLog(directory.clone()))?;
     check(&log, &directory, Some(&home), ledger, signer, &documents)?;
     let (added, _) = add(&directory, signer, ledger, Some(home), documents)?;
@@ -247,10 +247,22 @@ fn add(
 ) -> Result<(Vec<AddedFile>, u64), LogFailure> {
     let mut log = open(directory)?;
     let _alone = Lock::exclusive(directory.join(".state/lock"))?;
+    add_to(&mut log, directory, signer, ledger, home, documents)
+}
+
+/// Adds to an open log, whose lock the caller holds.
+fn add_to(
+    log: &mut Log<Beneath>,
+    directory: &Path,
+    signer: &dyn Signer,
+    ledger: &DirectoryLedger,
+    home: Option<Home>,
+    documents: Vec<Document>,
+) -> Result<(Vec<AddedFile>, u64), LogFailure> {
     let (mut roots, mut root) = (Vec::new(), None);
     if let Some(home) = home {
         // The entry of a trust root that ends the log's key is signed by the key that follows it.
-        take_up(&mut log, directory, &home.root)?;
+        take_up(log, directory, &home.root)?;
         (roots, root) = (home.roots, Some(home.root));
     }
     let first = roots.len();
@@ -263,8 +275,11 @@ fn add(
             ledger.keep_notice(place.index, &document.envelope)?;
         }
     }
-    // Whatever else was added is on record: by whoever calls this.
-    if ledger.logged()? == before && log.size() > before {
+    // Whatever else was added is on record: by whoever calls this. Entries of an append that was cut
+    // off, and that this one finished, are not.
+    let new = places.iter().filter(|place| !place.was_there).count();
+    let ours = u64::try_from(new).map_or(u64::MAX, |new| before.saturating_add(new));
+    if ledger.logged()? == before && log.size() == ours {
         ledger.set_logged(log.size())?;
     }
     let (prefix, own) = places.split_at_checked(first).unwrap_or_default();
@@ -273,7 +288,7 @@ fn add(
         let receipt = match document.kind {
             Kind::Signed => {
                 let file = &document.file;
-                Some(write_receipt(directory, &log, root.as_ref(), file, *place)?)
+                Some(write_receipt(directory, log, root.as_ref(), file, *place)?)
             }
             _ => None,
         };

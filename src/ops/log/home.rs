@@ -7,9 +7,8 @@ use super::document::{Document, of_kind};
 use crate::envelope::Envelope;
 use crate::key::TrustRoot;
 use crate::limits;
-use crate::log::Log;
 use crate::ops::workspace::Workspace;
-use crate::sys::fs::{self, Beneath};
+use crate::sys::fs;
 use crate::tlog::Kind;
 
 /// The trust root that names a log, and every version of it that the workspace has, as entries.
@@ -20,16 +19,13 @@ pub(super) struct Home {
 }
 
 impl Home {
-    /// What `workspace` says about `log`; `None` where its trust root names another log, or none.
-    pub(super) fn of(
-        workspace: &Workspace,
-        log: &Log<Beneath>,
-    ) -> Result<Option<Self>, LogFailure> {
+    /// What `workspace` says about the log `origin`; `None` where its trust root names another log, or
+    /// none.
+    pub(super) fn of(workspace: &Workspace, origin: &str) -> Result<Option<Self>, LogFailure> {
         let path = workspace.trust_root();
         let present = fs::read(&path, limits::TRUST_ROOT_MAX)?;
         let root = TrustRoot::parse(&present).map_err(at(&path))?;
-        let origin = root.log().map(|policy| policy.origin.as_str());
-        if origin != Some(log.checkpoint().origin.as_str()) {
+        if root.log().is_none_or(|policy| policy.origin != origin) {
             return Ok(None);
         }
         let mut roots = Vec::new();

@@ -166,6 +166,25 @@ fn the_same_revocation_twice_is_one_entry() {
     assert_eq!(desk.kinds(), ["trust", "revoke"]);
 }
 
+/// The power fails after the revocation was signed; another append publishes it. It is heeded all
+/// the same.
+#[test]
+fn a_revocation_that_was_cut_off_counts_once_it_is_published() {
+    let desk = History::new("notices-cut-off");
+    desk.release("web", "1.0");
+    desk.aside("root", "away.pem");
+    let key = desk.id("keys/private/baseline.pem");
+    desk.ok(&format!("key revoke {key} --yes"));
+    fs::copy(desk.path("log/checkpoints/2"), desk.path("log/checkpoint")).unwrap();
+    fs::remove_dir_all(desk.path("log/signed/.notices")).unwrap();
+    fs::write(desk.path("log/signed/.logged"), "2\n").unwrap();
+    desk.ok("log append log keys/trust.json");
+    assert_eq!(desk.kinds(), ["trust", "signed", "revoke"]);
+    desk.draft("web", "2.0");
+    let (_, said) = desk.fails("sign web_2.0.statement.json");
+    assert!(said.contains("log entry 2 revoked it"), "{said}");
+}
+
 #[test]
 fn a_stolen_revoke_key_is_taken_back_by_the_next_trust_root() {
     let desk = History::new("notices-taken-back");
