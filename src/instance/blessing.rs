@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::LogSeen;
 use crate::appraise::{Assurance, BootId, Verdict};
 use crate::baseline::{ImageName, NameError, Serial, SerialError};
 use crate::json::{self, JsonError};
@@ -14,6 +15,7 @@ pub struct Blessing {
     name: ImageName,
     serial: Serial,
     trust_root: u64,
+    log: Option<LogSeen>,
 }
 
 /// Why nothing may be remembered of a boot.
@@ -65,6 +67,8 @@ struct RawBaseline {
     name: String,
     serial: u64,
     trust_root_version: u64,
+    #[serde(default)]
+    log_head: Option<String>,
 }
 
 impl Blessing {
@@ -94,6 +98,7 @@ impl Blessing {
             name: ImageName::parse(&baseline.name)?,
             serial: Serial::new(baseline.serial)?,
             trust_root: baseline.trust_root_version,
+            log: baseline.log_head.as_deref().and_then(LogSeen::parse),
         })
     }
 
@@ -110,6 +115,11 @@ impl Blessing {
     /// The version of the trust root that was judged by.
     pub fn trust_root(&self) -> u64 {
         self.trust_root
+    }
+
+    /// The tree of the log that vouched for it, where a receipt was judged by.
+    pub fn log(&self) -> Option<&LogSeen> {
+        self.log.as_ref()
     }
 }
 
@@ -133,6 +143,18 @@ mod tests {
         let blessing = of(&good).unwrap();
         assert_eq!(blessing.name().as_str(), "base");
         assert_eq!((blessing.serial().get(), blessing.trust_root()), (5, 2));
+        assert_eq!(blessing.log(), None);
+        let root = crate::digest::Digest::of(b"root");
+        let log = format!("\"log_head\":\"l 9 {root}\",\"threshold\"");
+        let logged = good.replace("\"threshold\"", &log);
+        let seen = LogSeen {
+            origin: "l".to_owned(),
+            root,
+            size: 9,
+        };
+        assert_eq!(of(&logged).unwrap().log(), Some(&seen));
+        let other = of(&logged.replace(&root.to_string(), "00"));
+        assert_eq!(other.unwrap().log(), None, "no root, nothing to remember");
         let other = ID.replace('0', "1");
         for (text, part) in [
             (

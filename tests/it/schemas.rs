@@ -16,7 +16,7 @@ use crate::support::schema::{Published, published};
 use crate::support::signed::Release;
 
 /// All schemas in `docs/schemas/`, each held to by a test.
-const ALL: [&str; 26] = [
+const ALL: [&str; 27] = [
     "attach",
     "build-report",
     "cache-gc",
@@ -32,6 +32,7 @@ const ALL: [&str; 26] = [
     "log-check",
     "log-init",
     "log-proof",
+    "log-retire",
     "log-show",
     "progress-event",
     "sarif-report",

@@ -13,6 +13,7 @@ use crate::cli::passphrase::Source;
 use crate::envelope::Envelope;
 use crate::key::{KeyId, PublicKey, Role, Signer, TrustRoot};
 use crate::ops::export::{self, NAMESPACE, Opened};
+use crate::ops::log::{self, LogFailure, Notices};
 use crate::ops::signer::KeySpec;
 use crate::ops::trust;
 use crate::ops::workspace::Workspace;
@@ -185,8 +186,16 @@ impl Desk {
             return Err(Failure::usage("there is no key to sign with").hint("give --key KEY"));
         }
         let signers = keys::open(&specs, signing.passphrase, console)?;
+        let notices = match &self.workspace {
+            Some(workspace) => {
+                let ledger = log::ledger(&workspace.log())?;
+                Notices::of(&ledger, &self.root).map_err(LogFailure::from)?
+            }
+            None => Notices::default(),
+        };
         for signer in &signers {
             self.opened.allows(&self.root, signer.as_ref())?;
+            notices.check_key(&signer.public_key())?;
         }
         Ok(signers)
     }

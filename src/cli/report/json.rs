@@ -11,6 +11,7 @@ use crate::appraise::{
     LogFacts, NotChecked, Owner, Remembered, Report, Target, Verdict, Verification,
 };
 use crate::cli::Exit;
+use crate::instance::LogSeen;
 use crate::path::Escaped;
 
 /// The report as a JSON document.
@@ -157,6 +158,9 @@ pub(super) struct BaselineJson {
     /// Where the log has it; not there where no receipt was judged by.
     #[serde(skip_serializing_if = "Option::is_none")]
     log: Option<LogJson>,
+    /// The tree that vouches for it: what a blessed boot remembers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_head: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -190,6 +194,7 @@ impl From<&Facts> for BaselineJson {
             trust_root_version: facts.trust_root,
             manifest_sha256: facts.manifest.to_string(),
             log: facts.log.as_ref().map(LogJson::from),
+            log_head: facts.log.as_ref().map(|log| LogSeen::of(log).to_text()),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::baseline::Statement;
 use crate::digest::Digest;
 use crate::envelope::Envelope;
 use crate::key::{Role, TrustRoot};
-use crate::log::{Checked, Log};
+use crate::log::{Checked, Log, Notice};
 use crate::path::Escaped;
 use crate::sys::fs::Beneath;
 use crate::tlog::{
@@ -27,6 +27,8 @@ pub struct Row {
     pub image: Option<(String, String, u64)>,
     /// The version of a trust root.
     pub trust_root: Option<u64>,
+    /// What a notice says.
+    pub notice: Option<Notice>,
     /// The key ids that the signatures name: hints.
     pub key_ids: Vec<String>,
     /// SHA-256 of the entry.
@@ -40,7 +42,7 @@ pub struct Row {
 pub enum Which {
     /// By its index.
     Index(u64),
-    /// By its file: an envelope with a statement, or a trust root.
+    /// By its file: an envelope with a statement, a trust root, or a notice.
     File(PathBuf),
 }
 
@@ -126,6 +128,7 @@ fn row(index: u64, bytes: &[u8]) -> Row {
         kind: None,
         image: None,
         trust_root: None,
+        notice: None,
         key_ids: Vec::new(),
         digest: Digest::of(bytes),
         length: bytes.len(),
@@ -152,6 +155,10 @@ fn row(index: u64, bytes: &[u8]) -> Row {
     }
     if let (Kind::Trust, Ok(root)) = (entry.kind, TrustRoot::pinned(signed)) {
         row.trust_root = Some(root.version());
+    }
+    if matches!(entry.kind, Kind::Revoke | Kind::Retire) {
+        let notice = Notice::unverified(signed).ok();
+        row.notice = notice.filter(|notice| notice.kind() == entry.kind);
     }
     row
 }

@@ -4,4 +4,5 @@ mod commands;
 mod crash;
 mod disk;
 mod hostile;
+mod notices;
 mod whole;
