@@ -17,6 +17,7 @@
 //! | `append` | adding entries: all of them durable, or none of them logged |
 //! | `grow` | which bundles and tiles new entries make |
 //! | `check` | everything computed again |
+//! | `fork` | evidence of two histories, and what finds it |
 //!
 //! Two rules hold whatever happens in between, a crash at any operation included: an append that
 //! returned is never lost, and no two roots of one size are ever signed. Formats:
@@ -26,6 +27,7 @@ mod append;
 mod check;
 mod disk;
 mod error;
+mod fork;
 mod grow;
 mod read;
 mod state;
@@ -34,4 +36,5 @@ pub use append::Appended;
 pub use check::{Checked, Fault};
 pub use disk::Disk;
 pub use error::LogError;
+pub use fork::{Fork, ForkError, ForkEvidence, View};
 pub use read::Log;
