@@ -39,6 +39,10 @@ pub const NOTE_MAX: usize = 512 << 10;
 pub const PROOF_HASHES_MAX: usize = 64;
 /// Largest Receipt: a signed note, a proof, and extra bytes of whoever wrote it.
 pub const RECEIPT_MAX: u64 = 1 << 20;
+/// Largest tlog-policy: some 200 bytes for each of its items.
+pub const TLOG_POLICY_MAX: u64 = 256 << 10;
+/// Most logs, witnesses, and groups of a tlog-policy; C2SP asks for 32 of each at least.
+pub const TLOG_POLICY_ITEMS_MAX: usize = 256;
 /// Largest evidence of a fork: two signed notes and a proof.
 pub const FORK_MAX: u64 = (1 << 20) + (8 << 10);
 /// Largest entry of a log: a bundle holds its length in two bytes (C2SP tlog-tiles).

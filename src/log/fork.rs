@@ -25,8 +25,8 @@ use crate::digest::Digest;
 use crate::limits;
 use crate::path::Escaped;
 use crate::tlog::{
-    BadLine, Checkpoint, CheckpointError, ConsistencyProof, Extends, Frontier, Lines, Node, Note,
-    NoteError, NoteKey, ProofError, TreeHead, parse_hash, root_of,
+    Checkpoint, ConsistencyProof, Extends, Frontier, Node, Note, NoteError, NoteKey, ProofError,
+    SignedCheckpoint, TreeHead, UntrustedCheckpoint, parse_hash, root_of,
 };
 
 /// What claims to prove that a log was forked; none of it checked.
@@ -89,9 +89,6 @@ pub enum ForkError {
     /// One of the two is no signed note.
     #[error("fork evidence: {0}")]
     Note(#[from] NoteError),
-    /// One of the two is no checkpoint.
-    #[error("fork evidence: {0}")]
-    Checkpoint(#[from] CheckpointError),
     /// Two logs may have two histories.
     #[error(
         "fork evidence: the checkpoints are of two logs, \"{}\" and \"{}\"",
@@ -99,18 +96,9 @@ pub enum ForkError {
         Escaped(.1.as_bytes())
     )]
     Origins(String, String),
-    /// The log itself must have signed both.
-    #[error("fork evidence: one of its checkpoints is signed by no key that was given for the log")]
-    NotSigned,
-    /// A line of a given key does not verify.
+    /// A given key of the log must have signed either.
     #[error("fork evidence: {0}")]
-    BadLine(#[from] BadLine),
-    /// A key signs for the log only whose name it has.
-    #[error(
-        "fork evidence: it is of the log \"{}\", and the keys that were given have other names",
-        Escaped(.0.as_bytes())
-    )]
-    OtherLog(String),
+    NotSigned(#[from] UntrustedCheckpoint),
     /// The proof does not lead to the larger tree.
     #[error("fork evidence: {0}")]
     Proof(#[from] ProofError),
@@ -176,8 +164,9 @@ impl ForkEvidence {
     /// # Errors
     /// It proves nothing of the kind.
     pub fn check(&self, keys: &[NoteKey]) -> Result<Fork, ForkError> {
-        let smaller = signed(&self.smaller, keys)?;
-        let larger = signed(&self.larger, keys)?;
+        let open = |note| SignedCheckpoint::by(keys.iter().cloned(), note);
+        let smaller = open(&self.smaller)?.checkpoint().clone();
+        let larger = open(&self.larger)?.checkpoint().clone();
         if smaller.origin != larger.origin {
             return Err(ForkError::Origins(smaller.origin, larger.origin));
         }
@@ -343,21 +332,4 @@ fn prefix(mut lines: std::str::Split<'_, char>) -> Result<Option<Prefix>, ForkEr
         root,
         proof: ConsistencyProof { hashes },
     }))
-}
-
-/// A checkpoint that one of `keys` signed for its log.
-fn signed(note: &Note, keys: &[NoteKey]) -> Result<Checkpoint, ForkError> {
-    let lines = Lines::of(note, keys.iter().cloned())?;
-    let quorum = lines.count(&lines.keys(), 1);
-    let quorum = quorum.or(Err(ForkError::NotSigned))?;
-    let checkpoint = Checkpoint::parse(note.text())?;
-    let signers = lines.signers(&quorum);
-    if signers
-        .iter()
-        .any(|by| by.name.as_str() == checkpoint.origin)
-    {
-        Ok(checkpoint)
-    } else {
-        Err(ForkError::OtherLog(checkpoint.origin))
-    }
 }

@@ -14,7 +14,7 @@
 //! | `lines` | the signature lines that are of known keys, verified and counted |
 //! | `trusted` | the door from a note to a checkpoint that a trust root believes |
 //! | `receipt`, `logged` | a Receipt (tlog-proof); the door from it to a place in the log |
-//! | `policy` | who must sign and cosign, as text for other tools (tlog-policy) |
+//! | `policy` | who must sign and cosign, as text that other tools have, too (tlog-policy) |
 //! | `entry` | what karat writes into a log |
 //!
 //! A proof that was checked is a value that nothing else makes: [`Included`], [`Extends`],
@@ -54,8 +54,11 @@ pub use logged::{Logged, LoggedEnvelope, ReceiptFault, locate};
 pub use name::{NameError, NoteName};
 pub use node::{Node, Nodes, root_of};
 pub use note::{Note, NoteError, NoteSignature};
-pub use policy::{Policy, PolicyError};
+pub use policy::{
+    Policy, PolicyCheckpoint, PolicyError, PolicyGroup, PolicyLog, PolicyMember, PolicyParseError,
+    PolicyRefusal, PolicyRule, PolicyWitness,
+};
 pub use receipt::{Receipt, ReceiptError};
 pub use tile::{Tile, TileKind, tiles_of};
-pub use trusted::{TrustedCheckpoint, UntrustedCheckpoint};
+pub use trusted::{SignedCheckpoint, TrustedCheckpoint, UntrustedCheckpoint};
 pub use vkey::{Algorithm, NoteKey, VkeyError};

@@ -16,6 +16,15 @@ pub struct TrustedCheckpoint {
     cosigned_by: Vec<Cosigned>,
 }
 
+/// A checkpoint that a log signed; who cosigned it is not asked. For witnesses, which are asked
+/// before anybody has, and for whoever collects two of one log. Only [`SignedCheckpoint::open`] and
+/// [`SignedCheckpoint::by`] make one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedCheckpoint {
+    checkpoint: Checkpoint,
+    signed_by: Quorum,
+}
+
 /// Why a note is no checkpoint to rely on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UntrustedCheckpoint {
@@ -54,27 +63,15 @@ impl TrustedCheckpoint {
     /// # Errors
     /// The rule broken.
     pub fn open(root: &TrustRoot, note: &Note) -> Result<Self, UntrustedCheckpoint> {
-        let log = root.log().ok_or(UntrustedCheckpoint::NoLog)?;
-        let signed = Known::of(root.role(Role::Log), note, NoteKey::ed25519)?;
-        // Before a byte of the text is read: by any key that ever was the log's.
-        let anyone = signed.lines.keys();
-        signed.count(&anyone).map_err(UntrustedCheckpoint::Log)?;
-        let checkpoint = Checkpoint::parse(note.text())?;
-        if checkpoint.origin != log.origin {
-            return Err(UntrustedCheckpoint::Origin {
-                expected: log.origin.clone(),
-                found: checkpoint.origin,
-            });
-        }
-        let position = Position::Logged(checkpoint.head.size.saturating_sub(1));
-        let signed_by = signed
-            .count_at(position)
-            .map_err(UntrustedCheckpoint::Log)?;
+        let SignedCheckpoint {
+            checkpoint,
+            signed_by,
+        } = SignedCheckpoint::open(root, note)?;
         let mut cosigned_by = Vec::new();
         if let Some(role) = root.role(Role::Witness) {
             let cosigned = Known::of(Some(role), note, NoteKey::cosigner)?;
             let quorum = cosigned
-                .count_at(position)
+                .count_at(last_entry(&checkpoint))
                 .map_err(UntrustedCheckpoint::Witnesses)?;
             cosigned_by = cosigned.lines.signers(&quorum);
         }
@@ -99,6 +96,81 @@ impl TrustedCheckpoint {
     pub fn cosigned_by(&self) -> &[Cosigned] {
         &self.cosigned_by
     }
+}
+
+impl SignedCheckpoint {
+    /// Opens a checkpoint of the log that `root` names: a threshold of its log keys must have signed
+    /// it, those that count for the last entry that it speaks for.
+    ///
+    /// # Errors
+    /// The rule broken.
+    pub fn open(root: &TrustRoot, note: &Note) -> Result<Self, UntrustedCheckpoint> {
+        let log = root.log().ok_or(UntrustedCheckpoint::NoLog)?;
+        let signed = Known::of(root.role(Role::Log), note, NoteKey::ed25519)?;
+        // Before a byte of the text is read: by any key that ever was the log's.
+        let anyone = signed.lines.keys();
+        signed.count(&anyone).map_err(UntrustedCheckpoint::Log)?;
+        let checkpoint = Checkpoint::parse(note.text())?;
+        if checkpoint.origin != log.origin {
+            return Err(UntrustedCheckpoint::Origin {
+                expected: log.origin.clone(),
+                found: checkpoint.origin,
+            });
+        }
+        let signed_by = signed
+            .count_at(last_entry(&checkpoint))
+            .map_err(UntrustedCheckpoint::Log)?;
+        Ok(Self {
+            checkpoint,
+            signed_by,
+        })
+    }
+
+    /// Opens a checkpoint that one of `keys` signed, for the log whose name it has.
+    ///
+    /// # Errors
+    /// The rule broken.
+    pub fn by(
+        keys: impl IntoIterator<Item = NoteKey>,
+        note: &Note,
+    ) -> Result<Self, UntrustedCheckpoint> {
+        let lines = Lines::of(note, keys)?;
+        let count = |keys: &BTreeSet<PublicKey>| {
+            let counted = lines.count(keys, 1);
+            counted.map_err(UntrustedCheckpoint::Log)
+        };
+        let quorum = count(&lines.keys())?;
+        let checkpoint = Checkpoint::parse(note.text())?;
+        let signers = lines.signers(&quorum);
+        let its_own = |by: &&Cosigned| by.name.as_str() == checkpoint.origin;
+        let Some(by) = signers.iter().find(its_own) else {
+            let other = signers.first().map(|by| by.name.to_string());
+            return Err(UntrustedCheckpoint::Origin {
+                expected: other.unwrap_or_default(),
+                found: checkpoint.origin,
+            });
+        };
+        let signed_by = count(&BTreeSet::from([by.key]))?;
+        Ok(Self {
+            checkpoint,
+            signed_by,
+        })
+    }
+
+    /// What it says.
+    pub fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
+    /// The log's keys that signed it.
+    pub fn signed_by(&self) -> &Quorum {
+        &self.signed_by
+    }
+}
+
+/// What a checkpoint speaks for last: it decides which keys count.
+fn last_entry(checkpoint: &Checkpoint) -> Position {
+    Position::Logged(checkpoint.head.size.saturating_sub(1))
 }
 
 /// The signature lines of a role's keys, and what the role demands.

@@ -368,7 +368,7 @@ fn check(args: &CheckArgs, console: &Console) -> Result<Exit, Failure> {
     let trust = trust.transpose()?;
     if let (Some(root), Some(file)) = (&trust, &args.policy) {
         let policy = Policy::of(root).map_err(|error| Failure::failed(&error))?;
-        fs::write_atomic(file, policy.to_text().as_bytes(), 0o644)?;
+        fs::write_atomic(file, &policy.to_bytes(), 0o644)?;
     }
     let (log, checked) = log::check(&args.log, trust.as_ref())?;
     for fault in &checked.faults {
