@@ -51,6 +51,12 @@ impl From<LogFailure> for Failure {
             | LogFailure::Other { .. } => failure
                 .exit(Exit::Untrusted)
                 .hint("a log takes envelopes as `karat sign` writes them, and trust roots"),
+            LogFailure::Policy { .. } => {
+                failure.hint("the format is https://c2sp.org/tlog-policy; see docs/formats/log.md")
+            }
+            LogFailure::SameLog(_) => failure.hint("name each log once"),
+            LogFailure::NoLogs => failure.hint("give --trust FILE or --policy FILE"),
+            LogFailure::Served(_) => failure.hint("stop the other one, or give another --state"),
             LogFailure::Origin(_) | LogFailure::Entry { .. } => failure,
             LogFailure::NotLogged(_) => failure.hint("`karat log append` adds it"),
         }

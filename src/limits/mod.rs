@@ -43,6 +43,12 @@ pub const RECEIPT_MAX: u64 = 1 << 20;
 pub const TLOG_POLICY_MAX: u64 = 256 << 10;
 /// Most logs, witnesses, and groups of a tlog-policy; C2SP asks for 32 of each at least.
 pub const TLOG_POLICY_ITEMS_MAX: usize = 256;
+/// Most hashes of a proof that a witness takes (C2SP tlog-witness).
+pub const WITNESS_PROOF_MAX: usize = 63;
+/// Largest request to a witness: a signed note, and a proof.
+pub const WITNESS_REQUEST_MAX: usize = NOTE_MAX + (4 << 10);
+/// Largest answer of a witness: some cosignatures.
+pub const WITNESS_ANSWER_MAX: u64 = 64 << 10;
 /// Largest evidence of a fork: two signed notes and a proof.
 pub const FORK_MAX: u64 = (1 << 20) + (8 << 10);
 /// Largest entry of a log: a bundle holds its length in two bytes (C2SP tlog-tiles).

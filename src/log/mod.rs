@@ -17,6 +17,7 @@
 //! | `state` | what the operator remembers, and what is left of an interrupted append |
 //! | `append` | adding entries: all of them durable, or none of them logged |
 //! | `grow` | which bundles and tiles new entries make |
+//! | `witness` | what a witness of other logs is asked, answers and remembers |
 //! | `check` | everything computed again |
 //! | `fork` | evidence of two histories, and what finds it |
 //!
@@ -33,6 +34,7 @@ mod grow;
 mod read;
 mod source;
 mod state;
+mod witness;
 
 pub use append::Appended;
 pub use check::{Checked, Fault};
@@ -41,3 +43,4 @@ pub use error::LogError;
 pub use fork::{Fork, ForkError, ForkEvidence, View};
 pub use read::Log;
 pub use source::{Names, Source};
+pub use witness::{AddCheckpoint, Answer, KnownLog, Refusal, RequestError, Witness};

@@ -100,7 +100,7 @@ impl Checkpoint {
 }
 
 /// A decimal number in its one spelling, up to [`TreeHead::SIZE_MAX`].
-pub(super) fn number(text: &str) -> Option<u64> {
+pub(crate) fn number(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let leading = text.len() > 1 && text.starts_with('0');
     let number: u64 = text.parse().ok().filter(|_| digits && !leading)?;

@@ -40,9 +40,9 @@ mod trusted;
 mod vkey;
 
 pub use bundle::{BundleError, decode_bundle, encode_bundle};
-#[cfg(feature = "build")]
-pub(crate) use checkpoint::digest as parse_hash;
 pub use checkpoint::{Checkpoint, CheckpointError, TreeHead};
+#[cfg(feature = "build")]
+pub(crate) use checkpoint::{digest as parse_hash, number as parse_size};
 pub use consistency::{ConsistencyProof, Extends};
 pub use cosignature::{Cosignature, cosignature_message};
 pub use entry::{Entry, EntryError, Kind};

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use serde::Serialize;
 
+use super::log_witness;
 use crate::cli::Exit;
 use crate::cli::console::{BAD, BOLD, Console, DIM, GOOD, shown};
 use crate::cli::failure::Failure;
@@ -37,6 +38,8 @@ enum Action {
     Proof(ProofArgs),
     /// Compute everything again: leaves, tiles, roots, every checkpoint that was published.
     Check(CheckArgs),
+    /// Cosign the checkpoints of other people's logs, over HTTP.
+    Witness(log_witness::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -214,6 +217,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         Action::Show(args) => show(args, console),
         Action::Proof(args) => proof(args, console),
         Action::Check(args) => check(args, console),
+        Action::Witness(args) => log_witness::run(args, console),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::log::LogError;
 use crate::ops::ledger::LedgerError;
 use crate::path::Escaped;
 use crate::sys::fs::IoError;
-use crate::tlog::{EntryError, NameError, UntrustedCheckpoint};
+use crate::tlog::{EntryError, NameError, PolicyParseError, UntrustedCheckpoint};
 
 /// Why a log could not be made, added to or read.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +74,23 @@ pub enum LogFailure {
     /// The log has no such entry.
     #[error("{}: it is not in the log", .0.display())]
     NotLogged(PathBuf),
+    /// A file that is no tlog-policy.
+    #[error("{}: {source}", file.display())]
+    Policy {
+        /// Which file.
+        file: PathBuf,
+        /// Why.
+        source: PolicyParseError,
+    },
+    /// A witness was told of one log twice.
+    #[error("two of the trust roots and policies name the log \"{}\"", Escaped(.0.as_bytes()))]
+    SameLog(String),
+    /// A witness was told of no log.
+    #[error("none of the trust roots and policies names a log whose signatures can be checked")]
+    NoLogs,
+    /// Another witness has the directory.
+    #[error("{}: a witness serves from this directory already", .0.display())]
+    Served(PathBuf),
     /// The trust root does not believe the log's checkpoint.
     #[error("{}: {source}", directory.display())]
     Untrusted {

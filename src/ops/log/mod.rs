@@ -6,6 +6,8 @@
 //! | `document` | a file that is to be logged, as an entry |
 //! | `append` | adding, and the Receipts of what was added |
 //! | `look` | entries, Receipts and checks of a log that is there |
+//! | `policy` | tlog-policy files |
+//! | `witness` | cosigning other people's logs |
 //! | `failure` | [`LogFailure`] |
 
 mod append;
@@ -13,8 +15,12 @@ mod directory;
 mod document;
 mod failure;
 mod look;
+mod policy;
+mod witness;
 
 pub use append::{Added, AddedFile, append, append_signed, ledger};
 pub use directory::{exists, follow, init, open, places};
 pub use failure::LogFailure;
 pub use look::{Row, Which, check, proof, rows};
+pub use policy::read_policy;
+pub use witness::{Served, WitnessServer, WitnessSettings};
