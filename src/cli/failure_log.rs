@@ -45,6 +45,12 @@ impl From<LogFailure> for Failure {
             LogFailure::Untrusted { .. } => failure
                 .exit(Exit::Untrusted)
                 .hint("compare with `karat trust show`: origin, log keys, witnesses"),
+            LogFailure::Refused { .. } => failure
+                .exit(Exit::Untrusted)
+                .hint("`karat log cosign` asks the witnesses that are missing"),
+            LogFailure::Fork { .. } => failure.hint(
+                "name the keys of the log: --trust FILE, --by-policy FILE or --key NAME+ID+BASE64",
+            ),
             LogFailure::Envelope { .. }
             | LogFailure::Statement { .. }
             | LogFailure::Trust { .. }

@@ -17,6 +17,7 @@
 //! | `state` | what the operator remembers, and what is left of an interrupted append |
 //! | `append` | adding entries: all of them durable, or none of them logged |
 //! | `grow` | which bundles and tiles new entries make |
+//! | `cosign` | what the log's own witnesses are asked, and their answers |
 //! | `witness` | what a witness of other logs is asked, answers and remembers |
 //! | `check` | everything computed again |
 //! | `fork` | evidence of two histories, and what finds it |
@@ -27,6 +28,7 @@
 
 mod append;
 mod check;
+mod cosign;
 mod disk;
 mod error;
 mod fork;
@@ -38,6 +40,7 @@ mod witness;
 
 pub use append::Appended;
 pub use check::{Checked, Fault};
+pub use cosign::AnswerError;
 pub use disk::Disk;
 pub use error::LogError;
 pub use fork::{Fork, ForkError, ForkEvidence, View};

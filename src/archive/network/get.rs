@@ -20,10 +20,10 @@ pub(super) const USER_AGENT: &str = concat!("karat/", env!("CARGO_PKG_VERSION"))
 /// The way to archives.
 #[derive(Debug)]
 pub struct Network {
-    direct: ureq::Agent,
-    proxies: Proxies,
-    patience: Patience,
-    offline: bool,
+    pub(super) direct: ureq::Agent,
+    pub(super) proxies: Proxies,
+    pub(super) patience: Patience,
+    pub(super) offline: bool,
 }
 
 /// How long to wait and how often to try.
@@ -360,7 +360,7 @@ struct Body {
 /// Mirrors redirect to a nearer one, once or twice.
 const REDIRECTS_MAX: u32 = 5;
 
-fn agent(proxy: Option<ureq::Proxy>, patience: Patience) -> ureq::Agent {
+pub(super) fn agent(proxy: Option<ureq::Proxy>, patience: Patience) -> ureq::Agent {
     ureq::Agent::config_builder()
         .proxy(proxy)
         .user_agent(USER_AGENT)

@@ -5,7 +5,9 @@
 
 mod forward;
 mod get;
+mod post;
 mod proxy;
 
 pub use get::{FetchError, Network, Patience};
+pub use post::Posted;
 pub use proxy::Proxies;

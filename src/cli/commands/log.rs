@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::log_witness;
+use super::{log_cosign, log_fork, log_witness};
 use crate::cli::Exit;
 use crate::cli::console::{BAD, BOLD, Console, DIM, GOOD, shown};
 use crate::cli::failure::Failure;
@@ -38,6 +38,8 @@ enum Action {
     Proof(ProofArgs),
     /// Compute everything again: leaves, tiles, roots, every checkpoint that was published.
     Check(CheckArgs),
+    /// Ask the log's witnesses for the cosignatures that its checkpoint lacks.
+    Cosign(log_cosign::Args),
     /// Cosign the checkpoints of other people's logs, over HTTP.
     Witness(log_witness::Args),
 }
@@ -127,15 +129,30 @@ struct ProofArgs {
 Examples:
   karat log check log
   karat log check log --trust keys/trust.json --policy policy.txt
+  karat log check mirror --by-policy policy.txt
+  karat log check 0123456789abcdef.fork --trust keys/trust.json
 
-Exit codes: 0 all is as it must be · 11 something is not, or the trust root does not believe the log")]
+A regular file is the evidence of a fork: two checkpoints that one log cannot have signed honestly. It is
+checked with the log's keys alone.
+
+Exit codes: 0 all is as it must be; of evidence: both checkpoints agree · 11 something is not, or the
+trust root or policy does not believe the log; of evidence: the log was forked · 1 of evidence: it proves
+nothing, or other keys signed it")]
 struct CheckArgs {
-    /// The log's directory.
+    /// The log's directory, or the evidence of a fork.
     log: PathBuf,
 
     /// The trust root that must believe the checkpoint: log keys, witnesses, origin.
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
+
+    /// A tlog-policy that must believe the checkpoint: log keys, quorum.
+    #[arg(long, value_name = "FILE")]
+    by_policy: Option<PathBuf>,
+
+    /// A key of the log, NAME+ID+BASE64, to check the evidence of a fork with. May be repeated.
+    #[arg(long, value_name = "VKEY")]
+    key: Vec<NoteKey>,
 
     /// Write who must sign and cosign, as a tlog-policy for other programs.
     #[arg(long, value_name = "FILE", requires = "trust")]
@@ -217,6 +234,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         Action::Show(args) => show(args, console),
         Action::Proof(args) => proof(args, console),
         Action::Check(args) => check(args, console),
+        Action::Cosign(args) => log_cosign::run(args, console),
         Action::Witness(args) => log_witness::run(args, console),
     }
 }
@@ -374,7 +392,19 @@ fn check(args: &CheckArgs, console: &Console) -> Result<Exit, Failure> {
         let policy = Policy::of(root).map_err(|error| Failure::failed(&error))?;
         fs::write_atomic(file, &policy.to_bytes(), 0o644)?;
     }
-    let (log, checked) = log::check(&args.log, trust.as_ref())?;
+    let by_policy = args.by_policy.as_ref().map(|file| log::read_policy(file));
+    let by_policy = by_policy.transpose()?;
+    if fs::exists(&args.log)? && !fs::is_dir(&args.log)? {
+        let (trust, policy) = (trust.as_ref(), by_policy.as_ref());
+        return log_fork::check(&args.log, trust, policy, &args.key, console);
+    }
+    if !args.key.is_empty() {
+        return Err(
+            Failure::usage("--key is for checking the evidence of a fork")
+                .hint("name the log's keys with --trust FILE or --by-policy FILE"),
+        );
+    }
+    let (log, checked) = log::check(&args.log, trust.as_ref(), by_policy.as_ref())?;
     for fault in &checked.faults {
         console.line(format_args!(
             "{BAD}{}{BAD:#}: {}",

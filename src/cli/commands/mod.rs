@@ -11,6 +11,8 @@ pub mod key;
 pub mod key_rotate;
 pub mod lock;
 pub mod log;
+pub mod log_cosign;
+pub mod log_fork;
 pub mod log_witness;
 pub mod man;
 pub mod root_report;

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use crate::baseline::StatementError;
 use crate::envelope::EnvelopeError;
 use crate::key::TrustError;
-use crate::log::LogError;
+use crate::log::{ForkError, LogError};
 use crate::ops::ledger::LedgerError;
 use crate::path::Escaped;
 use crate::sys::fs::IoError;
-use crate::tlog::{EntryError, NameError, PolicyParseError, UntrustedCheckpoint};
+use crate::tlog::{EntryError, NameError, PolicyParseError, PolicyRefusal, UntrustedCheckpoint};
 
 /// Why a log could not be made, added to or read.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +74,22 @@ pub enum LogFailure {
     /// The log has no such entry.
     #[error("{}: it is not in the log", .0.display())]
     NotLogged(PathBuf),
+    /// A policy does not believe the log's checkpoint.
+    #[error("{}: {source}", directory.display())]
+    Refused {
+        /// Which log.
+        directory: PathBuf,
+        /// Why.
+        source: PolicyRefusal,
+    },
+    /// A file that proves no fork.
+    #[error("{}: {source}", file.display())]
+    Fork {
+        /// Which file.
+        file: PathBuf,
+        /// Why.
+        source: ForkError,
+    },
     /// A file that is no tlog-policy.
     #[error("{}: {source}", file.display())]
     Policy {

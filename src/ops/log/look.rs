@@ -13,7 +13,8 @@ use crate::log::{Checked, Log};
 use crate::path::Escaped;
 use crate::sys::fs::Beneath;
 use crate::tlog::{
-    Entry, Kind, NameError, NoteKey, NoteName, Receipt, TrustedCheckpoint, leaf_hash,
+    Entry, Kind, NameError, NoteKey, NoteName, Policy, PolicyCheckpoint, Receipt,
+    TrustedCheckpoint, leaf_hash,
 };
 
 /// One entry, for people. Nothing of it is checked but that the log has it.
@@ -85,15 +86,24 @@ pub fn rows(directory: &Path, first: u64) -> Result<(Log<Beneath>, Vec<Row>), Lo
     Ok((log, rows))
 }
 
-/// Computes everything again; with `trust`, the checkpoint must be one that it believes.
+/// Computes everything again; with `trust` or `policy`, the checkpoint must be one that these believe.
 ///
 /// # Errors
-/// The log cannot be read, or `trust` does not believe it. Whatever is wrong with it is in the result.
+/// The log cannot be read, or one of them does not believe it. Whatever is wrong with it is in the
+/// result.
 pub fn check(
     directory: &Path,
     trust: Option<&TrustRoot>,
+    policy: Option<&Policy>,
 ) -> Result<(Log<Beneath>, Checked), LogFailure> {
     let log = open(directory)?;
+    if let Some(policy) = policy {
+        let opened: Result<PolicyCheckpoint, _> = policy.open(log.note());
+        opened.map_err(|source| LogFailure::Refused {
+            directory: directory.to_owned(),
+            source,
+        })?;
+    }
     let keys = if let Some(root) = trust {
         let trusted = TrustedCheckpoint::open(root, log.note());
         trusted.map_err(|source| LogFailure::Untrusted {
@@ -101,6 +111,8 @@ pub fn check(
             source,
         })?;
         log_keys(root)?
+    } else if let Some(policy) = policy {
+        policy.logs().iter().map(|log| log.key.clone()).collect()
     } else {
         log.keys().map_err(at(directory))?
     };
@@ -109,7 +121,7 @@ pub fn check(
 }
 
 /// The keys that the log of `root` has or had.
-fn log_keys(root: &TrustRoot) -> Result<Vec<NoteKey>, NameError> {
+pub(super) fn log_keys(root: &TrustRoot) -> Result<Vec<NoteKey>, NameError> {
     let role = root.role(Role::Log);
     let keys = role.map(|role| role.keys.as_slice()).unwrap_or_default();
     keys.iter()

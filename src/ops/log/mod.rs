@@ -6,21 +6,27 @@
 //! | `document` | a file that is to be logged, as an entry |
 //! | `append` | adding, and the Receipts of what was added |
 //! | `look` | entries, Receipts and checks of a log that is there |
+//! | `cosign` | asking the log's own witnesses |
+//! | `fork` | files that prove a fork |
 //! | `policy` | tlog-policy files |
 //! | `witness` | cosigning other people's logs |
 //! | `failure` | [`LogFailure`] |
 
 mod append;
+mod cosign;
 mod directory;
 mod document;
 mod failure;
+mod fork;
 mod look;
 mod policy;
 mod witness;
 
 pub use append::{Added, AddedFile, append, append_signed, ledger};
+pub use cosign::{Cosigning, WitnessAnswer, cosign};
 pub use directory::{exists, follow, init, open, places};
 pub use failure::LogFailure;
+pub use fork::{ProvenFork, check_fork};
 pub use look::{Row, Which, check, proof, rows};
 pub use policy::read_policy;
 pub use witness::{Served, WitnessServer, WitnessSettings};

@@ -56,6 +56,18 @@ impl Policy {
     pub fn open(&self, note: &Note) -> Result<PolicyCheckpoint, PolicyRefusal> {
         let logs = self.logs.iter().map(|log| log.key.clone());
         let signed = SignedCheckpoint::by(logs, note).map_err(PolicyRefusal::Log)?;
+        Ok(PolicyCheckpoint {
+            checkpoint: signed.checkpoint().clone(),
+            cosigned_by: self.cosigners(note)?,
+        })
+    }
+
+    /// The policy's witnesses that cosigned a checkpoint, where the quorum is reached; whose checkpoint
+    /// it is, is not asked: for who has signed it himself.
+    ///
+    /// # Errors
+    /// The quorum is not reached, or a line of a witness does not verify.
+    pub fn cosigners(&self, note: &Note) -> Result<Vec<Cosigned>, PolicyRefusal> {
         let witnesses = self.witnesses.iter().map(|witness| witness.key.clone());
         let lines = Lines::of(note, witnesses)?;
         let keys = lines.keys();
@@ -72,10 +84,7 @@ impl Policy {
         }
         // Each key once, as the one threshold loop counts them.
         let counted = lines.count(&keys, 1);
-        Ok(PolicyCheckpoint {
-            checkpoint: signed.checkpoint().clone(),
-            cosigned_by: counted.map_or_else(|_| Vec::new(), |quorum| lines.signers(&quorum)),
-        })
+        Ok(counted.map_or_else(|_| Vec::new(), |quorum| lines.signers(&quorum)))
     }
 
     /// Whether a witness or group has cosigned, where these keys have. Witnesses' keys differ and no

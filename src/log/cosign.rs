@@ -1,0 +1,98 @@
+//! Cosignatures of a log's own checkpoint: what its witnesses are asked, and what they answer.
+
+use super::read::CHECKPOINT;
+use super::state::{HISTORY, place};
+use super::{AddCheckpoint, Disk, Log, LogError, Source};
+use crate::limits;
+use crate::tlog::{BadLine, ConsistencyProof, Lines, Note, NoteError, NoteKey, NoteSignature};
+
+/// Why the answer of a witness is no cosignature.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AnswerError {
+    /// Larger than its cap.
+    #[error("the answer is larger than {} bytes", limits::WITNESS_ANSWER_MAX)]
+    TooLarge,
+    /// Not signature lines.
+    #[error("the answer is no signature: {0}")]
+    Note(#[from] NoteError),
+    /// Lines of other keys only.
+    #[error("the answer has no cosignature of the key {0}")]
+    OtherKey(String),
+    /// A line of the witness that does not verify.
+    #[error("the answer: {0}")]
+    BadLine(#[from] BadLine),
+}
+
+impl<S: Source> Log<S> {
+    /// What to ask a witness that cosigned `old` entries last, at most as many as there are: the
+    /// published checkpoint, and the proof from there.
+    ///
+    /// # Errors
+    /// There are fewer entries, or a tile is missing or damaged.
+    pub fn request(&self, old: u64) -> Result<AddCheckpoint, LogError> {
+        let size = self.size();
+        let proof = ConsistencyProof::make(old, size, &mut |node| self.node(node, size))?;
+        let proof = proof.ok_or(LogError::NoEntry { index: old, size })?;
+        Ok(AddCheckpoint {
+            old,
+            proof,
+            checkpoint: self.note.clone(),
+        })
+    }
+
+    /// Takes the cosignature of `witness` for the published checkpoint out of an answer.
+    ///
+    /// # Errors
+    /// There is none that verifies.
+    pub fn cosignature(
+        &self,
+        answer: &[u8],
+        witness: &NoteKey,
+    ) -> Result<NoteSignature, AnswerError> {
+        let is_large =
+            u64::try_from(answer.len()).map_or(true, |it| it > limits::WITNESS_ANSWER_MAX);
+        if is_large {
+            return Err(AnswerError::TooLarge);
+        }
+        let note = Note::parse(&[self.note.text().as_bytes(), b"\n", answer].concat())?;
+        let of = |line: &&NoteSignature| line.name == *witness.name() && line.id == witness.id();
+        let line = note.signatures().iter().find(of);
+        let line = line.ok_or_else(|| AnswerError::OtherKey(witness.to_string()))?;
+        let mut alone = Note::new(note.text().to_owned());
+        alone.add(line.clone());
+        let lines = Lines::of(&alone, [witness.clone()])?;
+        let counted = lines.count(&lines.keys(), 1);
+        counted.or_else(|_| Err(AnswerError::OtherKey(witness.to_string())))?;
+        Ok(line.clone())
+    }
+}
+
+impl<D: Disk> Log<D> {
+    /// Publishes the present checkpoint once more, with these lines of witnesses: its place in the
+    /// history first, as always. Whoever calls this holds the log's lock, and opened the log under it.
+    ///
+    /// # Errors
+    /// Some of it may be published, some not: the text is the same everywhere.
+    pub fn add_cosignatures(&mut self, lines: &[NoteSignature]) -> Result<(), LogError> {
+        let mut note = self.note.clone();
+        for line in lines {
+            note.add(line.clone());
+        }
+        if note == self.note {
+            return Ok(());
+        }
+        // What is published must be a note that everybody reads.
+        Note::parse(&note.to_bytes()).map_err(|source| LogError::Note {
+            path: CHECKPOINT.to_owned(),
+            source,
+        })?;
+        self.disk.make_directory(HISTORY)?;
+        let kept = format!("{HISTORY}/{}", self.size());
+        place(&self.disk, &kept, &note.to_bytes())?;
+        self.disk.sync(HISTORY)?;
+        place(&self.disk, CHECKPOINT, &note.to_bytes())?;
+        self.disk.sync("")?;
+        self.note = note;
+        Ok(())
+    }
+}
