@@ -48,6 +48,9 @@ impl From<LogFailure> for Failure {
             LogFailure::Refused { .. } => failure
                 .exit(Exit::Untrusted)
                 .hint("`karat log cosign` asks the witnesses that are missing"),
+            LogFailure::Memory { .. } => failure.hint(
+                "it is another log's, or was changed: look who did, and move it away to begin anew",
+            ),
             LogFailure::Fork { .. } => failure.hint(
                 "name the keys of the log: --trust FILE, --by-policy FILE or --key NAME+ID+BASE64",
             ),

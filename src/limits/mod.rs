@@ -49,6 +49,8 @@ pub const WITNESS_PROOF_MAX: usize = 63;
 pub const WITNESS_REQUEST_MAX: usize = NOTE_MAX + (4 << 10);
 /// Largest answer of a witness: some cosignatures.
 pub const WITNESS_ANSWER_MAX: u64 = 64 << 10;
+/// Largest file of what a monitor remembers: some 70 bytes for each of 200,000 images and keys.
+pub const MONITOR_MAX: u64 = 16 << 20;
 /// Largest evidence of a fork: two signed notes and a proof.
 pub const FORK_MAX: u64 = (1 << 20) + (8 << 10);
 /// Largest entry of a log: a bundle holds its length in two bytes (C2SP tlog-tiles).

@@ -20,6 +20,7 @@
 //! | `cosign` | what the log's own witnesses are asked, and their answers |
 //! | `witness` | what a witness of other logs is asked, answers and remembers |
 //! | `check` | everything computed again |
+//! | `memory` | what a monitor remembers, and what came since |
 //! | `fork` | evidence of two histories, and what finds it |
 //!
 //! Two rules hold whatever happens in between, a crash at any operation included: an append that
@@ -33,6 +34,7 @@ mod disk;
 mod error;
 mod fork;
 mod grow;
+mod memory;
 mod read;
 mod source;
 mod state;
@@ -44,6 +46,7 @@ pub use cosign::AnswerError;
 pub use disk::Disk;
 pub use error::LogError;
 pub use fork::{Fork, ForkError, ForkEvidence, View};
+pub use memory::{Memory, MemoryError};
 pub use read::Log;
 pub use source::{Names, Source};
 pub use witness::{AddCheckpoint, Answer, KnownLog, Refusal, RequestError, Witness};

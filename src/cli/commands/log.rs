@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::{log_cosign, log_fork, log_witness};
+use super::{log_cosign, log_fork, log_monitor, log_witness};
 use crate::cli::Exit;
 use crate::cli::console::{BAD, BOLD, Console, DIM, GOOD, shown};
 use crate::cli::failure::Failure;
@@ -40,6 +40,8 @@ enum Action {
     Check(CheckArgs),
     /// Ask the log's witnesses for the cosignatures that its checkpoint lacks.
     Cosign(log_cosign::Args),
+    /// Look at a log: whether it only grew, whether others see the same, and what is new.
+    Monitor(log_monitor::Args),
     /// Cosign the checkpoints of other people's logs, over HTTP.
     Witness(log_witness::Args),
 }
@@ -191,7 +193,7 @@ struct ShowReport {
 }
 
 #[derive(Serialize)]
-struct EntryJson {
+pub(super) struct EntryJson {
     index: u64,
     kind: Option<String>,
     name: Option<String>,
@@ -235,6 +237,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         Action::Proof(args) => proof(args, console),
         Action::Check(args) => check(args, console),
         Action::Cosign(args) => log_cosign::run(args, console),
+        Action::Monitor(args) => log_monitor::run(args, console),
         Action::Witness(args) => log_witness::run(args, console),
     }
 }
@@ -342,7 +345,7 @@ impl From<Row> for EntryJson {
     }
 }
 
-fn line(row: &Row) -> String {
+pub(super) fn line(row: &Row) -> String {
     let kind = row.kind.as_deref().unwrap_or("foreign");
     let what = match (&row.image, row.trust_root) {
         (Some((name, version, serial)), _) => format!("{name} {version} serial {serial}"),

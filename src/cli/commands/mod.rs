@@ -13,6 +13,7 @@ pub mod lock;
 pub mod log;
 pub mod log_cosign;
 pub mod log_fork;
+pub mod log_monitor;
 pub mod log_witness;
 pub mod man;
 pub mod root_report;

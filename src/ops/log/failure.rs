@@ -90,6 +90,14 @@ pub enum LogFailure {
         /// Why.
         source: ForkError,
     },
+    /// What a monitor is said to remember is of no use.
+    #[error("{}: {why}", file.display())]
+    Memory {
+        /// Which file.
+        file: PathBuf,
+        /// Why.
+        why: String,
+    },
     /// A file that is no tlog-policy.
     #[error("{}: {source}", file.display())]
     Policy {

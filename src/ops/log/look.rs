@@ -132,7 +132,7 @@ pub(super) fn log_keys(root: &TrustRoot) -> Result<Vec<NoteKey>, NameError> {
         .collect()
 }
 
-fn row(index: u64, bytes: &[u8]) -> Row {
+pub(super) fn row(index: u64, bytes: &[u8]) -> Row {
     let mut row = Row {
         index,
         kind: None,

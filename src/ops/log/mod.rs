@@ -8,6 +8,7 @@
 //! | `look` | entries, Receipts and checks of a log that is there |
 //! | `cosign` | asking the log's own witnesses |
 //! | `fork` | files that prove a fork |
+//! | `monitor` | what changed since the last look, and whether others see the same |
 //! | `policy` | tlog-policy files |
 //! | `witness` | cosigning other people's logs |
 //! | `failure` | [`LogFailure`] |
@@ -19,6 +20,7 @@ mod document;
 mod failure;
 mod fork;
 mod look;
+mod monitor;
 mod policy;
 mod witness;
 
@@ -28,5 +30,6 @@ pub use directory::{exists, follow, init, open, places};
 pub use failure::LogFailure;
 pub use fork::{ProvenFork, check_fork};
 pub use look::{Row, Which, check, proof, rows};
+pub use monitor::{MonitorSettings, Monitored, Seen, monitor};
 pub use policy::read_policy;
 pub use witness::{Served, WitnessServer, WitnessSettings};
