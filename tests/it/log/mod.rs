@@ -3,5 +3,7 @@
 mod commands;
 mod crash;
 mod disk;
+mod fork;
 mod hostile;
 mod whole;
+mod witness;
