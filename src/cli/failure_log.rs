@@ -24,6 +24,14 @@ impl From<LogFailure> for Failure {
                     "name the log's own key with --key; a key that the workspace's trust root names \
                      for it is taken up when something is signed there",
                 ),
+                LogError::Overwrites(_) => failure.exit(Exit::Rollback).hint(
+                    "`karat log check` tells what is there; put back the newest .state, or move those files away",
+                ),
+                LogError::TooMany(_) => failure.hint("add them in several appends"),
+                LogError::Busy => failure.hint("try again"),
+                LogError::Unfit(_) => failure.hint(
+                    "keep the log in a directory, or in a store with conditional writes (If-None-Match, If-Match)",
+                ),
                 LogError::Odd(_) => failure.hint("move it away"),
                 LogError::NotOurs(_)
                 | LogError::Note { .. }

@@ -11,10 +11,12 @@
 //! | file | what |
 //! |---|---|
 //! | `source` | [`Source`]: where a log is read from |
-//! | `disk` | [`Disk`]: the few operations on files that appending is made of |
+//! | `store` | [`Store`]: where a log is written |
+//! | `disk` | [`Disk`]: the few operations on files that a store in a directory is made of |
 //! | `error` | [`LogError`] |
 //! | `read` | [`Log`]: entries, tiles, proofs of a log that is there |
 //! | `state` | what the operator remembers, and what is left of an interrupted append |
+//! | `intent` | what is signed next, and all that is needed to finish it |
 //! | `append` | adding entries: all of them durable, or none of them logged |
 //! | `grow` | which bundles and tiles new entries make |
 //! | `check` | everything computed again |
@@ -28,9 +30,11 @@ mod check;
 mod disk;
 mod error;
 mod grow;
+mod intent;
 mod read;
 mod source;
 mod state;
+mod store;
 
 pub use append::Appended;
 pub use check::{Checked, Fault};
@@ -38,3 +42,4 @@ pub use disk::Disk;
 pub use error::LogError;
 pub use read::Log;
 pub use source::{Names, Source};
+pub use store::{Store, Swap, Version};

@@ -308,8 +308,13 @@ pub(super) fn read_checkpoint<S: Source>(
     let Some(bytes) = disk.read(path, cap)? else {
         return Ok(None);
     };
+    parse_checkpoint(&bytes, path).map(Some)
+}
+
+/// Takes a signed checkpoint of the log apart, which is in the file `path`.
+pub(super) fn parse_checkpoint(bytes: &[u8], path: &str) -> Result<(Note, Checkpoint), LogError> {
     let path = || path.to_owned();
-    let note = Note::parse(&bytes).map_err(|source| LogError::Note {
+    let note = Note::parse(bytes).map_err(|source| LogError::Note {
         path: path(),
         source,
     })?;
@@ -317,7 +322,7 @@ pub(super) fn read_checkpoint<S: Source>(
         path: path(),
         source,
     })?;
-    Ok(Some((note, checkpoint)))
+    Ok((note, checkpoint))
 }
 
 /// Whether `key` signed `note`, a checkpoint of the log that has the key's name: what a log may say
