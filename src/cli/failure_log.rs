@@ -59,6 +59,10 @@ impl From<LogFailure> for Failure {
             | LogFailure::Other { .. } => failure
                 .exit(Exit::Untrusted)
                 .hint("a log takes envelopes as `karat sign` writes them, and trust roots"),
+            LogFailure::NoBuckets(_) => failure.hint("build karat with the feature \"s3\""),
+            LogFailure::ReadOnly(_) => {
+                failure.hint("name the directory or the bucket that the server shows")
+            }
             LogFailure::Origin(_) | LogFailure::Entry { .. } => failure,
             LogFailure::NotLogged(_) => failure.hint("`karat log append` adds it"),
         }

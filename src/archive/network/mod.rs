@@ -6,6 +6,7 @@
 mod forward;
 mod get;
 mod proxy;
+mod redirect;
 
 pub use get::{FetchError, Network, Patience};
 pub use proxy::Proxies;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use serde::Serialize;
 
 use crate::cli::Exit;
@@ -12,10 +13,10 @@ use crate::cli::passphrase::Source;
 use crate::digest::Digest;
 use crate::key::{KeyId, Role, Signer as _, SigningKey};
 use crate::ops::key;
-use crate::ops::log::{self, AddedFile, LogFailure, Row, Which};
+use crate::ops::log::{self, AddedFile, LogFailure, LogPlace, Row, Way, Which};
 use crate::ops::trust;
 use crate::ops::workspace::Workspace;
-use crate::sys::fs;
+use crate::sys::{self, fs};
 use crate::tlog::{NoteKey, NoteName, Policy};
 
 /// Arguments of `karat log`.
@@ -91,11 +92,13 @@ struct AppendArgs {
 Examples:
   karat log show log
   karat log show log --from 1000 --json
+  karat log show https://example.com/log
 
 Key ids and names are what the entries say; whether the signatures are good, `karat verify` tells.")]
 struct ShowArgs {
-    /// The log's directory.
-    log: PathBuf,
+    /// The log: a directory, http(s)://HOST/PATH, file:/PATH or s3://BUCKET/PREFIX.
+    #[arg(value_parser = place())]
+    log: LogPlace,
 
     /// The first entry to show.
     #[arg(long, value_name = "INDEX", default_value_t = 0)]
@@ -108,8 +111,9 @@ Examples:
   karat log proof log 7 -o base_1.tlog-proof
   karat log proof log out/base_1.dsse.json -o out/base_1.tlog-proof")]
 struct ProofArgs {
-    /// The log's directory.
-    log: PathBuf,
+    /// The log: a directory, http(s)://HOST/PATH, file:/PATH or s3://BUCKET/PREFIX.
+    #[arg(value_parser = place())]
+    log: LogPlace,
 
     /// The entry's index, or the file that was logged.
     entry: PathBuf,
@@ -124,11 +128,13 @@ struct ProofArgs {
 Examples:
   karat log check log
   karat log check log --trust keys/trust.json --policy policy.txt
+  karat log check https://example.com/log --trust keys/trust.json
 
 Exit codes: 0 all is as it must be · 11 something is not, or the trust root does not believe the log")]
 struct CheckArgs {
-    /// The log's directory.
-    log: PathBuf,
+    /// The log: a directory, http(s)://HOST/PATH, file:/PATH or s3://BUCKET/PREFIX.
+    #[arg(value_parser = place())]
+    log: LogPlace,
 
     /// The trust root that must believe the checkpoint: log keys, witnesses, origin.
     #[arg(long, value_name = "FILE")]
@@ -198,12 +204,23 @@ struct CheckReport {
     checkpoints: usize,
     faults: Vec<FaultJson>,
     leftovers: Vec<String>,
+    untold: Vec<String>,
 }
 
 #[derive(Serialize)]
 struct FaultJson {
     path: String,
     message: String,
+}
+
+/// Reads where a log is.
+pub(super) fn place() -> impl TypedValueParser<Value = LogPlace> {
+    OsStringValueParser::new().try_map(LogPlace::parse)
+}
+
+/// The way to logs that are elsewhere, as the environment says.
+pub(super) fn way() -> Way {
+    Way::of(&|name| sys::env::text(name), sys::env::cache_dir())
 }
 
 /// Runs `karat log`.
@@ -281,7 +298,7 @@ fn tell(console: &Console, added: &AddedFile) {
 }
 
 fn show(args: &ShowArgs, console: &Console) -> Result<Exit, Failure> {
-    let (log, rows) = log::rows(&args.log, args.from)?;
+    let (log, rows) = log::rows(&args.log, &way(), args.from)?;
     let checkpoint = log.checkpoint();
     console.line(format_args!(
         "{BOLD}{}{BOLD:#}  {} entries",
@@ -344,7 +361,7 @@ fn proof(args: &ProofArgs, console: &Console) -> Result<Exit, Failure> {
         Some(index) => Which::Index(index),
         None => Which::File(args.entry.clone()),
     };
-    let receipt = log::proof(&args.log, &which)?;
+    let receipt = log::proof(&args.log, &way(), &which)?;
     let bytes = receipt.to_bytes();
     match &args.output {
         Some(output) => {
@@ -370,7 +387,7 @@ fn check(args: &CheckArgs, console: &Console) -> Result<Exit, Failure> {
         let policy = Policy::of(root).map_err(|error| Failure::failed(&error))?;
         fs::write_atomic(file, policy.to_text().as_bytes(), 0o644)?;
     }
-    let (log, checked) = log::check(&args.log, trust.as_ref())?;
+    let (log, checked) = log::check(&args.log, &way(), trust.as_ref())?;
     for fault in &checked.faults {
         console.line(format_args!(
             "{BAD}{}{BAD:#}: {}",
@@ -381,6 +398,11 @@ fn check(args: &CheckArgs, console: &Console) -> Result<Exit, Failure> {
         console.line(format_args!(
             "{GOOD}whole{GOOD:#}: {} entries, {} checkpoints",
             checked.head.size, checked.checkpoints
+        ));
+    }
+    for directory in &checked.untold {
+        console.warn(format_args!(
+            "{directory}: this place cannot tell what else is in it; that was not looked at"
         ));
     }
     for path in &checked.leftovers {
@@ -405,6 +427,7 @@ fn check(args: &CheckArgs, console: &Console) -> Result<Exit, Failure> {
             })
             .collect(),
         leftovers: checked.leftovers,
+        untold: checked.untold,
     });
     Ok(exit)
 }
