@@ -24,6 +24,14 @@ impl From<LogFailure> for Failure {
                     "name the log's own key with --key; a key that the workspace's trust root names \
                      for it is taken up when something is signed there",
                 ),
+                LogError::Overwrites(_) => failure.exit(Exit::Rollback).hint(
+                    "`karat log check` tells what is there; put back the newest .state, or move those files away",
+                ),
+                LogError::TooMany(_) => failure.hint("add them in several appends"),
+                LogError::Busy => failure.hint("try again"),
+                LogError::Unfit(_) => failure.hint(
+                    "keep the log in a directory, or in a store with conditional writes (If-None-Match, If-Match)",
+                ),
                 LogError::Odd(_) => failure.hint("move it away"),
                 LogError::NotOurs(_)
                 | LogError::Note { .. }
@@ -66,6 +74,10 @@ impl From<LogFailure> for Failure {
             LogFailure::SameLog(_) => failure.hint("name each log once"),
             LogFailure::NoLogs => failure.hint("give --trust FILE or --policy FILE"),
             LogFailure::Served(_) => failure.hint("stop the other one, or give another --state"),
+            LogFailure::NoBuckets(_) => failure.hint("build karat with the feature \"s3\""),
+            LogFailure::ReadOnly(_) => {
+                failure.hint("name the directory or the bucket that the server shows")
+            }
             LogFailure::Origin(_) | LogFailure::Entry { .. } => failure,
             LogFailure::NotLogged(_) => failure.hint("`karat log append` adds it"),
         }

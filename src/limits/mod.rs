@@ -55,6 +55,8 @@ pub const MONITOR_MAX: u64 = 16 << 20;
 pub const FORK_MAX: u64 = (1 << 20) + (8 << 10);
 /// Largest entry of a log: a bundle holds its length in two bytes (C2SP tlog-tiles).
 pub const LOG_ENTRY_MAX: usize = 65_535;
+/// Most bytes of the entries that are added at once: 100,000 envelopes, held in memory and in one file.
+pub const LOG_APPEND_MAX: usize = 256 << 20;
 /// Largest trust root file.
 pub const TRUST_ROOT_MAX: u64 = 1 << 20;
 /// Largest policy of an image; real ones have 70 bytes.

@@ -8,7 +8,7 @@ use super::{Log, LogError, Names, Source};
 use crate::digest::Digest;
 use crate::path::Escaped;
 use crate::sys::fs::ListedKind;
-use crate::tlog::{Frontier, NoteKey, Tile, TileKind, TreeHead, encode_bundle, leaf_hash};
+use crate::tlog::{Frontier, Node, NoteKey, Tile, TileKind, TreeHead, encode_bundle, leaf_hash};
 
 /// What checking a whole log found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,7 +161,11 @@ impl<S: Source> Pass<'_, S> {
         self.reached()?;
         let mut index = 0;
         while index < size {
-            let entries = match self.log.bundle(index) {
+            let (tile, _) = Tile::holding(Node { level: 0, index }, size);
+            // What the tiles above it say is compared below.
+            let entries = self.log.tile(tile);
+            let entries = entries.and_then(|leaves| self.log.entries(tile, &leaves));
+            let entries = match entries {
                 Ok(entries) => entries,
                 Err(LogError::Io(error)) => return Err(error.into()),
                 Err(error) => {

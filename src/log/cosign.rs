@@ -1,10 +1,13 @@
 //! Cosignatures of a log's own checkpoint: what its witnesses are asked, and what they answer.
 
 use super::read::CHECKPOINT;
-use super::state::{HISTORY, place};
-use super::{AddCheckpoint, Disk, Log, LogError, Source};
+use super::state::HISTORY;
+use super::{AddCheckpoint, Log, LogError, Source, Store, Swap};
 use crate::limits;
 use crate::tlog::{BadLine, ConsistencyProof, Lines, Note, NoteError, NoteKey, NoteSignature};
+
+/// How often a file is tried that others change, too.
+const TRIES: u32 = 100;
 
 /// Why the answer of a witness is no cosignature.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -67,32 +70,57 @@ impl<S: Source> Log<S> {
     }
 }
 
-impl<D: Disk> Log<D> {
-    /// Publishes the present checkpoint once more, with these lines of witnesses: its place in the
-    /// history first, as always. Whoever calls this holds the log's lock, and opened the log under it.
+impl<S: Store> Log<S> {
+    /// Publishes the present checkpoint once more, with these lines of witnesses: in the history, then
+    /// in its own place. The text is the same, so that whoever reads either believes what he believed.
+    /// Where the log has grown meanwhile, the history alone has them. Whoever calls this holds the lock
+    /// of a log in a directory.
     ///
     /// # Errors
-    /// Some of it may be published, some not: the text is the same everywhere.
+    /// Some of it may be published, some not.
     pub fn add_cosignatures(&mut self, lines: &[NoteSignature]) -> Result<(), LogError> {
-        let mut note = self.note.clone();
-        for line in lines {
-            note.add(line.clone());
-        }
-        if note == self.note {
+        if lines.is_empty() {
             return Ok(());
         }
-        // What is published must be a note that everybody reads.
-        Note::parse(&note.to_bytes()).map_err(|source| LogError::Note {
-            path: CHECKPOINT.to_owned(),
-            source,
-        })?;
-        self.disk.make_directory(HISTORY)?;
         let kept = format!("{HISTORY}/{}", self.size());
-        place(&self.disk, &kept, &note.to_bytes())?;
-        self.disk.sync(HISTORY)?;
-        place(&self.disk, CHECKPOINT, &note.to_bytes())?;
-        self.disk.sync("")?;
-        self.note = note;
+        for path in [kept.as_str(), CHECKPOINT] {
+            if let Some(note) = self.add_lines(path, lines)? {
+                self.note = note;
+            }
+        }
         Ok(())
+    }
+
+    /// Adds lines to a checkpoint that is published; gives what is there now, or `None` where another
+    /// one is.
+    fn add_lines(&self, path: &str, lines: &[NoteSignature]) -> Result<Option<Note>, LogError> {
+        let cap = u64::try_from(limits::NOTE_MAX).unwrap_or(u64::MAX);
+        for _ in 0..TRIES {
+            let there = self.disk.fetch(path, cap)?;
+            let Some((bytes, version)) = there else {
+                return Err(LogError::Missing(path.to_owned()));
+            };
+            let damaged = |source| LogError::Note {
+                path: path.to_owned(),
+                source,
+            };
+            let mut note = Note::parse(&bytes).map_err(damaged)?;
+            if note.text() != self.note.text() {
+                return Ok(None);
+            }
+            for line in lines {
+                note.add(line.clone());
+            }
+            let joined = note.to_bytes();
+            if joined == bytes {
+                return Ok(Some(note));
+            }
+            // What is published must be a note that everybody reads.
+            Note::parse(&joined).map_err(damaged)?;
+            if self.disk.swap(path, Some(&version), &joined)? == Swap::Done {
+                return Ok(Some(note));
+            }
+        }
+        Err(LogError::Busy)
     }
 }

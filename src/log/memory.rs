@@ -51,6 +51,8 @@ pub enum MemoryError {
 }
 
 const HEADER: &str = "karat-monitor/1";
+/// How many entries are read ahead: 32 bundles.
+const AHEAD: u64 = 32 * 256;
 
 impl Memory {
     /// Reads a file of at most [`limits::MONITOR_MAX`] bytes.
@@ -118,6 +120,9 @@ impl<S: Source> Log<S> {
         let mut edge = edge.ok_or_else(other)?;
         while edge.size() < size {
             let index = edge.size();
+            if index == old.size || index % AHEAD == 0 {
+                self.ahead(index..index.saturating_add(AHEAD));
+            }
             let skipped = usize::try_from(index % u64::from(Tile::FULL)).unwrap_or(0);
             for entry in self.bundle(index)?.iter().skip(skipped) {
                 each(edge.size(), entry);

@@ -23,12 +23,16 @@ pub struct Log<S> {
     pub(super) checkpoint: Checkpoint,
     /// Tiles that were read: proofs of neighbours share most of theirs.
     cache: Mutex<BTreeMap<Tile, Arc<[u8]>>>,
+    /// Those that were followed up to the root of the checkpoint.
+    sound: Mutex<BTreeMap<Tile, Arc<[u8]>>>,
 }
 
 /// The file that makes entries count.
 pub(super) const CHECKPOINT: &str = "checkpoint";
 /// Most tiles that are kept in memory: 8 KiB each.
 const CACHED_MAX: usize = 1024;
+/// How many tiles are read ahead: some seconds' worth of a slow line.
+const WINDOW: u64 = 64;
 /// Bytes of a full tile.
 const TILE_MAX: u64 = 8192;
 /// Most bytes of a full bundle: 256 entries, each behind its length.
@@ -51,6 +55,7 @@ impl<S: Source> Log<S> {
             note,
             checkpoint,
             cache: Mutex::default(),
+            sound: Mutex::default(),
         }
     }
 
@@ -86,43 +91,50 @@ impl<S: Source> Log<S> {
         self.checkpoint.head.size
     }
 
-    /// The entries of the bundle that holds `index`, from the first one in it; each is as its leaf
-    /// says.
+    /// The entries of the bundle that holds `index`, from the first one in it: each is as its leaf
+    /// says, and the leaf is in the tree of the checkpoint.
     ///
     /// # Errors
-    /// There is no such entry, or the bundle is missing or damaged.
+    /// There is no such entry, or the bundle is missing or damaged, or a tile that proves it.
     pub fn bundle(&self, index: u64) -> Result<Vec<Vec<u8>>, LogError> {
         let size = self.size();
         if index >= size {
             return Err(LogError::NoEntry { index, size });
         }
         let (tile, _) = Tile::holding(Node { level: 0, index }, size);
-        let leaves = self.tile(tile)?;
+        let leaves = self.sound_tile(tile)?;
+        self.entries(tile, &leaves)
+    }
+
+    /// The entries whose leaves are `leaves`, which the tile `tile` holds.
+    pub(super) fn entries(&self, tile: Tile, leaves: &[u8]) -> Result<Vec<Vec<u8>>, LogError> {
         let bundle = Tile {
             kind: TileKind::Entries,
             ..tile
         };
-        let bytes = self.bytes(bundle)?;
-        let damaged = |source| LogError::Bundle {
-            path: bundle.to_string(),
-            source,
-        };
-        let entries = decode_bundle(&bytes).map_err(damaged)?;
-        let entries: Vec<Vec<u8>> = entries
-            .into_iter()
-            .take(usize::from(bundle.width))
-            .map(<[u8]>::to_vec)
-            .collect();
-        let hashes = leaves.chunks(Digest::LEN);
-        let fits = hashes.len() == entries.len()
-            && hashes
-                .zip(&entries)
-                .all(|(hash, entry)| leaf_hash(entry).as_bytes() == hash);
-        if fits {
-            Ok(entries)
-        } else {
-            Err(LogError::Damaged(bundle.to_string()))
-        }
+        self.trying_again(&[bundle], || {
+            let bytes = self.bytes(bundle)?;
+            let damaged = |source| LogError::Bundle {
+                path: bundle.to_string(),
+                source,
+            };
+            let entries = decode_bundle(&bytes).map_err(damaged)?;
+            let entries: Vec<Vec<u8>> = entries
+                .into_iter()
+                .take(usize::from(bundle.width))
+                .map(<[u8]>::to_vec)
+                .collect();
+            let hashes = leaves.chunks(Digest::LEN);
+            let fits = hashes.len() == entries.len()
+                && hashes
+                    .zip(&entries)
+                    .all(|(hash, entry)| leaf_hash(entry).as_bytes() == hash);
+            if fits {
+                Ok(entries)
+            } else {
+                Err(LogError::Damaged(bundle.to_string()))
+            }
+        })
     }
 
     /// Tells the source that the bundles of these entries are read next, with the tiles that prove
@@ -170,7 +182,15 @@ impl<S: Source> Log<S> {
         let mut index = 0;
         while index < size {
             let (tile, _) = Tile::holding(Node { level: 0, index }, size);
-            let bytes = self.tile(tile)?;
+            if tile.index % WINDOW == 0 {
+                let tiles = (tile.index..tile.index.saturating_add(WINDOW)).map_while(|number| {
+                    let index = number.saturating_mul(u64::from(Tile::FULL));
+                    let node = Node { level: 0, index };
+                    (index < size).then(|| (Tile::holding(node, size).0.to_string(), TILE_MAX))
+                });
+                self.disk.ahead(&tiles.collect::<Vec<_>>());
+            }
+            let bytes = self.sound_tile(tile)?;
             let (hashes, _) = bytes.as_chunks();
             for hash in hashes {
                 each(index, Digest::from_bytes(*hash));
@@ -261,7 +281,7 @@ impl<S: Source> Log<S> {
     }
 
     /// The bytes of a file of the tree; of the full one, where a partial one is gone since.
-    fn bytes(&self, tile: Tile) -> Result<Vec<u8>, LogError> {
+    pub(super) fn bytes(&self, tile: Tile) -> Result<Vec<u8>, LogError> {
         if let Some(bytes) = self.own_bytes(tile)? {
             return Ok(bytes);
         }
@@ -291,6 +311,24 @@ impl<S: Source> Log<S> {
     /// Forgets tiles that were read: files that were not published may be written anew.
     pub(super) fn forget(&self) {
         self.cached().clear();
+        self.sound().clear();
+    }
+
+    pub(super) fn forget_tile(&self, tile: Tile) {
+        self.cached().remove(&tile);
+        self.sound().remove(&tile);
+    }
+
+    pub(super) fn keep_sound(&self, tiles: impl IntoIterator<Item = (Tile, Arc<[u8]>)>) {
+        let mut sound = self.sound();
+        if sound.len() >= CACHED_MAX {
+            sound.clear();
+        }
+        sound.extend(tiles);
+    }
+
+    pub(super) fn sound(&self) -> MutexGuard<'_, BTreeMap<Tile, Arc<[u8]>>> {
+        self.sound.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A thread that panicked holds nothing half done: each entry is put there whole.
@@ -308,8 +346,13 @@ pub(super) fn read_checkpoint<S: Source>(
     let Some(bytes) = disk.read(path, cap)? else {
         return Ok(None);
     };
+    parse_checkpoint(&bytes, path).map(Some)
+}
+
+/// Takes a signed checkpoint of the log apart, which is in the file `path`.
+pub(super) fn parse_checkpoint(bytes: &[u8], path: &str) -> Result<(Note, Checkpoint), LogError> {
     let path = || path.to_owned();
-    let note = Note::parse(&bytes).map_err(|source| LogError::Note {
+    let note = Note::parse(bytes).map_err(|source| LogError::Note {
         path: path(),
         source,
     })?;
@@ -317,7 +360,7 @@ pub(super) fn read_checkpoint<S: Source>(
         path: path(),
         source,
     })?;
-    Ok(Some((note, checkpoint)))
+    Ok((note, checkpoint))
 }
 
 /// Whether `key` signed `note`, a checkpoint of the log that has the key's name: what a log may say

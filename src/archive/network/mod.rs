@@ -7,6 +7,7 @@ mod forward;
 mod get;
 mod post;
 mod proxy;
+mod redirect;
 
 pub use get::{FetchError, Network, Patience};
 pub use post::Posted;

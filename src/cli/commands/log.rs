@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use serde::Serialize;
 
+use super::log_cosign::CosigningJson;
 use super::{log_cosign, log_fork, log_monitor, log_witness};
 use crate::cli::Exit;
 use crate::cli::console::{BAD, BOLD, Console, DIM, GOOD, shown};
@@ -13,10 +15,10 @@ use crate::cli::passphrase::Source;
 use crate::digest::Digest;
 use crate::key::{KeyId, Role, Signer as _, SigningKey};
 use crate::ops::key;
-use crate::ops::log::{self, AddedFile, LogFailure, Row, Which};
+use crate::ops::log::{self, AddedFile, LogFailure, LogPlace, Row, Way, Which};
 use crate::ops::trust;
 use crate::ops::workspace::Workspace;
-use crate::sys::fs;
+use crate::sys::{self, fs};
 use crate::tlog::{NoteKey, NoteName, Policy};
 
 /// Arguments of `karat log`.
@@ -80,7 +82,9 @@ Examples:
   karat log append log out/base_1.dsse.json      writes out/base_1.tlog-proof
   karat log append log keys/trust.json           what the keys were, for whoever reads the log
 
-What is in the log already keeps its place. All files are added, or none is.")]
+What is in the log already keeps its place. All files are added, or none is. Then the witnesses of
+keys/witnesses.policy are asked for their cosignatures; receipts have them. Exit code 13: all is added,
+and too few cosigned.")]
 struct AppendArgs {
     /// The log's directory.
     log: PathBuf,
@@ -98,11 +102,13 @@ struct AppendArgs {
 Examples:
   karat log show log
   karat log show log --from 1000 --json
+  karat log show https://example.com/log
 
 Key ids and names are what the entries say; whether the signatures are good, `karat verify` tells.")]
 struct ShowArgs {
-    /// The log's directory.
-    log: PathBuf,
+    /// The log: a directory, http(s)://HOST/PATH, file:/PATH or s3://BUCKET/PREFIX.
+    #[arg(value_parser = place())]
+    log: LogPlace,
 
     /// The first entry to show.
     #[arg(long, value_name = "INDEX", default_value_t = 0)]
@@ -115,8 +121,9 @@ Examples:
   karat log proof log 7 -o base_1.tlog-proof
   karat log proof log out/base_1.dsse.json -o out/base_1.tlog-proof")]
 struct ProofArgs {
-    /// The log's directory.
-    log: PathBuf,
+    /// The log: a directory, http(s)://HOST/PATH, file:/PATH or s3://BUCKET/PREFIX.
+    #[arg(value_parser = place())]
+    log: LogPlace,
 
     /// The entry's index, or the file that was logged.
     entry: PathBuf,
@@ -133,6 +140,7 @@ Examples:
   karat log check log --trust keys/trust.json --policy policy.txt
   karat log check mirror --by-policy policy.txt
   karat log check 0123456789abcdef.fork --trust keys/trust.json
+  karat log check https://example.com/log --trust keys/trust.json
 
 A regular file is the evidence of a fork: two checkpoints that one log cannot have signed honestly. It is
 checked with the log's keys alone.
@@ -141,8 +149,10 @@ Exit codes: 0 all is as it must be; of evidence: both checkpoints agree · 11 so
 trust root or policy does not believe the log; of evidence: the log was forked · 1 of evidence: it proves
 nothing, or other keys signed it")]
 struct CheckArgs {
-    /// The log's directory, or the evidence of a fork.
-    log: PathBuf,
+    /// The log: a directory, http(s)://HOST/PATH, file:/PATH or s3://BUCKET/PREFIX; or the evidence of a
+    /// fork, a file.
+    #[arg(value_parser = place())]
+    log: LogPlace,
 
     /// The trust root that must believe the checkpoint: log keys, witnesses, origin.
     #[arg(long, value_name = "FILE")]
@@ -172,6 +182,7 @@ struct InitReport {
 #[derive(Serialize)]
 struct AppendReport {
     added: Vec<AddedJson>,
+    cosigning: CosigningJson,
     tree_size: u64,
 }
 
@@ -220,12 +231,23 @@ struct CheckReport {
     checkpoints: usize,
     faults: Vec<FaultJson>,
     leftovers: Vec<String>,
+    untold: Vec<String>,
 }
 
 #[derive(Serialize)]
 struct FaultJson {
     path: String,
     message: String,
+}
+
+/// Reads where a log is.
+pub(super) fn place() -> impl TypedValueParser<Value = LogPlace> {
+    OsStringValueParser::new().try_map(LogPlace::parse)
+}
+
+/// The way to logs that are elsewhere, as the environment says.
+pub(super) fn way() -> Way {
+    Way::of(&|name| sys::env::text(name), sys::env::cache_dir())
 }
 
 /// Runs `karat log`.
@@ -272,11 +294,13 @@ fn init(args: &InitArgs, console: &Console) -> Result<Exit, Failure> {
 
 fn append(args: &AppendArgs, console: &Console) -> Result<Exit, Failure> {
     let signer = log_key(&args.key, &args.log, console)?;
-    let (added, size) = log::append(&args.log, &signer, &args.files)?;
+    let (added, size, cosigning) = log::append(&args.log, &signer, &args.files)?;
     for added in &added {
         tell(console, added);
     }
+    let exit = log_cosign::tell(&cosigning, console);
     console.json(&AppendReport {
+        cosigning: CosigningJson::from(&cosigning),
         added: added
             .iter()
             .map(|it| AddedJson {
@@ -289,7 +313,7 @@ fn append(args: &AppendArgs, console: &Console) -> Result<Exit, Failure> {
             .collect(),
         tree_size: size,
     });
-    Ok(Exit::Ok)
+    Ok(exit)
 }
 
 /// Says where an entry stands.
@@ -306,7 +330,7 @@ fn tell(console: &Console, added: &AddedFile) {
 }
 
 fn show(args: &ShowArgs, console: &Console) -> Result<Exit, Failure> {
-    let (log, rows) = log::rows(&args.log, args.from)?;
+    let (log, rows) = log::rows(&args.log, &way(), args.from)?;
     let checkpoint = log.checkpoint();
     console.line(format_args!(
         "{BOLD}{}{BOLD:#}  {} entries",
@@ -369,7 +393,7 @@ fn proof(args: &ProofArgs, console: &Console) -> Result<Exit, Failure> {
         Some(index) => Which::Index(index),
         None => Which::File(args.entry.clone()),
     };
-    let receipt = log::proof(&args.log, &which)?;
+    let receipt = log::proof(&args.log, &way(), &which)?;
     let bytes = receipt.to_bytes();
     match &args.output {
         Some(output) => {
@@ -397,9 +421,12 @@ fn check(args: &CheckArgs, console: &Console) -> Result<Exit, Failure> {
     }
     let by_policy = args.by_policy.as_ref().map(|file| log::read_policy(file));
     let by_policy = by_policy.transpose()?;
-    if fs::exists(&args.log)? && !fs::is_dir(&args.log)? {
+    if let Some(file) = args.log.directory()
+        && fs::exists(file)?
+        && !fs::is_dir(file)?
+    {
         let (trust, policy) = (trust.as_ref(), by_policy.as_ref());
-        return log_fork::check(&args.log, trust, policy, &args.key, console);
+        return log_fork::check(file, trust, policy, &args.key, console);
     }
     if !args.key.is_empty() {
         return Err(
@@ -407,7 +434,7 @@ fn check(args: &CheckArgs, console: &Console) -> Result<Exit, Failure> {
                 .hint("name the log's keys with --trust FILE or --by-policy FILE"),
         );
     }
-    let (log, checked) = log::check(&args.log, trust.as_ref(), by_policy.as_ref())?;
+    let (log, checked) = log::check(&args.log, &way(), trust.as_ref(), by_policy.as_ref())?;
     for fault in &checked.faults {
         console.line(format_args!(
             "{BAD}{}{BAD:#}: {}",
@@ -418,6 +445,11 @@ fn check(args: &CheckArgs, console: &Console) -> Result<Exit, Failure> {
         console.line(format_args!(
             "{GOOD}whole{GOOD:#}: {} entries, {} checkpoints",
             checked.head.size, checked.checkpoints
+        ));
+    }
+    for directory in &checked.untold {
+        console.warn(format_args!(
+            "{directory}: this place cannot tell what else is in it; that was not looked at"
         ));
     }
     for path in &checked.leftovers {
@@ -442,6 +474,7 @@ fn check(args: &CheckArgs, console: &Console) -> Result<Exit, Failure> {
             })
             .collect(),
         leftovers: checked.leftovers,
+        untold: checked.untold,
     });
     Ok(exit)
 }

@@ -1,16 +1,16 @@
 //! `karat log monitor`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::log::{EntryJson, line};
+use super::log::{EntryJson, line, place, way};
 use super::log_fork::{ForkJson, sentence};
 use crate::cli::Exit;
 use crate::cli::console::{BAD, BOLD, Console, GOOD, WARN, shown};
 use crate::cli::failure::Failure;
 use crate::digest::Digest;
-use crate::ops::log::{self, MonitorSettings, Monitored, Row, Seen};
+use crate::ops::log::{self, LogPlace, MonitorSettings, Monitored, Row, Seen};
 use crate::ops::trust;
 use crate::ops::workspace::Workspace;
 use crate::path::Escaped;
@@ -32,20 +32,21 @@ Exit codes: 0 nothing to look at · 10 an image or a signer is new, or an entry 
 was forked (evidence is written), or is not believed · 12 it shows fewer entries than before · 13 another
 place could not be compared")]
 pub(super) struct Args {
-    /// The log's directory.
-    log: PathBuf,
+    /// The log: a directory, http(s)://HOST/PATH, file:/PATH or s3://BUCKET/PREFIX.
+    #[arg(value_parser = place())]
+    log: LogPlace,
 
     /// What was seen last, and is remembered: a file, made if it is missing.
     #[arg(long, value_name = "FILE")]
     since: Option<PathBuf>,
 
-    /// Another place that shows the log: a directory, a file with a checkpoint, or a URL. May be
+    /// Another place that shows the log, or its checkpoint alone: a file, or URL/checkpoint. May be
     /// repeated.
     #[arg(long, value_name = "PLACE")]
     against: Vec<String>,
 
     /// A tlog-policy: what its witnesses saw is compared, too; else keys/witnesses.policy of the nearest
-    /// workspace above the log.
+    /// workspace above the log, or above here.
     #[arg(long, value_name = "FILE")]
     witnesses: Option<PathBuf>,
 
@@ -97,7 +98,8 @@ struct EvidenceJson {
 
 /// Runs `karat log monitor`.
 pub(super) fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
-    let workspace = Workspace::find(&args.log)?;
+    let near = args.log.directory().unwrap_or(Path::new("."));
+    let workspace = Workspace::find(near)?;
     let told = args.by_policy.is_some() || !args.key.is_empty();
     let trust = match (&args.trust, &workspace) {
         (Some(file), _) => Some(trust::read(file)?),
@@ -118,6 +120,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     };
     let found = log::monitor(&MonitorSettings {
         log: &args.log,
+        way: &way(),
         trust: trust.as_ref(),
         policy: by_policy.as_ref(),
         keys: &args.key,
@@ -155,7 +158,7 @@ fn judge(found: &Monitored) -> Exit {
 }
 
 fn tell(found: &Monitored, exit: Exit, console: &Console) {
-    let checkpoint = found.log.checkpoint();
+    let checkpoint = &found.checkpoint;
     let since = match found.before {
         Some(head) => format!("{} at the last look", head.size),
         None => "first look".to_owned(),
@@ -208,7 +211,7 @@ fn tell(found: &Monitored, exit: Exit, console: &Console) {
 }
 
 fn report(found: Monitored, exit: Exit) -> Report {
-    let head = found.log.checkpoint().head;
+    let head = found.checkpoint.head;
     let views = found.views.into_iter().map(|(place, seen)| {
         let (seen, tree_size, message) = match seen {
             Seen::Same => ("same", Some(head.size), None),
@@ -225,7 +228,7 @@ fn report(found: Monitored, exit: Exit) -> Report {
         }
     });
     Report {
-        origin: Escaped(found.log.checkpoint().origin.as_bytes()).to_string(),
+        origin: Escaped(found.checkpoint.origin.as_bytes()).to_string(),
         tree_size: head.size,
         root_sha256: head.root,
         seen_before: found.before.map(|head| head.size),

@@ -159,10 +159,12 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         baseline.version,
         output.display()
     ));
+    let mut exit = Exit::Ok;
     if let Some(logged) = &logged {
         let how = if logged.was_there { ", as before" } else { "" };
         let (index, receipt) = (logged.index, logged.receipt.display());
         console.line(format_args!("logged as entry {index}{how}: {receipt}"));
+        exit = super::log_cosign::tell(&logged.cosigning, console);
     }
     if let Some(newer) = signed.newer {
         console.warn(format_args!(
@@ -190,7 +192,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         signed_by: signers.iter().map(|key| key.public_key().id()).collect(),
         version: baseline.version.clone(),
     });
-    Ok(Exit::Ok)
+    Ok(exit)
 }
 
 fn document(file: &Path) -> Result<Document, Failure> {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::cosign::{Circle, Cosigning};
 use super::directory::{each_entry, exists, open};
 use super::document::{Document, document, signed};
 use super::failure::{LogFailure, at};
@@ -25,6 +26,8 @@ pub struct Added {
     pub was_there: bool,
     /// Its Receipt's file.
     pub receipt: PathBuf,
+    /// What the log's witnesses said.
+    pub cosigning: Cosigning,
 }
 
 /// What came of one file.
@@ -72,8 +75,8 @@ pub fn ledger(directory: &Path) -> Result<DirectoryLedger, LogFailure> {
     Ok(ledger)
 }
 
-/// Adds files to the log: envelopes with statements, and trust roots. Writes a Receipt beside each
-/// envelope with a statement.
+/// Adds files to the log: envelopes with statements, and trust roots. Asks the log's witnesses, then
+/// writes a Receipt beside each envelope with a statement.
 ///
 /// # Errors
 /// One of the files cannot be logged: then none is. Or the log says no.
@@ -81,7 +84,7 @@ pub fn append(
     directory: &Path,
     signer: &dyn Signer,
     files: &[PathBuf],
-) -> Result<(Vec<AddedFile>, u64), LogFailure> {
+) -> Result<(Vec<AddedFile>, u64, Cosigning), LogFailure> {
     let mut documents = Vec::new();
     for file in files {
         documents.push(document(file)?);
@@ -108,13 +111,14 @@ pub fn append_signed(
     envelope: &Envelope,
 ) -> Result<Added, LogFailure> {
     let documents = [signed(file, envelope.clone())?];
-    let (added, _) = add(directory, signer, ledger, &documents)?;
+    let (added, _, cosigning) = add(directory, signer, ledger, &documents)?;
     let not_logged = || LogFailure::NotLogged(file.to_owned());
     let added = added.into_iter().next().ok_or_else(not_logged)?;
     Ok(Added {
         index: added.index,
         was_there: added.was_there,
         receipt: added.receipt.ok_or_else(not_logged)?,
+        cosigning,
     })
 }
 
@@ -123,16 +127,19 @@ fn add(
     signer: &dyn Signer,
     ledger: &DirectoryLedger,
     documents: &[Document],
-) -> Result<(Vec<AddedFile>, u64), LogFailure> {
+) -> Result<(Vec<AddedFile>, u64, Cosigning), LogFailure> {
     let mut log = open(directory)?;
     let _alone = Lock::exclusive(directory.join(".state/lock"))?;
     let entries: Vec<Vec<u8>> = documents.iter().map(|it| it.entry.clone()).collect();
+    let circle = Circle::of(&log, directory, None)?;
     let before = log.size();
     let appended = log.append(signer, &entries).map_err(at(directory))?;
     // Whatever was added is on record: by whoever calls this.
     if ledger.logged()? == before && log.size() > before {
         ledger.set_logged(log.size())?;
     }
+    // Before the Receipts, so that these have what the witnesses said.
+    let cosigning = circle.complete(&mut log, directory)?;
     let mut added = Vec::new();
     for (document, place) in documents.iter().zip(appended) {
         let receipt = match document.kind {
@@ -147,7 +154,7 @@ fn add(
             receipt,
         });
     }
-    Ok((added, log.size()))
+    Ok((added, log.size(), cosigning))
 }
 
 /// Writes the Receipt beside an Envelope's file, unless there is one that is as good.

@@ -70,82 +70,26 @@ pub fn cosign(
     open(directory)?.keys().map_err(at(directory))?;
     let _alone = Lock::exclusive(directory.join(".state/lock"))?;
     let mut log = open(directory)?;
-    let cosigning = complete(&mut log, directory, policy)?;
+    let cosigning = Circle::of(&log, directory, policy)?.complete(&mut log, directory)?;
     Ok((log, cosigning))
 }
 
-/// As [`cosign`], for a log that is open and whose lock is held: what every append ends with.
-pub(super) fn complete(
-    log: &mut Log<Beneath>,
-    directory: &Path,
-    policy: Option<&Path>,
-) -> Result<Cosigning, LogFailure> {
-    let circle = Circle::of(log, directory, policy)?;
-    let mut answers = BTreeMap::new();
-    let mut lines = Vec::new();
-    let mut asked: Vec<(usize, &PolicyWitness, u64)> = Vec::new();
-    for (number, witness) in circle.witnesses.iter().enumerate() {
-        if has_cosigned(log, &witness.key) {
-            answers.insert(number, WitnessAnswer::Cosigned);
-        } else if witness.url.is_none() {
-            answers.insert(number, WitnessAnswer::NotAsked);
-        } else {
-            // A witness says itself where the proof must begin.
-            asked.push((number, witness, 0));
-        }
-    }
-    let network = Network::new(Proxies::from_environment(&|name| env::text(name)), PATIENCE);
-    for _ in 0..ROUNDS_MAX {
-        let mut again = Vec::new();
-        for ((number, witness, old), posted) in round(log, directory, &network, &asked)? {
-            match read(log, &witness.key, posted) {
-                Answered::Line(line) => {
-                    lines.push(line);
-                    answers.insert(number, WitnessAnswer::Cosigned);
-                }
-                Answered::From(size) if size <= log.size() && size != old => {
-                    again.push((number, witness, size));
-                }
-                Answered::From(size) if size > log.size() => {
-                    answers.insert(number, WitnessAnswer::Ahead(size));
-                }
-                Answered::From(size) => {
-                    let why = format!("it asks for a proof from {size} again");
-                    answers.insert(number, WitnessAnswer::Failed(why));
-                }
-                Answered::No(answer) => {
-                    answers.insert(number, answer);
-                }
-            }
-        }
-        asked = again;
-        if asked.is_empty() {
-            break;
-        }
-    }
-    for (number, ..) in asked {
-        let why = "somebody else was faster each time".to_owned();
-        answers.insert(number, WitnessAnswer::Failed(why));
-    }
-    log.add_cosignatures(&lines).map_err(at(directory))?;
-    let named = circle.witnesses.iter().zip(answers.into_values());
-    Ok(Cosigning {
-        missing: circle.missing(log),
-        witnesses: named
-            .map(|(witness, answer)| (witness.key.name().to_string(), answer))
-            .collect(),
-    })
-}
-
 /// The witnesses of a log, and who demands how many.
-struct Circle {
+#[derive(Debug)]
+pub(super) struct Circle {
     policy: Option<Policy>,
     root: Option<TrustRoot>,
     witnesses: Vec<PolicyWitness>,
 }
 
 impl Circle {
-    fn of(log: &Log<Beneath>, directory: &Path, policy: Option<&Path>) -> Result<Self, LogFailure> {
+    /// What the policy, else that of the workspace above the log, and its trust root say. Read before
+    /// anything is added, so that a file that cannot be read stops nothing half way.
+    pub(super) fn of(
+        log: &Log<Beneath>,
+        directory: &Path,
+        policy: Option<&Path>,
+    ) -> Result<Self, LogFailure> {
         let workspace = Workspace::find(directory)?;
         let own = workspace.as_ref().map(Workspace::witnesses);
         let file: Option<PathBuf> = match (policy, own) {
@@ -185,6 +129,69 @@ impl Circle {
             policy,
             root,
             witnesses,
+        })
+    }
+
+    /// Asks those whose cosignature the published checkpoint lacks, and publishes what they answer: what
+    /// every append ends with. Whoever calls this holds the log's lock.
+    pub(super) fn complete(
+        &self,
+        log: &mut Log<Beneath>,
+        directory: &Path,
+    ) -> Result<Cosigning, LogFailure> {
+        let mut answers = BTreeMap::new();
+        let mut lines = Vec::new();
+        let mut asked: Vec<(usize, &PolicyWitness, u64)> = Vec::new();
+        for (number, witness) in self.witnesses.iter().enumerate() {
+            if has_cosigned(log, &witness.key) {
+                answers.insert(number, WitnessAnswer::Cosigned);
+            } else if witness.url.is_none() {
+                answers.insert(number, WitnessAnswer::NotAsked);
+            } else {
+                // A witness says itself where the proof must begin.
+                asked.push((number, witness, 0));
+            }
+        }
+        let network = Network::new(Proxies::from_environment(&|name| env::text(name)), PATIENCE);
+        for _ in 0..ROUNDS_MAX {
+            let mut again = Vec::new();
+            for ((number, witness, old), posted) in round(log, directory, &network, &asked)? {
+                match read(log, &witness.key, posted) {
+                    Answered::Line(line) => {
+                        lines.push(line);
+                        answers.insert(number, WitnessAnswer::Cosigned);
+                    }
+                    Answered::From(size) if size <= log.size() && size != old => {
+                        again.push((number, witness, size));
+                    }
+                    Answered::From(size) if size > log.size() => {
+                        answers.insert(number, WitnessAnswer::Ahead(size));
+                    }
+                    Answered::From(size) => {
+                        let why = format!("it asks for a proof from {size} again");
+                        answers.insert(number, WitnessAnswer::Failed(why));
+                    }
+                    Answered::No(answer) => {
+                        answers.insert(number, answer);
+                    }
+                }
+            }
+            asked = again;
+            if asked.is_empty() {
+                break;
+            }
+        }
+        for (number, ..) in asked {
+            let why = "somebody else was faster each time".to_owned();
+            answers.insert(number, WitnessAnswer::Failed(why));
+        }
+        log.add_cosignatures(&lines).map_err(at(directory))?;
+        let named = self.witnesses.iter().zip(answers.into_values());
+        Ok(Cosigning {
+            missing: self.missing(log),
+            witnesses: named
+                .map(|(witness, answer)| (witness.key.name().to_string(), answer))
+                .collect(),
         })
     }
 

@@ -71,6 +71,12 @@ pub enum LogFailure {
         /// Why.
         source: EntryError,
     },
+    /// This karat reaches no buckets.
+    #[error("{0}: this karat was built without S3")]
+    NoBuckets(String),
+    /// A log on a web server, which is read only.
+    #[error("{0}: a log on a web server can only be read")]
+    ReadOnly(String),
     /// The log has no such entry.
     #[error("{}: it is not in the log", .0.display())]
     NotLogged(PathBuf),

@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `directory` | making and opening a log |
+//! | `place` | where a log is: [`LogPlace`], and opening one that is elsewhere |
 //! | `document` | a file that is to be logged, as an entry |
 //! | `append` | adding, and the Receipts of what was added |
 //! | `look` | entries, Receipts and checks of a log that is there |
@@ -21,6 +22,7 @@ mod failure;
 mod fork;
 mod look;
 mod monitor;
+mod place;
 mod policy;
 mod witness;
 
@@ -31,5 +33,6 @@ pub use failure::LogFailure;
 pub use fork::{ProvenFork, check_fork};
 pub use look::{Row, Which, check, proof, rows};
 pub use monitor::{MonitorSettings, Monitored, Seen, monitor};
+pub use place::{AnyLog, BucketPlace, LogPlace, LogPlaceError, Way, open_at};
 pub use policy::read_policy;
 pub use witness::{Served, WitnessServer, WitnessSettings};

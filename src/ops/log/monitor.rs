@@ -4,25 +4,27 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::directory::open;
 use super::failure::{LogFailure, at};
 use super::look::{Row, log_keys, row};
-use crate::archive::{Location, Network, Patience, Proxies};
+use super::place::{AnyLog, LogPlace, Way, open_at};
+use crate::archive::{Location, Network, Patience};
 use crate::digest::Digest;
 use crate::key::TrustRoot;
 use crate::limits;
-use crate::log::{Fork, ForkEvidence, Log, Memory, View};
-use crate::sys::env;
-use crate::sys::fs::{self, Beneath};
+use crate::log::{Fork, ForkEvidence, Memory, View};
+use crate::sys::fs;
 use crate::tlog::{
-    Note, NoteKey, Policy, PolicyCheckpoint, SignedCheckpoint, TreeHead, TrustedCheckpoint,
+    Checkpoint, Note, NoteKey, Policy, PolicyCheckpoint, SignedCheckpoint, TreeHead,
+    TrustedCheckpoint,
 };
 
 /// How to look at a log.
 #[derive(Debug)]
 pub struct MonitorSettings<'a> {
-    /// The log's directory.
-    pub log: &'a Path,
+    /// Where the log is.
+    pub log: &'a LogPlace,
+    /// The way to it, and to other places.
+    pub way: &'a Way,
     /// The trust root that must believe it.
     pub trust: Option<&'a TrustRoot>,
     /// The policy that must believe it.
@@ -42,8 +44,8 @@ pub struct MonitorSettings<'a> {
 /// What was found.
 #[derive(Debug)]
 pub struct Monitored {
-    /// The log, as it shows itself now.
-    pub log: Log<Beneath>,
+    /// What the log shows now.
+    pub checkpoint: Checkpoint,
     /// The tree that was remembered; `None`: this is the first look.
     pub before: Option<TreeHead>,
     /// Entries since then.
@@ -75,7 +77,7 @@ pub enum Seen {
     Nothing(String),
 }
 
-/// As long as another place may take.
+/// As long as a place that shows a checkpoint alone may take.
 const PATIENCE: Patience = Patience {
     timeout: Duration::from_secs(10),
     retries: 1,
@@ -89,57 +91,66 @@ const PATIENCE: Patience = Patience {
 /// The log cannot be read or is not believed, what was remembered is of another log, or something
 /// cannot be written.
 pub fn monitor(settings: &MonitorSettings<'_>) -> Result<Monitored, LogFailure> {
-    let log = open(settings.log)?;
-    let keys = believed(settings, &log)?;
-    let memory = settings.since.map(remembered).transpose()?.flatten();
-    let mut found = Monitored {
-        before: None,
-        entries: Vec::new(),
-        new_images: BTreeSet::new(),
-        new_keys: BTreeSet::new(),
-        views: Vec::new(),
-        forks: Vec::new(),
-        set_back_from: None,
+    let log = open_at(settings.log, settings.way)?;
+    let mut look = Look {
+        keys: believed(settings, &log)?,
+        found: Monitored {
+            checkpoint: log.checkpoint().clone(),
+            before: None,
+            entries: Vec::new(),
+            new_images: BTreeSet::new(),
+            new_keys: BTreeSet::new(),
+            views: Vec::new(),
+            forks: Vec::new(),
+            set_back_from: None,
+        },
         log,
+        settings,
     };
+    let memory = settings.since.map(remembered).transpose()?.flatten();
     if let (Some(memory), Some(file)) = (&memory, settings.since) {
         // It was signed when it was written; whoever changed it since has no key.
-        let head = its_own(&keys, &memory.checkpoint).map_err(|why| LogFailure::Memory {
+        let head = its_own(&look.keys, &memory.checkpoint);
+        let head = head.map_err(|why| LogFailure::Memory {
             file: file.to_owned(),
             why,
         })?;
-        found.before = Some(head);
-        let seen = found.look(settings, &keys, &memory.checkpoint)?;
-        if let Seen::Later(size) = seen {
-            found.set_back_from = Some(size);
+        look.found.before = Some(head);
+        if let Seen::Later(size) = look.compare(&memory.checkpoint)? {
+            look.found.set_back_from = Some(size);
         }
     }
-    for (place, note) in shown_elsewhere(settings, &found.log) {
-        let seen = match note.and_then(|note| its_own(&keys, &note).map(|_| note)) {
-            Ok(note) => found.look(settings, &keys, &note)?,
+    for (place, shown) in shown_elsewhere(settings, &look.log) {
+        let seen = match shown {
+            Ok(shown) => look.compare_with(&shown)?,
             Err(why) => Seen::Nothing(why),
         };
-        found.views.push((place, seen));
+        look.found.views.push((place, seen));
     }
-    if found.forks.is_empty() && found.set_back_from.is_none() {
-        let memory = found.learn(settings, memory)?;
+    if look.found.forks.is_empty() && look.found.set_back_from.is_none() {
+        let memory = look.learn(memory)?;
         if let Some(file) = settings.since {
             fs::write_atomic(file, &memory.to_bytes(), 0o644)?;
         }
     }
-    Ok(found)
+    Ok(look.found)
 }
 
-impl Monitored {
+/// One look at a log.
+struct Look<'a> {
+    settings: &'a MonitorSettings<'a>,
+    log: AnyLog,
+    /// All that it has and had.
+    keys: Vec<NoteKey>,
+    found: Monitored,
+}
+
+impl Look<'_> {
     /// Compares the log with a checkpoint that it signed; keeps the evidence where they exclude each
     /// other.
-    fn look(
-        &mut self,
-        settings: &MonitorSettings<'_>,
-        keys: &[NoteKey],
-        note: &Note,
-    ) -> Result<Seen, LogFailure> {
-        let view = self.log.compare(note).map_err(at(settings.log))?;
+    fn compare(&mut self, note: &Note) -> Result<Seen, LogFailure> {
+        let view = self.log.compare(note);
+        let view = view.map_err(at(&self.settings.log.shown()))?;
         Ok(match view {
             View::Same => Seen::Same,
             View::Behind(extends) => Seen::Earlier(extends.old().size),
@@ -149,59 +160,72 @@ impl Monitored {
                 crate::path::Escaped(origin.as_bytes())
             )),
             View::Forked(evidence) => {
-                self.keep(settings, keys, &evidence)?;
+                self.keep(&evidence)?;
                 Seen::Forked
             }
         })
     }
 
-    fn keep(
-        &mut self,
-        settings: &MonitorSettings<'_>,
-        keys: &[NoteKey],
-        evidence: &ForkEvidence,
-    ) -> Result<(), LogFailure> {
-        let file = settings.evidence.join(evidence.file_name());
+    /// Compares the log with what another place shows. One that has more entries and shows them, too,
+    /// is asked whether it begins with these.
+    fn compare_with(&mut self, shown: &Shown) -> Result<Seen, LogFailure> {
+        if let Err(why) = its_own(&self.keys, shown.note()) {
+            return Ok(Seen::Nothing(why));
+        }
+        let seen = self.compare(shown.note())?;
+        let (Seen::Later(_), Shown::Log(other)) = (&seen, shown) else {
+            return Ok(seen);
+        };
+        match other.compare(self.log.note()) {
+            Ok(View::Forked(evidence)) => {
+                self.keep(&evidence)?;
+                Ok(Seen::Forked)
+            }
+            Ok(_) => Ok(seen),
+            Err(error) => Ok(Seen::Nothing(error.to_string())),
+        }
+    }
+
+    fn keep(&mut self, evidence: &ForkEvidence) -> Result<(), LogFailure> {
+        let directory = self.settings.evidence;
+        let file = directory.join(evidence.file_name());
         // What is kept must convince whoever has nothing but the keys.
-        let fork = evidence.check(keys).map_err(|source| LogFailure::Fork {
+        let fork = evidence.check(&self.keys);
+        let fork = fork.map_err(|source| LogFailure::Fork {
             file: file.clone(),
             source,
         })?;
-        fs::make_dirs(settings.evidence, 0o777)?;
+        fs::make_dirs(directory, 0o777)?;
         fs::write_atomic(&file, &evidence.to_bytes(), 0o644)?;
-        if !self.forks.iter().any(|(_, there)| *there == file) {
-            self.forks.push((fork, file));
+        if !self.found.forks.iter().any(|(_, there)| *there == file) {
+            self.found.forks.push((fork, file));
         }
         Ok(())
     }
 
     /// Reads what came since, and remembers it.
-    fn learn(
-        &mut self,
-        settings: &MonitorSettings<'_>,
-        memory: Option<Memory>,
-    ) -> Result<Memory, LogFailure> {
+    fn learn(&mut self, memory: Option<Memory>) -> Result<Memory, LogFailure> {
+        let found = &mut self.found;
         let mut memory = memory.unwrap_or_else(|| Memory {
             images: BTreeSet::new(),
             keys: BTreeSet::new(),
             checkpoint: self.log.note().clone(),
         });
         memory.checkpoint = self.log.note().clone();
-        let old = self.before.unwrap_or_else(TreeHead::empty);
-        let entries = &mut self.entries;
-        let read = self
-            .log
-            .since(old, |index, bytes| entries.push(row(index, bytes)));
-        read.map_err(at(settings.log))?;
-        for row in &self.entries {
+        let old = found.before.unwrap_or_else(TreeHead::empty);
+        let entries = &mut found.entries;
+        let tell = |index, bytes: &[u8]| entries.push(row(index, bytes));
+        let read = self.log.since(old, tell);
+        read.map_err(at(&self.settings.log.shown()))?;
+        for row in &found.entries {
             if let Some((name, ..)) = &row.image
                 && memory.images.insert(name.clone())
             {
-                self.new_images.insert(name.clone());
+                found.new_images.insert(name.clone());
             }
             for id in &row.key_ids {
                 if memory.keys.insert(id.clone()) {
-                    self.new_keys.insert(id.clone());
+                    found.new_keys.insert(id.clone());
                 }
             }
         }
@@ -210,15 +234,12 @@ impl Monitored {
 }
 
 /// Whether the log is the one that was asked for; gives all keys that it has and had.
-fn believed(
-    settings: &MonitorSettings<'_>,
-    log: &Log<Beneath>,
-) -> Result<Vec<NoteKey>, LogFailure> {
+fn believed(settings: &MonitorSettings<'_>, log: &AnyLog) -> Result<Vec<NoteKey>, LogFailure> {
     let mut keys = settings.keys.to_vec();
     if let Some(root) = settings.trust {
         let opened: Result<TrustedCheckpoint, _> = TrustedCheckpoint::open(root, log.note());
         opened.map_err(|source| LogFailure::Untrusted {
-            directory: settings.log.to_owned(),
+            directory: settings.log.shown(),
             source,
         })?;
         keys.extend(log_keys(root)?);
@@ -226,14 +247,14 @@ fn believed(
     if let Some(policy) = settings.policy {
         let opened: Result<PolicyCheckpoint, _> = policy.open(log.note());
         opened.map_err(|source| LogFailure::Refused {
-            directory: settings.log.to_owned(),
+            directory: settings.log.shown(),
             source,
         })?;
         keys.extend(policy.logs().iter().map(|log| log.key.clone()));
     }
     let signed = SignedCheckpoint::by(keys.iter().cloned(), log.note());
     signed.map_err(|source| LogFailure::Untrusted {
-        directory: settings.log.to_owned(),
+        directory: settings.log.shown(),
         source,
     })?;
     Ok(keys)
@@ -259,15 +280,31 @@ fn remembered(file: &Path) -> Result<Option<Memory>, LogFailure> {
     Ok(Some(memory))
 }
 
+/// What another place shows.
+enum Shown {
+    /// A checkpoint alone.
+    Note(Note),
+    /// All of it.
+    Log(AnyLog),
+}
+
+impl Shown {
+    fn note(&self) -> &Note {
+        match self {
+            Self::Note(note) => note,
+            Self::Log(log) => log.note(),
+        }
+    }
+}
+
 /// What other places show, each with its name.
 fn shown_elsewhere(
     settings: &MonitorSettings<'_>,
-    log: &Log<Beneath>,
-) -> Vec<(String, Result<Note, String>)> {
-    let network = Network::new(Proxies::from_environment(&|name| env::text(name)), PATIENCE);
+    log: &AnyLog,
+) -> Vec<(String, Result<Shown, String>)> {
     let mut shown = Vec::new();
     for place in settings.against {
-        shown.push((place.clone(), elsewhere(&network, place)));
+        shown.push((place.clone(), elsewhere(settings.way, place)));
     }
     let origin = &log.checkpoint().origin;
     let hex = Digest::of(origin.as_bytes());
@@ -276,42 +313,37 @@ fn shown_elsewhere(
         let Some(url) = &witness.url else { continue };
         let url = format!("{}/{hex}/checkpoint", url.trim_end_matches('/'));
         let name = witness.key.name().to_string();
-        shown.push((name, fetch(&network, &url)));
+        shown.push((name, fetch(settings.way, &url)));
     }
     shown
 }
 
-/// The checkpoint at a place that somebody named: `URL/checkpoint`, `DIR/checkpoint`, or the file itself.
-fn elsewhere(network: &Network, place: &str) -> Result<Note, String> {
-    if place.starts_with("http://") || place.starts_with("https://") {
-        let url = if place.ends_with("/checkpoint") {
-            place.to_owned()
-        } else {
-            format!("{}/checkpoint", place.trim_end_matches('/'))
-        };
-        return fetch(network, &url);
+/// A log, or a checkpoint: `URL/checkpoint`, or a file.
+fn elsewhere(way: &Way, text: &str) -> Result<Shown, String> {
+    let is_web = text.starts_with("http://") || text.starts_with("https://");
+    if is_web && text.ends_with("/checkpoint") {
+        return fetch(way, text);
     }
-    let path = Path::new(place);
-    let failed = |error: fs::IoError| error.to_string();
-    let file = if fs::is_dir(path).map_err(failed)? {
-        path.join("checkpoint")
-    } else {
-        path.to_owned()
-    };
-    let cap = u64::try_from(limits::NOTE_MAX).unwrap_or(u64::MAX);
-    note(&fs::read(file, cap).map_err(failed)?)
+    let place = LogPlace::parse(text.into()).map_err(|error| error.to_string())?;
+    if let Some(path) = place.directory()
+        && !fs::is_dir(path).map_err(|error| error.to_string())?
+    {
+        let cap = u64::try_from(limits::NOTE_MAX).unwrap_or(u64::MAX);
+        return note(&fs::read(path, cap).map_err(|error| error.to_string())?);
+    }
+    let log = open_at(&place, way).map_err(|error| error.to_string())?;
+    Ok(Shown::Log(log))
 }
 
-fn fetch(network: &Network, url: &str) -> Result<Note, String> {
+fn fetch(way: &Way, url: &str) -> Result<Shown, String> {
     let location: Location = url.parse().map_err(|_| format!("{url:?} is no URL"))?;
+    let network = Network::new(way.proxies.clone(), PATIENCE);
     let cap = u64::try_from(limits::NOTE_MAX).unwrap_or(u64::MAX);
-    note(
-        &network
-            .get(&location, cap)
-            .map_err(|error| error.to_string())?,
-    )
+    let bytes = network.get(&location, cap);
+    note(&bytes.map_err(|error| error.to_string())?)
 }
 
-fn note(bytes: &[u8]) -> Result<Note, String> {
-    Note::parse(bytes).map_err(|error| error.to_string())
+fn note(bytes: &[u8]) -> Result<Shown, String> {
+    let note = Note::parse(bytes).map_err(|error| error.to_string())?;
+    Ok(Shown::Note(note))
 }
