@@ -7,3 +7,4 @@ mod fork;
 mod hostile;
 mod whole;
 mod witness;
+mod witnessing;
