@@ -16,7 +16,7 @@ use crate::support::schema::{Published, published};
 use crate::support::signed::Release;
 
 /// All schemas in `docs/schemas/`, each held to by a test.
-const ALL: [&str; 26] = [
+const ALL: [&str; 30] = [
     "attach",
     "build-report",
     "cache-gc",
@@ -30,9 +30,13 @@ const ALL: [&str; 26] = [
     "lock",
     "log-append",
     "log-check",
+    "log-cosign",
+    "log-fork",
     "log-init",
+    "log-monitor",
     "log-proof",
     "log-show",
+    "log-witness",
     "progress-event",
     "sarif-report",
     "sign",

@@ -252,3 +252,25 @@ fn files_have_one_spelling() {
         );
     }
 }
+
+#[test]
+fn the_documented_examples_are_evidence() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/formats/log.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let examples: Vec<&str> = page
+        .split("```text\n")
+        .filter(|block| block.starts_with("karat-fork/1\n"))
+        .map(|block| block.split("```").next().unwrap())
+        .collect();
+    let (one, other) = (log(7, None), log(7, Some(3)));
+    let same_size = forked(Log::open(&one).unwrap().compare(&note(&other)).unwrap());
+    let (large, small) = (log(9, None), log(3, Some(1)));
+    let grown = forked(Log::open(&large).unwrap().compare(&note(&small)).unwrap());
+    for (example, evidence) in examples.iter().zip([same_size, grown]) {
+        let made = String::from_utf8(evidence.to_bytes()).unwrap();
+        assert_eq!(*example, made);
+        let read = ForkEvidence::parse(example.as_bytes()).unwrap();
+        assert!(read.check(&[vkey()]).is_ok());
+    }
+    assert_eq!(examples.len(), 2);
+}
