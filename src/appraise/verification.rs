@@ -91,6 +91,8 @@ pub struct LogFacts {
     pub index: u64,
     /// How many entries the log had, by the checkpoint that vouches for it.
     pub size: u64,
+    /// The root of that tree.
+    pub root: Digest,
     /// The names of the witnesses whose cosignatures counted.
     pub cosigned_by: Vec<String>,
 }
@@ -105,6 +107,7 @@ impl LogFacts {
             origin: checkpoint.origin.clone(),
             index: logged.index(),
             size: checkpoint.head.size,
+            root: checkpoint.head.root,
             cosigned_by: witnesses.map(|it| it.name.as_str().to_owned()).collect(),
         }
     }

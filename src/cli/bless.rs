@@ -43,7 +43,9 @@ pub(super) fn bless(options: &Options) -> Result<String, BlessError> {
     })?;
     let (name, serial, root) = (blessing.name(), blessing.serial(), blessing.trust_root());
     let written = state::raise(directory, |slots| {
-        State::recall(slots).state.raised(name, serial, root)
+        State::recall(slots)
+            .state
+            .raised(name, serial, root, blessing.log())
     })?;
     Ok(if written {
         format!(

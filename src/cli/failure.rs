@@ -185,6 +185,7 @@ impl From<crate::ops::sign::SignError> for Failure {
             Error::Ledger(LedgerError::Taken { .. }) => {
                 failure.hint("leave --serial away to get the next one")
             }
+            Error::Forbidden(error) => error.into(),
             Error::Ended { .. } => {
                 failure.hint("sign with a key that counts: --key; `karat trust show` lists them")
             }

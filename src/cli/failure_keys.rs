@@ -104,6 +104,9 @@ impl From<crate::ops::export::ExportError> for Failure {
             Error::Key(error) => error.into(),
             Error::Open { source, .. } => match source {
                 OpenError::Rollback { .. } => failure.exit(Exit::Rollback),
+                OpenError::ReceiptRequired | OpenError::Receipt(_) => failure
+                    .exit(Exit::Untrusted)
+                    .hint("put its receipt X.tlog-proof beside it: `karat log append` writes it"),
                 _ => failure.exit(Exit::Untrusted).hint(
                     "`karat trust show` lists who may sign what; `karat sign` adds a signature",
                 ),

@@ -3,7 +3,7 @@
 use super::Exit;
 use super::failure::Failure;
 use crate::log::LogError;
-use crate::ops::log::LogFailure;
+use crate::ops::log::{Forbidden, LogFailure};
 
 impl From<LogFailure> for Failure {
     fn from(error: LogFailure) -> Self {
@@ -22,7 +22,7 @@ impl From<LogFailure> for Failure {
                 }
                 LogError::OtherKey { .. } => failure.hint(
                     "name the log's own key with --key; a key that the workspace's trust root names \
-                     for it is taken up when something is signed there",
+                     for it is taken up when something is added there",
                 ),
                 LogError::Overwrites(_) => failure.exit(Exit::Rollback).hint(
                     "`karat log check` tells what is there; put back the newest .state, or move those files away",
@@ -67,7 +67,7 @@ impl From<LogFailure> for Failure {
             | LogFailure::Trust { .. }
             | LogFailure::Other { .. } => failure
                 .exit(Exit::Untrusted)
-                .hint("a log takes envelopes as `karat sign` writes them, and trust roots"),
+                .hint("a log takes envelopes as `karat sign` writes them, trust roots, and notices"),
             LogFailure::Policy { .. } => {
                 failure.hint("the format is https://c2sp.org/tlog-policy; see docs/formats/log.md")
             }
@@ -78,8 +78,40 @@ impl From<LogFailure> for Failure {
             LogFailure::ReadOnly(_) => {
                 failure.hint("name the directory or the bucket that the server shows")
             }
-            LogFailure::Origin(_) | LogFailure::Entry { .. } => failure,
+            LogFailure::Notice { source, .. } => {
+                use crate::log::NoticeError as Rule;
+                let failure = failure.exit(Exit::Untrusted);
+                match source {
+                    Rule::Threshold { .. } => failure.hint(
+                        "`karat trust show` lists the keys of the role revoke; root keys speak \
+                         where it has none",
+                    ),
+                    Rule::Reason | Rule::Serials { .. } | Rule::Later { .. } | Rule::NoLog => {
+                        failure.exit(Exit::Failed)
+                    }
+                    _ => failure,
+                }
+            }
+            LogFailure::Forbidden(error) => error.into(),
+            LogFailure::OtherLog(_) => {
+                failure.hint("`karat trust show` names the log that belongs here")
+            }
+            LogFailure::Signer(_) | LogFailure::Origin(_) | LogFailure::Entry { .. } => failure,
             LogFailure::NotLogged(_) => failure.hint("`karat log append` adds it"),
+        }
+    }
+}
+
+impl From<Forbidden> for Failure {
+    fn from(error: Forbidden) -> Self {
+        let failure = Self::failed(&error);
+        match error {
+            Forbidden::Revoked { .. } => failure.hint(
+                "go on with a new key: `karat key rotate ROLE`; it needs the root keys, and ends the \
+                 old key for instances, too",
+            ),
+            Forbidden::Retired { .. } => failure
+                .hint("a corrected image is a new release: build it, and sign its own draft"),
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::appraise::{
     choose, fact, groups, newest_root,
 };
 use crate::baseline::ImageName;
-use crate::instance::{Policy, State};
+use crate::instance::{LogSeen, Policy, State};
 use crate::limits;
 use crate::manifest::{Manifest, Parts, RESERVED};
 use crate::path::Escaped;
@@ -366,7 +366,15 @@ fn recall(
     let name = facts.and_then(|facts| ImageName::parse(&facts.name).ok());
     verification.circumstances.remembered = Some(recalled.state.about(name.as_ref()));
     let statement = name.as_ref().zip(facts.map(|facts| facts.serial));
-    let rollbacks = recalled.state.judge(opened.trust_root, statement);
+    let log = facts.and_then(|facts| facts.log.as_ref());
+    let log = log.map(|log| LogSeen {
+        origin: log.origin.clone(),
+        root: log.root,
+        size: log.size,
+    });
+    let rollbacks = recalled
+        .state
+        .judge(opened.trust_root, statement, log.as_ref());
     let is_rolled_back = !rollbacks.is_empty();
     verification.findings.extend(rollbacks);
     is_rolled_back

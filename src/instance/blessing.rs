@@ -2,8 +2,10 @@
 
 use serde::Deserialize;
 
+use super::LogSeen;
 use crate::appraise::{Assurance, BootId, Verdict};
 use crate::baseline::{ImageName, NameError, Serial, SerialError};
+use crate::digest::Digest;
 use crate::json::{self, JsonError};
 use crate::limits;
 use crate::path::Escaped;
@@ -14,6 +16,7 @@ pub struct Blessing {
     name: ImageName,
     serial: Serial,
     trust_root: u64,
+    log: Option<LogSeen>,
 }
 
 /// Why nothing may be remembered of a boot.
@@ -65,6 +68,15 @@ struct RawBaseline {
     name: String,
     serial: u64,
     trust_root_version: u64,
+    #[serde(default)]
+    log: Option<RawLog>,
+}
+
+#[derive(Deserialize)]
+struct RawLog {
+    origin: String,
+    tree_size: u64,
+    root_sha256: Digest,
 }
 
 impl Blessing {
@@ -94,6 +106,11 @@ impl Blessing {
             name: ImageName::parse(&baseline.name)?,
             serial: Serial::new(baseline.serial)?,
             trust_root: baseline.trust_root_version,
+            log: baseline.log.map(|log| LogSeen {
+                origin: log.origin,
+                root: log.root_sha256,
+                size: log.tree_size,
+            }),
         })
     }
 
@@ -110,6 +127,11 @@ impl Blessing {
     /// The version of the trust root that was judged by.
     pub fn trust_root(&self) -> u64 {
         self.trust_root
+    }
+
+    /// The tree of the log that vouched for it, where a receipt was judged by.
+    pub fn log(&self) -> Option<&LogSeen> {
+        self.log.as_ref()
     }
 }
 
@@ -133,6 +155,19 @@ mod tests {
         let blessing = of(&good).unwrap();
         assert_eq!(blessing.name().as_str(), "base");
         assert_eq!((blessing.serial().get(), blessing.trust_root()), (5, 2));
+        assert_eq!(blessing.log(), None);
+        let root = Digest::of(b"root");
+        let log = format!(
+            "\"log\":{{\"origin\":\"l\",\"index\":3,\"tree_size\":9,\"root_sha256\":\"{root}\"}},\"threshold\""
+        );
+        let logged = good.replace("\"threshold\"", &log);
+        let seen = LogSeen {
+            origin: "l".to_owned(),
+            root,
+            size: 9,
+        };
+        assert_eq!(of(&logged).unwrap().log(), Some(&seen));
+        assert!(of(&logged.replace(&root.to_string(), "00")).is_err());
         let other = ID.replace('0', "1");
         for (text, part) in [
             (

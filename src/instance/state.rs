@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::LogSeen;
 use crate::appraise::{Finding, Remembered, Verdict};
 use crate::baseline::{ImageName, NameError, Serial, SerialError};
 use crate::digest::Digest;
@@ -15,8 +16,8 @@ use crate::limits;
 pub struct State {
     /// How often it was written; 0 before the first time.
     generation: u64,
-    /// The size of the log that was seen. This version checks no log; what another one wrote is kept.
-    log_size: Option<u64>,
+    /// The largest tree of the log by which a boot was verified.
+    log: Option<LogSeen>,
     /// The lowest serial that is accepted, by image.
     serials: BTreeMap<ImageName, Serial>,
     /// The lowest version of the trust root that is accepted.
@@ -78,7 +79,7 @@ const SPEC: &str = "karat-state/1";
 struct Raw {
     generation: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    log_size: Option<u64>,
+    log: Option<LogSeen>,
     serials: BTreeMap<String, u64>,
     trust_root: u64,
 }
@@ -128,7 +129,7 @@ impl State {
         }
         let state = Self {
             generation: raw.generation,
-            log_size: raw.log_size,
+            log: raw.log,
             serials,
             trust_root: raw.trust_root,
         };
@@ -143,7 +144,7 @@ impl State {
         let serials = self.serials.iter();
         let raw = Raw {
             generation: self.generation,
-            log_size: self.log_size,
+            log: self.log.clone(),
             serials: serials
                 .map(|(name, serial)| (name.as_str().to_owned(), serial.get()))
                 .collect(),
@@ -214,11 +215,13 @@ impl State {
     }
 
     /// Whether a trust root of this version, and a statement for `name` of this serial, are as new
-    /// as what was accepted before.
+    /// as what was accepted before; and whether the log that has it is the one that was seen before.
+    /// A smaller tree is that of an older release; of one size there is one.
     pub fn judge(
         &self,
         trust_root: Option<u64>,
         statement: Option<(&ImageName, u64)>,
+        log: Option<&LogSeen>,
     ) -> Vec<Finding> {
         let mut findings = Vec::new();
         let mut refuse = |message, hint: &str| {
@@ -249,6 +252,9 @@ impl State {
                 "boot the newest image; the guide for instances tells how to go back on purpose",
             );
         }
+        if let (Some(seen), Some(now)) = (&self.log, log) {
+            findings.extend(seen.fork(now));
+        }
         findings
     }
 
@@ -269,11 +275,22 @@ impl State {
     /// The next generation, raised to what a blessed boot was verified as; `None` where that says
     /// nothing new. Nothing is ever lowered.
     #[must_use]
-    pub fn raised(&self, name: &ImageName, serial: Serial, trust_root: u64) -> Option<Self> {
+    pub fn raised(
+        &self,
+        name: &ImageName,
+        serial: Serial,
+        trust_root: u64,
+        log: Option<&LogSeen>,
+    ) -> Option<Self> {
         let mut next = self.clone();
         let floor = next.serials.entry(name.clone()).or_insert(serial);
         *floor = serial.max(*floor);
         next.trust_root = trust_root.max(self.trust_root);
+        if let Some(now) = log
+            && self.log.as_ref().is_none_or(|seen| now.replaces(seen))
+        {
+            next.log = Some(now.clone());
+        }
         if next == *self || next.serials.len() > limits::STATE_IMAGES_MAX {
             return None;
         }
@@ -294,12 +311,22 @@ mod tests {
         Serial::new(number).unwrap()
     }
 
+    fn seen(size: u64, root: &[u8]) -> LogSeen {
+        LogSeen {
+            origin: "example.com/log".to_owned(),
+            root: Digest::of(root),
+            size,
+        }
+    }
+
     /// Generations 1 and 2, and the two files that hold them.
     fn two() -> (State, State, [Slot; 2]) {
         let one = State::default()
-            .raised(&name("base"), serial(5), 1)
+            .raised(&name("base"), serial(5), 1, None)
             .unwrap();
-        let two = one.raised(&name("base"), serial(7), 2).unwrap();
+        let two = one
+            .raised(&name("base"), serial(7), 2, Some(&seen(9, b"a")))
+            .unwrap();
         let slots = [&two, &one].map(|state| Slot {
             path: state.file().to_owned(),
             bytes: Some(state.to_bytes()),
@@ -380,7 +407,10 @@ mod tests {
         assert_eq!(two.clone().writings(), [two]);
         let second = one.writings().pop().unwrap();
         assert_eq!(
-            second.raised(&name("base"), serial(6), 1).unwrap().file(),
+            second
+                .raised(&name("base"), serial(6), 1, None)
+                .unwrap()
+                .file(),
             "state.1"
         );
     }
@@ -391,10 +421,6 @@ mod tests {
             |body: &str| format!("{SPEC} {}\n{body}", Digest::of(body.as_bytes())).into_bytes();
         let good = "{\"generation\":1,\"serials\":{\"base\":5},\"trust_root\":1}\n";
         assert!(State::parse(&with(good)).is_ok());
-        let log = good.replace(",\"serials\"", ",\"log_size\":9,\"serials\"");
-        let state = State::parse(&with(&log)).unwrap();
-        let next = state.raised(&name("base"), serial(6), 1).unwrap();
-        assert_eq!(next.log_size, Some(9), "what a later version wrote is kept");
         let many: Vec<String> = (0..=limits::STATE_IMAGES_MAX)
             .map(|n| format!("\"i{n}\":1"))
             .collect();
@@ -409,6 +435,14 @@ mod tests {
                 "more than",
             ),
             (good.replace("{\"g", "{\"x\":1,\"g"), "unknown field"),
+            (
+                good.replace(",\"serials\"", ",\"log\":{\"size\":9},\"serials\""),
+                "missing field",
+            ),
+            (
+                good.replace(",\"serials\"", ",\"log\":null,\"serials\""),
+                "one spelling",
+            ),
         ] {
             let error = State::parse(&with(&body)).unwrap_err().to_string();
             assert!(error.contains(part), "{body:.60}: {error}");
@@ -420,21 +454,48 @@ mod tests {
     #[test]
     fn floors_rise_and_never_fall() {
         let (_, two, _) = two();
-        assert_eq!(two.raised(&name("base"), serial(7), 2), None);
-        assert_eq!(two.raised(&name("base"), serial(3), 1), None);
-        let other = two.raised(&name("web"), serial(1), 1).unwrap();
+        assert_eq!(two.raised(&name("base"), serial(7), 2, None), None);
+        assert_eq!(two.raised(&name("base"), serial(3), 1, None), None);
+        let other = two.raised(&name("web"), serial(1), 1, None).unwrap();
         assert_eq!(other.about(Some(&name("base"))).serial, Some(7));
         assert_eq!(other.about(Some(&name("web"))).serial, Some(1));
         assert_eq!(other.about(None).trust_root, Some(2));
         let base = name("base");
         let judge = |root, serial| {
-            let findings = two.judge(Some(root), Some((&base, serial)));
+            let findings = two.judge(Some(root), Some((&base, serial)), None);
             findings.iter().map(|it| it.verdict).collect::<Vec<_>>()
         };
         assert_eq!(judge(2, 7), []);
         assert_eq!(judge(3, 8), []);
         assert_eq!(judge(2, 6), [Verdict::Rollback]);
         assert_eq!(judge(1, 6), [Verdict::Rollback, Verdict::Rollback]);
-        assert_eq!(State::default().judge(Some(1), Some((&base, 0))), []);
+        assert_eq!(State::default().judge(Some(1), Some((&base, 0)), None), []);
+    }
+
+    #[test]
+    fn of_one_size_a_log_has_one_tree() {
+        let (one, two, _) = two();
+        let verdicts = |state: &State, log: &LogSeen| {
+            let findings = state.judge(None, None, Some(log));
+            findings.iter().map(|it| it.verdict).collect::<Vec<_>>()
+        };
+        assert_eq!(verdicts(&two, &seen(9, b"a")), []);
+        assert_eq!(verdicts(&two, &seen(9, b"b")), [Verdict::Untrusted]);
+        // An older release has a smaller one, a newer release a larger one.
+        for size in [8, 10] {
+            assert_eq!(verdicts(&two, &seen(size, b"b")), []);
+        }
+        assert_eq!(verdicts(&one, &seen(9, b"b")), [], "nothing was seen");
+        let mut other = seen(9, b"b");
+        other.origin.push('x');
+        assert_eq!(verdicts(&two, &other), [], "of another log");
+
+        let raised = |log: &LogSeen| two.raised(&name("base"), serial(7), 2, Some(log));
+        assert_eq!(raised(&seen(8, b"b")), None);
+        assert_eq!(raised(&seen(9, b"b")), None);
+        let larger = raised(&seen(10, b"b")).unwrap();
+        assert_eq!(larger.log, Some(seen(10, b"b")));
+        assert_eq!(State::parse(&larger.to_bytes()), Ok(larger));
+        assert_eq!(raised(&other).unwrap().log, Some(other));
     }
 }

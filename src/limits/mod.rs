@@ -57,6 +57,8 @@ pub const FORK_MAX: u64 = (1 << 20) + (8 << 10);
 pub const LOG_ENTRY_MAX: usize = 65_535;
 /// Most bytes of the entries that are added at once: 100,000 envelopes, held in memory and in one file.
 pub const LOG_APPEND_MAX: usize = 256 << 20;
+/// Largest payload of a notice; its PAE stays below 4096 bytes because KMS signers cap messages there.
+pub const NOTICE_MAX: u64 = 2048;
 /// Largest trust root file.
 pub const TRUST_ROOT_MAX: u64 = 1 << 20;
 /// Largest policy of an image; real ones have 70 bytes.

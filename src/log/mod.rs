@@ -29,6 +29,7 @@
 //! | `check` | everything computed again |
 //! | `memory` | what a monitor remembers, and what came since |
 //! | `fork` | evidence of two histories, and what finds it |
+//! | `notice` | what a log is told beside signatures: revoked keys, retired releases |
 //!
 //! Two rules hold whatever happens in between, a crash at any operation included: an append that
 //! returned is never lost, and no two roots of one size are ever signed. Formats:
@@ -46,6 +47,7 @@ mod grow;
 mod intent;
 mod kept;
 mod memory;
+mod notice;
 mod read;
 #[cfg(feature = "s3")]
 pub mod s3;
@@ -66,6 +68,7 @@ pub use error::LogError;
 pub use fork::{Fork, ForkError, ForkEvidence, View};
 pub use kept::Kept;
 pub use memory::{Memory, MemoryError};
+pub use notice::{Notice, NoticeError, OpenedNotice, Retirement, Revocation};
 pub use read::Log;
 pub use source::{Names, Source};
 pub use store::{Store, Swap, Version};

@@ -26,6 +26,8 @@ pub struct Request<'a> {
     pub origin: Option<&'a str>,
     /// What the root key is encrypted with; `None` writes it plain.
     pub passphrase: Option<&'a Passphrase>,
+    /// Whether there shall be a key of the role `revoke`.
+    pub revoke_key: bool,
 }
 
 /// What was made.
@@ -65,7 +67,7 @@ pub enum InitError {
     Orphaned(PathBuf),
 }
 
-/// The roles that get a key of their own.
+/// The roles that get a key of their own in any case.
 const ROLES: [Role; 3] = [Role::Root, Role::Baseline, Role::Log];
 /// Keeps private keys out of any repository, whatever its own rules.
 const IGNORE_ALL: &str = "*\n";
@@ -91,7 +93,7 @@ pub fn init(request: &Request<'_>) -> Result<Initialised, InitError> {
     } else {
         make_keys(request, &mut done)?;
     }
-    make_log(workspace, &mut done)?;
+    make_log(workspace, &record, &mut done)?;
     for (name, bytes) in SHIPPED {
         put(&mut done, &workspace.templates().join(name), bytes)?;
     }
@@ -117,22 +119,39 @@ fn put(done: &mut Initialised, path: &Path, bytes: &[u8]) -> Result<(), InitErro
     Ok(())
 }
 
-/// The log that the trust root names, where its key is here and there is none yet.
-fn make_log(workspace: &Workspace, done: &mut Initialised) -> Result<(), InitError> {
+/// The log that the trust root names, where its key is here and there is none yet. Its first entry is
+/// the trust root.
+fn make_log(
+    workspace: &Workspace,
+    record: &DirectoryLedger,
+    done: &mut Initialised,
+) -> Result<(), InitError> {
     let path = workspace.private_key(Role::Log.as_str());
-    if log::exists(&workspace.log())? || !fs::exists(&path)? {
+    let directory = workspace.log();
+    if !fs::exists(&path)? {
         return Ok(());
     }
     let trust = fs::read(workspace.trust_root(), limits::TRUST_ROOT_MAX)?;
     let trust = TrustRoot::parse(&trust)?;
-    if let Some(policy) = trust.log() {
-        // One that is encrypted is for `karat log init`, which asks.
-        let Ok(signer) = key::read_private(&path, || None) else {
+    let Some(policy) = trust.log() else {
+        return Ok(());
+    };
+    if log::exists(&directory)? {
+        // A run that was cut off may have left one without entries.
+        let log = log::open(&directory)?;
+        if log.size() > 0 || log.checkpoint().origin != policy.origin {
             return Ok(());
-        };
-        log::init(&workspace.log(), &policy.origin, &signer)?;
-        done.created.push(workspace.log().join("checkpoint"));
+        }
     }
+    // One that is encrypted is for `karat log init`, which asks.
+    let Ok(signer) = key::read_private(&path, || None) else {
+        return Ok(());
+    };
+    if !log::exists(&directory)? {
+        log::init(&directory, &policy.origin, &signer)?;
+        done.created.push(directory.join("checkpoint"));
+    }
+    log::append_roots(workspace, &signer, record)?;
     Ok(())
 }
 
@@ -143,8 +162,10 @@ fn make_keys(request: &Request<'_>, done: &mut Initialised) -> Result<(), InitEr
     if fs::exists(&private)? {
         return Err(InitError::Orphaned(private));
     }
+    let more = Some(Role::Revoke).filter(|_| request.revoke_key);
     let keys: BTreeMap<Role, SigningKey> = ROLES
         .into_iter()
+        .chain(more)
         .map(|role| Ok((role, SigningKey::generate()?)))
         .collect::<Result<_, PrivateKeyError>>()?;
     done.keys = keys

@@ -1,4 +1,5 @@
-//! The record of what was signed, in a directory: `signed/NAME/SERIAL.dsse.json`.
+//! The record of what was signed, in a directory: `signed/NAME/SERIAL.dsse.json`; and of the log's
+//! notices, by their index: `signed/.notices/INDEX.dsse.json`.
 
 use std::path::{Path, PathBuf};
 
@@ -55,6 +56,8 @@ pub enum LedgerError {
 const SUFFIX: &str = ".dsse.json";
 /// Holds how many entries of the log were recorded: no image has a name that starts with a dot.
 const LOGGED: &str = ".logged";
+/// Holds the log's notices.
+const NOTICES: &str = ".notices";
 
 impl DirectoryLedger {
     /// Opens the record below `log`, making it if need be, and waits for its lock.
@@ -104,6 +107,42 @@ impl DirectoryLedger {
         let text = format!("{count}\n");
         fs::write_atomic(self.signed.join(LOGGED), text.as_bytes(), 0o644)?;
         Ok(())
+    }
+
+    /// Keeps the notice that stands in the log at `index`.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn keep_notice(&self, index: u64, envelope: &Envelope) -> Result<(), LedgerError> {
+        let directory = self.signed.join(NOTICES);
+        fs::make_dirs(&directory, 0o777)?;
+        let path = directory.join(format!("{index}{SUFFIX}"));
+        fs::write_atomic(path, &envelope.to_bytes(), 0o644)?;
+        Ok(())
+    }
+
+    /// The log's notices with their indices, in order. Nothing of them is checked.
+    ///
+    /// # Errors
+    /// One cannot be read.
+    pub fn notices(&self) -> Result<Vec<(u64, Envelope)>, LedgerError> {
+        let directory = self.signed.join(NOTICES);
+        let names = match fs::list(&directory) {
+            Ok(names) => names,
+            Err(error) if error.is_not_found() => return Ok(Vec::new()),
+            Err(error) => return Err(error.into()),
+        };
+        let index = |name: &std::ffi::OsString| name.to_str()?.strip_suffix(SUFFIX)?.parse().ok();
+        let mut notices = Vec::new();
+        for index in names.iter().filter_map(index) {
+            let path = directory.join(format!("{index}{SUFFIX}"));
+            let bytes = fs::read(&path, limits::ENVELOPE_MAX)?;
+            let envelope =
+                Envelope::parse(&bytes).map_err(|source| LedgerError::Envelope { path, source })?;
+            notices.push((index, envelope));
+        }
+        notices.sort_by_key(|(index, _)| *index);
+        Ok(notices)
     }
 
     fn path(&self, name: &ImageName, serial: Serial) -> PathBuf {

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::ledger::LedgerError;
+use super::log::{Forbidden, Notices};
 use crate::baseline::{
     Draft, ImageName, Ledger, OpenError, Serial, SerialError, Statement, StatementError,
 };
@@ -36,6 +37,8 @@ pub struct Request<'a> {
     pub expires: Option<Epoch>,
     /// Whose keys may sign what: a key that may not is refused.
     pub trust: Option<&'a TrustRoot>,
+    /// What the log says of keys and releases: a key that was revoked signs nothing.
+    pub notices: Option<&'a Notices>,
 }
 
 /// What was signed.
@@ -106,6 +109,9 @@ pub enum SignError {
         /// Why, in brackets, or nothing.
         reason: String,
     },
+    /// A notice of the log forbids it.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
     /// The trust root demands a higher serial.
     #[error("serial {serial} of {name} is below {least}, the lowest that the trust root accepts")]
     BelowLeast {
@@ -186,6 +192,9 @@ where
             serial: statement.serial(),
             least,
         });
+    }
+    if let Some(notices) = request.notices {
+        notices.check_release(&name, statement.serial())?;
     }
     envelope.sign(request.signer)?;
     if let Some(ledger) = ledger {
@@ -275,10 +284,14 @@ fn first(
 }
 
 fn check_key(request: &Request<'_>, name: &ImageName) -> Result<(), SignError> {
-    match request.trust {
-        Some(root) => allowed(root, &request.signer.public_key(), name),
-        None => Ok(()),
+    let key = request.signer.public_key();
+    if let Some(root) = request.trust {
+        allowed(root, &key, name)?;
     }
+    if let Some(notices) = request.notices {
+        notices.check_key(&key)?;
+    }
+    Ok(())
 }
 
 /// Whether `root` lets `key` sign the image `name` today.

@@ -77,7 +77,7 @@ mod tests {
             let name = ImageName::parse("base").unwrap();
             raise(&self.0, |slots| {
                 let state = State::recall(slots).state;
-                state.raised(&name, Serial::new(serial).unwrap(), 1)
+                state.raised(&name, Serial::new(serial).unwrap(), 1, None)
             })
         }
 

@@ -16,7 +16,7 @@ use crate::support::schema::{Published, published};
 use crate::support::signed::Release;
 
 /// All schemas in `docs/schemas/`, each held to by a test.
-const ALL: [&str; 30] = [
+const ALL: [&str; 31] = [
     "attach",
     "build-report",
     "cache-gc",
@@ -35,6 +35,7 @@ const ALL: [&str; 30] = [
     "log-init",
     "log-monitor",
     "log-proof",
+    "log-retire",
     "log-show",
     "log-witness",
     "progress-event",

@@ -105,7 +105,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     let log_key = if signers.is_empty() {
         None
     } else {
-        super::log::workspace_log_key(workspace.as_ref(), args.passphrase, console)?
+        super::log_key::of_workspace(workspace.as_ref(), args.passphrase, console)?
     };
     let cache = Cache::open_or_temporary(
         sys::env::cache_dir().as_deref(),
@@ -126,7 +126,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         signing: (!signers.is_empty()).then_some(Signing {
             signers: &signers,
             serial: args.serial,
-            log_key: log_key.as_ref(),
+            log_key: log_key.as_deref(),
         }),
     };
     let built = build::build(&request, &progress)?;

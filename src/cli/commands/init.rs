@@ -30,6 +30,11 @@ pub struct Args {
     /// Write the root key without encryption.
     #[arg(long, conflicts_with = "passphrase_fd")]
     no_passphrase: bool,
+
+    /// Make a key of the role revoke, too: whoever has it can revoke keys without the root key, and
+    /// do nothing else.
+    #[arg(long)]
+    revoke_key: bool,
 }
 
 #[derive(Serialize)]
@@ -54,6 +59,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         workspace: &workspace,
         origin: args.name.as_deref(),
         passphrase: passphrase.as_ref(),
+        revoke_key: args.revoke_key,
     })?;
 
     // Keys one by one; the templates are many, and all in one place.

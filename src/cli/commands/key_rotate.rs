@@ -2,15 +2,22 @@
 
 use std::path::PathBuf;
 
-use super::root_report as report;
+use super::log_key::log_root;
+use super::notice::{Said, declare, in_charge};
+use super::root_report::{self as report, More};
 use super::trust_update::{How, agree, carry_out, position};
 use crate::cli::Exit;
+use crate::cli::confirm::confirm;
 use crate::cli::console::Console;
 use crate::cli::failure::Failure;
 use crate::cli::keys;
 use crate::cli::passphrase::{KEY_VARIABLE, ROOT_VARIABLE};
-use crate::key::{Passphrase, Role, Signer as _, SigningKey};
-use crate::ops::trust::{self, Edit, NewKey, Rotation};
+use crate::key::{KeyId, Passphrase, Role, Signer as _, SigningKey, TrustRoot};
+use crate::log::{Notice, Revocation};
+use crate::ops::log::{self, LogFailure, Notices};
+use crate::ops::signer::KeySpec;
+use crate::ops::trust::{self, Edit, EditError, NewKey, Rotation};
+use crate::ops::workspace::Workspace;
 
 /// Arguments of `karat key rotate`.
 #[derive(Debug, clap::Args)]
@@ -37,7 +44,8 @@ pub struct RotateArgs {
     #[arg(long, value_name = "FILE")]
     public: Option<PathBuf>,
 
-    /// The first log entry for which the old key counts no more; else --at
+    /// The first log entry for which the old key counts no more; else --at, else that from which on
+    /// the log revoked it, else the number of its entries
     #[arg(long, value_name = "INDEX")]
     from: Option<u64>,
 
@@ -64,6 +72,9 @@ Examples:
   karat key revoke 3f2a10b4 --reason 'laptop stolen'
   karat key revoke 3f2a10b4 --from 120        from log entry 120 on it counts for nothing
 
+With a key of the role revoke at hand the log is told at once, and nothing is signed or logged with
+the revoked key here any more. The next trust root, which instances obey, needs the root keys.
+
 Without --from the key ends at the log's present end. Envelopes without a receipt, signed by
 this key alone, stop counting in any case.")]
 pub struct RevokeArgs {
@@ -75,9 +86,14 @@ pub struct RevokeArgs {
     #[arg(long, value_name = "INDEX")]
     from: Option<u64>,
 
-    /// Why; part of the trust root
+    /// Why; part of the trust root, and of the log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+
+    /// The private key of the role revoke; else keys/private/revoke.pem of the workspace, if it is
+    /// there. May be repeated
+    #[arg(long, value_name = "KEY", value_parser = keys::parser())]
+    revoke_key: Vec<KeySpec>,
 
     #[command(flatten)]
     how: How,
@@ -95,14 +111,14 @@ pub fn rotate(args: &RotateArgs, console: &Console) -> Result<Exit, Failure> {
         .transpose()?;
     if let Some(file) = &args.public {
         let new = keys::read_public(file)?;
-        let rotation =
-            Rotation::of(&root, role, old, new, at)?.ending(args.from, args.reason.as_deref());
-        return carry_out(&workspace, &rotation.edits, how, console);
+        let rotation = Rotation::of(&root, role, old, new, at)?;
+        let rotation = ending(rotation, args, &workspace, &root)?;
+        return carry_out(&workspace, &rotation.edits, how, None, console);
     }
 
     let key = SigningKey::generate().map_err(|error| Failure::failed(&error))?;
     let rotation = Rotation::of(&root, role, old, key.public_key(), at)?;
-    let rotation = rotation.ending(args.from, args.reason.as_deref());
+    let rotation = ending(rotation, args, &workspace, &root)?;
     let plan = trust::plan(&workspace, &rotation.edits)?;
     let Some(mut signers) = agree(&workspace, &plan, how, console)? else {
         return Ok(Exit::Ok);
@@ -119,8 +135,33 @@ pub fn rotate(args: &RotateArgs, console: &Console) -> Result<Exit, Failure> {
         signers.push(Box::new(new.key));
     }
     let outcome = trust::start(&workspace, plan, &signers)?;
-    report::concluded(console, &outcome, stops.as_deref(), &[path]);
+    let more = More {
+        stops: stops.as_deref(),
+        made: &[path],
+        log_index: log_root(&outcome, &workspace, how.passphrase, console),
+        notice: None,
+    };
+    report::concluded(console, &outcome, &more);
     Ok(Exit::Ok)
+}
+
+/// A rotation with what was said of the old key: on the command line, else by the log.
+fn ending(
+    rotation: Rotation,
+    args: &RotateArgs,
+    workspace: &Workspace,
+    root: &TrustRoot,
+) -> Result<Rotation, Failure> {
+    let from = match (args.from, args.how.at) {
+        (Some(from), _) => Some(from),
+        (None, Some(_)) => None,
+        (None, None) => {
+            let ledger = log::ledger(&workspace.log())?;
+            let notices = Notices::of(&ledger, root).map_err(LogFailure::from)?;
+            notices.revoked_from(rotation.ended)
+        }
+    };
+    Ok(rotation.ending(from, args.reason.as_deref()))
 }
 
 /// Runs `karat key revoke`.
@@ -128,7 +169,10 @@ pub fn revoke(args: &RevokeArgs, console: &Console) -> Result<Exit, Failure> {
     let workspace = super::workspace(args.how.workspace.as_deref())?;
     let root = trust::read(&workspace.trust_root())?;
     let key = keys::find(root.document(), &args.which)?;
-    let until = match args.from {
+    // The emergency word first: it needs no root key, and no draft that waits may hold it up.
+    let notice = emergency(args, &workspace, &root, key, console)?;
+    let logged = notice.as_ref().and_then(|said| said.index);
+    let until = match args.from.or(logged) {
         Some(from) => from,
         None => position(&args.how, &workspace, &root)?,
     };
@@ -137,7 +181,51 @@ pub fn revoke(args: &RevokeArgs, console: &Console) -> Result<Exit, Failure> {
         until,
         reason: args.reason.clone(),
     };
-    carry_out(&workspace, &[edit], &args.how, console)
+    let how = How {
+        // Who confirmed the one has confirmed the other.
+        yes: args.how.yes || notice.is_some(),
+        ..args.how.clone()
+    };
+    carry_out(&workspace, &[edit], &how, notice.as_ref(), console)
+}
+
+/// Logs a revocation, where a key of the role `revoke` is at hand; root keys alone make the next trust
+/// root, which says the same.
+fn emergency(
+    args: &RevokeArgs,
+    workspace: &Workspace,
+    root: &TrustRoot,
+    key: KeyId,
+    console: &Console,
+) -> Result<Option<Said>, Failure> {
+    if root.log().is_none() || in_charge(workspace, root)? != Role::Revoke {
+        return if args.revoke_key.is_empty() {
+            Ok(None)
+        } else {
+            Err(EditError::NoRole(Role::Revoke).into())
+        };
+    }
+    let specs = keys::named_or_own(&args.revoke_key, Some(workspace), Role::Revoke)?;
+    if specs.is_empty() || args.how.dry_run {
+        return Ok(None);
+    }
+    let all = root.document().roles.values().flat_map(|role| &role.keys);
+    let key = all.map(|key| key.key).find(|it| it.id() == key);
+    let key = key.ok_or_else(|| EditError::UnknownKey(args.which.clone()))?;
+    let reason = args.reason.as_deref().unwrap_or("no reason was given");
+    let notice = Notice::Revoke(Revocation {
+        key,
+        from: args.from,
+        reason: reason.to_owned(),
+    });
+    confirm(console, args.how.yes, "Revoking a key", "revoke")?;
+    let passphrase = args.how.passphrase;
+    let signers = keys::open(&specs, passphrase, console)?;
+    let file = format!("revoke.{}.dsse.json", key.id().short());
+    declare(
+        workspace, root, &notice, &signers, &file, passphrase, console,
+    )
+    .map(Some)
 }
 
 /// Root keys are encrypted where that is possible; others where it was asked for.

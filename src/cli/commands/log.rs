@@ -1,23 +1,24 @@
 //! `karat log`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Subcommand;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use serde::Serialize;
 
 use super::log_cosign::CosigningJson;
+use super::log_key::{KeyArgs, workspace_of};
+use super::log_retire::{self, RetireArgs};
 use super::{log_cosign, log_fork, log_monitor, log_witness};
 use crate::cli::Exit;
 use crate::cli::console::{BAD, BOLD, Console, DIM, GOOD, shown};
 use crate::cli::failure::Failure;
-use crate::cli::passphrase::Source;
 use crate::digest::Digest;
-use crate::key::{KeyId, Role, Signer as _, SigningKey};
-use crate::ops::key;
+use crate::key::KeyId;
+use crate::log::Notice;
 use crate::ops::log::{self, AddedFile, LogFailure, LogPlace, Row, Way, Which};
 use crate::ops::trust;
-use crate::ops::workspace::Workspace;
+use crate::path::Escaped;
 use crate::sys::{self, fs};
 use crate::tlog::{NoteKey, NoteName, Policy};
 
@@ -32,8 +33,10 @@ pub struct Args {
 enum Action {
     /// Make a log without entries.
     Init(InitArgs),
-    /// Add envelopes and trust roots; write a receipt beside each envelope.
+    /// Add envelopes, trust roots and notices; write a receipt beside each envelope.
     Append(AppendArgs),
+    /// Say in the log that releases should be used no more.
+    Retire(RetireArgs),
     /// Show the entries.
     Show(ShowArgs),
     /// Write the receipt of one entry, by the present checkpoint.
@@ -52,7 +55,10 @@ enum Action {
 #[command(after_help = "\
 Examples:
   karat log init log                                       in a workspace: its origin, its log key
-  karat log init /srv/log --origin example.com/log --key log.pem")]
+  karat log init /srv/log --origin example.com/log --key log.pem
+
+KEY is a file, agent:..., command:... or pkcs11:... : docs/formats/keys.md. The log of a workspace
+gets its trust root as the first entry.")]
 struct InitArgs {
     /// The log's directory.
     log: PathBuf,
@@ -67,29 +73,20 @@ struct InitArgs {
 }
 
 #[derive(Debug, clap::Args)]
-struct KeyArgs {
-    /// The log's private key; else keys/private/log.pem of the nearest workspace above the log.
-    #[arg(long, value_name = "FILE")]
-    key: Option<PathBuf>,
-
-    #[command(flatten)]
-    passphrase: Source,
-}
-
-#[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   karat log append log out/base_1.dsse.json      writes out/base_1.tlog-proof
   karat log append log keys/trust.json           what the keys were, for whoever reads the log
 
-What is in the log already keeps its place. All files are added, or none is. Then the witnesses of
-keys/witnesses.policy are asked for their cosignatures; receipts have them. Exit code 13: all is added,
-and too few cosigned.")]
+What is in the log already keeps its place. All files are added, or none is. Where the trust root of
+the nearest workspace above names this log, versions of it that are not logged yet go first, and
+what a revoked key alone signed is refused. Then the witnesses of keys/witnesses.policy are asked for
+their cosignatures; receipts have them. Exit code 13: all is added, and too few cosigned.")]
 struct AppendArgs {
     /// The log's directory.
     log: PathBuf,
 
-    /// Envelopes with statements (X.dsse.json), or trust roots.
+    /// Envelopes with statements (X.dsse.json), trust roots, or notices.
     #[arg(required = true)]
     files: Vec<PathBuf>,
 
@@ -211,9 +208,26 @@ pub(super) struct EntryJson {
     version: Option<String>,
     serial: Option<u64>,
     trust_root_version: Option<u64>,
+    revoked: Option<RevokedJson>,
+    retired: Option<RetiredJson>,
     key_ids: Vec<String>,
     sha256: Digest,
     bytes: usize,
+}
+
+#[derive(Serialize)]
+struct RevokedJson {
+    key: KeyId,
+    from: u64,
+    reason: String,
+}
+
+#[derive(Serialize)]
+struct RetiredJson {
+    image: String,
+    from: u64,
+    through: u64,
+    reason: String,
 }
 
 #[derive(Serialize)]
@@ -255,6 +269,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     match &args.action {
         Action::Init(args) => init(args, console),
         Action::Append(args) => append(args, console),
+        Action::Retire(args) => log_retire::run(args, console),
         Action::Show(args) => show(args, console),
         Action::Proof(args) => proof(args, console),
         Action::Check(args) => check(args, console),
@@ -265,7 +280,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
 }
 
 fn init(args: &InitArgs, console: &Console) -> Result<Exit, Failure> {
-    let workspace = Workspace::find(&args.log)?;
+    let workspace = workspace_of(&args.log)?;
     let origin = match (&args.origin, &workspace) {
         (Some(origin), _) => Some(origin.clone()),
         (None, Some(workspace)) => trust::read(&workspace.trust_root())?
@@ -276,13 +291,23 @@ fn init(args: &InitArgs, console: &Console) -> Result<Exit, Failure> {
     let origin = origin.ok_or_else(|| {
         Failure::usage("the log needs a name").hint("give --origin example.com/images")
     })?;
-    let signer = log_key(&args.key, &args.log, console)?;
-    let log = log::init(&args.log, &origin, &signer)?;
+    let signer = args.key.open(workspace.as_ref(), console)?;
+    let log = log::init(&args.log, &origin, signer.as_ref())?;
     let name = NoteName::parse(&origin).map_err(LogFailure::from)?;
     let vkey = NoteKey::ed25519(name, signer.public_key()).to_string();
     console.line(format_args!("{GOOD}made{GOOD:#} {}", args.log.display()));
     console.line(format_args!("origin  {}", log.checkpoint().origin));
     console.line(format_args!("key     {vkey}"));
+    if let Some(workspace) = &workspace
+        && fs::same(workspace.log(), &args.log)?
+        && trust::read(&workspace.trust_root())?
+            .log()
+            .is_some_and(|log| log.origin == origin)
+    {
+        let ledger = log::ledger(&args.log)?;
+        let index = log::append_roots(workspace, signer.as_ref(), &ledger)?;
+        console.line(format_args!("the trust root is logged as entry {index}"));
+    }
     console.json(&InitReport {
         log: shown(&args.log),
         origin,
@@ -293,8 +318,10 @@ fn init(args: &InitArgs, console: &Console) -> Result<Exit, Failure> {
 }
 
 fn append(args: &AppendArgs, console: &Console) -> Result<Exit, Failure> {
-    let signer = log_key(&args.key, &args.log, console)?;
-    let (added, size, cosigning) = log::append(&args.log, &signer, &args.files)?;
+    let workspace = workspace_of(&args.log)?;
+    let signer = args.key.open(workspace.as_ref(), console)?;
+    let (added, size, cosigning) =
+        log::append(&args.log, workspace.as_ref(), signer.as_ref(), &args.files)?;
     for added in &added {
         tell(console, added);
     }
@@ -334,7 +361,7 @@ fn show(args: &ShowArgs, console: &Console) -> Result<Exit, Failure> {
     let checkpoint = log.checkpoint();
     console.line(format_args!(
         "{BOLD}{}{BOLD:#}  {} entries",
-        crate::path::Escaped(checkpoint.origin.as_bytes()),
+        Escaped(checkpoint.origin.as_bytes()),
         checkpoint.head.size
     ));
     for row in &rows {
@@ -355,6 +382,25 @@ impl From<Row> for EntryJson {
             Some((name, version, serial)) => (Some(name), Some(version), Some(serial)),
             None => (None, None, None),
         };
+        let (mut revoked, mut retired) = (None, None);
+        match row.notice {
+            Some(Notice::Revoke(revocation)) => {
+                revoked = Some(RevokedJson {
+                    key: revocation.key.id(),
+                    from: revocation.counts_from(row.index),
+                    reason: revocation.reason,
+                });
+            }
+            Some(Notice::Retire(retirement)) => {
+                retired = Some(RetiredJson {
+                    image: retirement.image.to_string(),
+                    from: retirement.from.get(),
+                    through: retirement.through.get(),
+                    reason: retirement.reason,
+                });
+            }
+            None => {}
+        }
         Self {
             index: row.index,
             kind: row.kind,
@@ -362,6 +408,8 @@ impl From<Row> for EntryJson {
             version,
             serial,
             trust_root_version: row.trust_root,
+            revoked,
+            retired,
             key_ids: row.key_ids,
             sha256: row.digest,
             bytes: row.length,
@@ -371,10 +419,11 @@ impl From<Row> for EntryJson {
 
 pub(super) fn line(row: &Row) -> String {
     let kind = row.kind.as_deref().unwrap_or("foreign");
-    let what = match (&row.image, row.trust_root) {
-        (Some((name, version, serial)), _) => format!("{name} {version} serial {serial}"),
-        (None, Some(version)) => format!("trust root, version {version}"),
-        (None, None) => format!("{} bytes", row.length),
+    let what = match (&row.image, row.trust_root, &row.notice) {
+        (Some((name, version, serial)), ..) => format!("{name} {version} serial {serial}"),
+        (None, Some(version), _) => format!("trust root, version {version}"),
+        (None, None, Some(notice)) => words(notice, row.index),
+        (None, None, None) => format!("{} bytes", row.length),
     };
     let keys: Vec<&str> = row
         .key_ids
@@ -386,6 +435,24 @@ pub(super) fn line(row: &Row) -> String {
         row.index,
         keys.join(" ")
     )
+}
+
+fn words(notice: &Notice, index: u64) -> String {
+    let what = match notice {
+        Notice::Revoke(revocation) => format!(
+            "key {} from entry {} on",
+            revocation.key.id().short(),
+            revocation.counts_from(index)
+        ),
+        Notice::Retire(retirement) if retirement.from == retirement.through => {
+            format!("{} serial {}", retirement.image, retirement.from)
+        }
+        Notice::Retire(retirement) => format!(
+            "{} serials {} to {}",
+            retirement.image, retirement.from, retirement.through
+        ),
+    };
+    format!("{what} ({})", Escaped(notice.reason().as_bytes()))
 }
 
 fn proof(args: &ProofArgs, console: &Console) -> Result<Exit, Failure> {
@@ -477,45 +544,4 @@ fn check(args: &CheckArgs, console: &Console) -> Result<Exit, Failure> {
         untold: checked.untold,
     });
     Ok(exit)
-}
-
-fn log_key(args: &KeyArgs, log: &Path, console: &Console) -> Result<SigningKey, Failure> {
-    let nearest = || {
-        let workspace = Workspace::find(log)?.ok_or_else(|| {
-            Failure::usage("there is no key to sign checkpoints with").hint("give --key FILE")
-        })?;
-        Ok::<_, Failure>(workspace.private_key(Role::Log.as_str()))
-    };
-    let path = args.key.clone().map_or_else(nearest, Ok)?;
-    Ok(key::read_private(&path, || {
-        args.passphrase.existing(console, &path)
-    })?)
-}
-
-/// The key of the workspace's log, where there are both: what signs there logs, too.
-pub(super) fn workspace_log_key(
-    workspace: Option<&Workspace>,
-    passphrase: Source,
-    console: &Console,
-) -> Result<Option<SigningKey>, Failure> {
-    let Some(workspace) = workspace else {
-        return Ok(None);
-    };
-    if !log::exists(&workspace.log())? {
-        return Ok(None);
-    }
-    let path = workspace.private_key(Role::Log.as_str());
-    if !fs::exists(&path)? {
-        console.note(format_args!(
-            "not logged: {} is not here; `karat log append` does it where it is",
-            path.display()
-        ));
-        return Ok(None);
-    }
-    let key = key::read_private(&path, || passphrase.existing(console, &path))?;
-    // The trust root says since when the log has another key.
-    if fs::exists(workspace.trust_root())? {
-        log::follow(&workspace.log(), &trust::read(&workspace.trust_root())?)?;
-    }
-    Ok(Some(key))
 }

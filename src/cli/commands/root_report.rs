@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::notice::Said;
 use crate::baseline::{ImageName, Serial};
 use crate::cli::confirm::confirm;
 use crate::cli::console::{BAD, BOLD, Console, DIM, GOOD, shown};
@@ -18,6 +19,8 @@ struct Document<'a> {
     changes: Vec<Shown<'a>>,
     digest: Digest,
     file: Option<String>,
+    log_index: Option<u64>,
+    notice: Option<&'a Said>,
     signatures: &'a [Standing],
     state: &'a str,
     stops: Option<Vec<Release<'a>>>,
@@ -102,11 +105,28 @@ pub fn planned(console: &Console, present: &TrustRoot, draft: &Draft, stops: Sto
         "trust root {} is not written (--dry-run)",
         draft.document().version
     ));
-    print(console, "plan", None, present, draft, stops, &[]);
+    let more = More {
+        stops,
+        ..More::default()
+    };
+    print(console, "plan", None, present, draft, &more, &[]);
 }
 
-/// Shows what became of a draft. `made` are files that were written before.
-pub fn concluded(console: &Console, outcome: &Outcome, stops: Stops<'_>, made: &[PathBuf]) {
+/// What else is told about a next version.
+#[derive(Debug, Default)]
+pub struct More<'a> {
+    /// Releases that stop counting.
+    pub stops: Stops<'a>,
+    /// Files that were written before.
+    pub made: &'a [PathBuf],
+    /// Where the log has the trust root.
+    pub log_index: Option<u64>,
+    /// A notice that was made before.
+    pub notice: Option<&'a Said>,
+}
+
+/// Shows what became of a draft.
+pub fn concluded(console: &Console, outcome: &Outcome, more: &More<'_>) {
     let version = outcome.draft.document().version;
     let path = outcome.path.display();
     let (state, written) = if let Some(accepted) = &outcome.accepted {
@@ -116,7 +136,7 @@ pub fn concluded(console: &Console, outcome: &Outcome, stops: Stops<'_>, made: &
         ("accepted", accepted.written.clone())
     } else {
         console.line(format_args!("draft of trust root {version}: {path}"));
-        ("draft", made.to_vec())
+        ("draft", more.made.to_vec())
     };
     for path in &written {
         console.line(format_args!("  written  {}", path.display()));
@@ -124,9 +144,12 @@ pub fn concluded(console: &Console, outcome: &Outcome, stops: Stops<'_>, made: &
     for standing in outcome.draft.standings(&outcome.present) {
         console.line(line(&standing));
     }
+    if let Some(index) = more.log_index {
+        console.line(format_args!("  logged as entry {index}"));
+    }
     match &outcome.accepted {
         Some(_) => console.note(format_args!(
-            "{BOLD}next:{BOLD:#}  commit keys/trust.json and keys/trust/; deliver keys/trust/{version}.json to instances"
+            "{BOLD}next:{BOLD:#}  commit keys/trust.json, keys/trust/ and log/; deliver keys/trust/{version}.json to instances"
         )),
         None => console.note(format_args!(
             "{BOLD}next:{BOLD:#}  where a missing key is: karat trust sign {}; \
@@ -136,7 +159,7 @@ pub fn concluded(console: &Console, outcome: &Outcome, stops: Stops<'_>, made: &
     }
     let path = Some(outcome.path.as_path());
     let (present, draft) = (&outcome.present, &outcome.draft);
-    print(console, state, path, present, draft, stops, &written);
+    print(console, state, path, present, draft, more, &written);
 }
 
 /// `root keys of version 1: 1 of 2 signed; 1 missing of: alice 0123…, 4567…`.
@@ -169,7 +192,7 @@ fn print(
     file: Option<&Path>,
     present: &TrustRoot,
     draft: &Draft,
-    stops: Stops<'_>,
+    more: &More<'_>,
     written: &[PathBuf],
 ) {
     let changes = draft.changes(present);
@@ -177,9 +200,11 @@ fn print(
         changes: shown_changes(&changes),
         digest: draft.digest(),
         file: file.map(shown),
+        log_index: more.log_index,
+        notice: more.notice,
         signatures: &draft.standings(present),
         state,
-        stops: stops.map(|stops| {
+        stops: more.stops.map(|stops| {
             stops
                 .iter()
                 .map(|(name, serial)| Release {

@@ -12,8 +12,8 @@ use crate::cli::keys;
 use crate::cli::passphrase::Source;
 use crate::key::{KeyId, Role};
 use crate::limits;
-use crate::ops::log;
-use crate::ops::sign::{self, Document, Request};
+use crate::ops::log::{self, Notices};
+use crate::ops::sign::{self, Document, Request, SignError};
 use crate::ops::signer::KeySpec;
 use crate::ops::trust;
 use crate::ops::workspace::Workspace;
@@ -33,8 +33,9 @@ KEY is a file, agent:..., command:... or pkcs11:... : docs/formats/keys.md.
 A draft that was signed before keeps its serial and its envelope. A draft that was not gets --serial,
 or one more than the highest that the workspace's log knows for the image.
 
-Where the workspace has a log and keys/private/log.pem, the envelope is logged, and its receipt
-goes beside it as X.tlog-proof.")]
+Where the workspace has a log and its key, the envelope is logged, and its receipt goes beside it as
+X.tlog-proof; trust roots that are not logged yet go before it. A key that the log revoked signs
+nothing.")]
 pub struct Args {
     /// A draft (.statement.json), or an envelope (.dsse.json) that gets a further signature.
     file: PathBuf,
@@ -107,9 +108,13 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     }
     let signers = keys::open(&specs, args.passphrase, console)?;
     // Keys first: nobody waits for the log's lock while somebody types a passphrase.
-    let log_key = super::log::workspace_log_key(workspace.as_ref(), args.passphrase, console)?;
+    let log_key = super::log_key::of_workspace(workspace.as_ref(), args.passphrase, console)?;
     let log = workspace.as_ref().map(Workspace::log);
     let mut ledger = log.as_deref().map(log::ledger).transpose()?;
+    let notices = match (&ledger, &trust) {
+        (Some(ledger), Some(root)) => Some(Notices::of(ledger, root).map_err(SignError::from)?),
+        _ => None,
+    };
     let mut last = None;
     for signer in &signers {
         let first = last.is_none();
@@ -120,6 +125,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
                 serial: args.serial.filter(|_| first),
                 expires: args.expires.filter(|_| first),
                 trust: trust.as_ref(),
+                notices: notices.as_ref(),
             },
             ledger.as_mut(),
         )?;
@@ -140,9 +146,9 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     };
     fs::write_atomic(&output, &signed.envelope.to_bytes(), 0o644)?;
     let mut logged = None;
-    if let (Some(directory), Some(key), Some(ledger)) = (&log, &log_key, &ledger) {
+    if let (Some(workspace), Some(key), Some(ledger)) = (&workspace, &log_key, &ledger) {
         let envelope = &signed.envelope;
-        let added = log::append_signed(directory, key, ledger, &output, envelope)?;
+        let added = log::append_signed(workspace, key.as_ref(), ledger, &output, envelope)?;
         let receipt = fs::read(&added.receipt, limits::RECEIPT_MAX)?;
         let opened = trust
             .as_ref()

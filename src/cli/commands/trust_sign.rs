@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::root_report as report;
+use super::log_key::log_root;
+use super::root_report::{self as report, More};
 use crate::cli::Exit;
 use crate::cli::console::{Console, shown};
 use crate::cli::failure::Failure;
@@ -12,7 +13,7 @@ use crate::cli::keys;
 use crate::cli::passphrase::Source;
 use crate::key::Role;
 use crate::ops::signer::KeySpec;
-use crate::ops::trust::{self, Draft};
+use crate::ops::trust::{self, Draft, Outcome};
 use crate::ops::workspace::Workspace;
 
 /// Arguments of `karat trust sign`.
@@ -100,7 +101,10 @@ pub fn sign(args: &SignArgs, console: &Console) -> Result<Exit, Failure> {
     report::ask(console, &draft.changes(&present), args.yes)?;
     let signers = keys::open(&specs, args.passphrase, console)?;
     let outcome = trust::sign(&file, draft, present, workspace.as_ref(), &signers)?;
-    report::concluded(console, &outcome, None, &[]);
+    let log_index = workspace
+        .as_ref()
+        .and_then(|workspace| log_root(&outcome, workspace, args.passphrase, console));
+    conclude(console, &outcome, log_index);
     Ok(Exit::Ok)
 }
 
@@ -109,8 +113,20 @@ pub fn accept(args: &AcceptArgs, console: &Console) -> Result<Exit, Failure> {
     let workspace = super::workspace(args.workspace.as_deref())?;
     let outcome = trust::accept(&workspace, &args.files)?;
     report::preview(console, &outcome.present, &outcome.draft, None);
-    report::concluded(console, &outcome, None, &[]);
+    let passphrase = Source {
+        passphrase_fd: None,
+    };
+    let log_index = log_root(&outcome, &workspace, passphrase, console);
+    conclude(console, &outcome, log_index);
     Ok(Exit::Ok)
+}
+
+fn conclude(console: &Console, outcome: &Outcome, log_index: Option<u64>) {
+    let more = More {
+        log_index,
+        ..More::default()
+    };
+    report::concluded(console, outcome, &more);
 }
 
 /// Runs `karat trust discard`.

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::root_report as report;
+use super::log_key::log_root;
+use super::notice::Said;
+use super::root_report::{self as report, More};
 use crate::cli::Exit;
 use crate::cli::console::Console;
 use crate::cli::failure::Failure;
@@ -66,7 +68,7 @@ pub struct Args {
 }
 
 /// How a next version is made, for every command that makes one.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub struct How {
     /// The log entry from which on keys begin and end; else the number of entries that the log has
     #[arg(long, value_name = "INDEX")]
@@ -110,7 +112,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     let workspace = super::workspace(args.how.workspace.as_deref())?;
     let root = trust::read(&workspace.trust_root())?;
     let edits = edits(args, &workspace, &root)?;
-    carry_out(&workspace, &edits, &args.how, console)
+    carry_out(&workspace, &edits, &args.how, None, console)
 }
 
 /// Shows a plan, asks where it cannot be taken back, and opens the root keys at hand; `None` where
@@ -132,11 +134,12 @@ pub fn agree(
     keys::open(&specs, how.passphrase, console).map(Some)
 }
 
-/// Plans, shows, asks, signs, writes.
+/// Plans, shows, asks, signs, writes, logs. `notice` was made before.
 pub fn carry_out(
     workspace: &Workspace,
     edits: &[Edit],
     how: &How,
+    notice: Option<&Said>,
     console: &Console,
 ) -> Result<Exit, Failure> {
     let plan = trust::plan(workspace, edits)?;
@@ -145,7 +148,13 @@ pub fn carry_out(
     };
     let stops = plan.stops.clone();
     let outcome = trust::start(workspace, plan, &signers)?;
-    report::concluded(console, &outcome, stops.as_deref(), &[]);
+    let more = More {
+        stops: stops.as_deref(),
+        log_index: log_root(&outcome, workspace, how.passphrase, console),
+        notice,
+        ..More::default()
+    };
+    report::concluded(console, &outcome, &more);
     Ok(Exit::Ok)
 }
 

@@ -164,6 +164,7 @@ struct LogJson {
     origin: String,
     index: u64,
     tree_size: u64,
+    root_sha256: String,
     cosigned_by: Vec<String>,
 }
 
@@ -173,6 +174,7 @@ impl From<&LogFacts> for LogJson {
             origin: log.origin.clone(),
             index: log.index,
             tree_size: log.size,
+            root_sha256: log.root.to_string(),
             cosigned_by: log.cosigned_by.clone(),
         }
     }

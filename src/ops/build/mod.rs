@@ -25,7 +25,7 @@ use super::workspace::Workspace;
 use crate::archive::Cache;
 use crate::baseline::{Draft, Inputs, Serial};
 use crate::image::compress::Compression;
-use crate::key::{Signer, SigningKey, TrustRoot};
+use crate::key::{Signer, TrustRoot};
 use crate::lock::Lockfile;
 use crate::progress::Progress;
 use crate::sys;
@@ -67,7 +67,7 @@ pub struct Signing<'a> {
     /// The serial; `None`: the draft's own, or the next one.
     pub serial: Option<Serial>,
     /// The key of the workspace's log; `None`: the Envelope is not logged.
-    pub log_key: Option<&'a SigningKey>,
+    pub log_key: Option<&'a dyn Signer>,
 }
 
 /// What a build made.
@@ -114,9 +114,7 @@ pub fn build(request: &Request<'_>, progress: &dyn Progress) -> Result<Built, Bu
     let trust = trust_root(request)?;
     if let (Some(signing), Some(trust)) = (&request.signing, &trust) {
         // Before anything is built: nobody waits for an image that then cannot be signed.
-        for signer in signing.signers {
-            super::sign::allowed(&trust.root, &signer.public_key(), &template.image.name)?;
-        }
+        release::check_keys(request, signing, &trust.root, &template.image.name)?;
     }
     let wanted = lock::Wanted {
         template: &template,

@@ -1,12 +1,35 @@
 //! Signing what was built.
 
-use super::{BuildError, Built, Signing};
+use super::{BuildError, Built, Request, Signing};
+use crate::baseline::ImageName;
 use crate::key::TrustRoot;
 use crate::limits;
-use crate::ops::log::{self, Added};
-use crate::ops::sign::{self, Document, Signed};
+use crate::ops::log::{self, Added, Notices};
+use crate::ops::sign::{self, Document, SignError, Signed};
 use crate::ops::workspace::Workspace;
 use crate::sys::fs;
+
+/// Checks that trust root and log let every key sign the image `name`.
+pub(super) fn check_keys(
+    request: &Request<'_>,
+    signing: &Signing<'_>,
+    root: &TrustRoot,
+    name: &ImageName,
+) -> Result<(), BuildError> {
+    let notices = match &request.workspace {
+        Some(workspace) => {
+            let ledger = log::ledger(&workspace.log())?;
+            Notices::of(&ledger, root).map_err(SignError::from)?
+        }
+        None => Notices::default(),
+    };
+    for signer in signing.signers {
+        let key = signer.public_key();
+        sign::allowed(root, &key, name)?;
+        notices.check_key(&key).map_err(SignError::from)?;
+    }
+    Ok(())
+}
 
 /// Signs the draft with every key, records the Envelope, puts it beside the outputs, and logs it
 /// where there is the log's key.
@@ -20,6 +43,8 @@ pub(super) fn sign(
     trust: Option<&TrustRoot>,
 ) -> Result<(Option<Signed>, Option<Added>), BuildError> {
     let mut ledger = log::ledger(&workspace.log())?;
+    let notices = trust.map(|root| Notices::of(&ledger, root));
+    let notices = notices.transpose().map_err(SignError::from)?;
     let mut document = Document::Draft(Box::new(built.draft.clone()));
     let mut last: Option<Signed> = None;
     for signer in signing.signers {
@@ -29,6 +54,7 @@ pub(super) fn sign(
             serial: signing.serial.filter(|_| last.is_none()),
             expires: None,
             trust,
+            notices: notices.as_ref(),
         };
         let signed = sign::sign(&request, Some(&mut ledger))?;
         document = Document::Envelope(signed.envelope.clone());
@@ -40,8 +66,8 @@ pub(super) fn sign(
         let path = built.out.join(format!("{}.dsse.json", built.stem));
         fs::write_atomic(&path, &signed.envelope.to_bytes(), 0o644)?;
         if let Some(key) = signing.log_key {
-            let (log, envelope) = (workspace.log(), &signed.envelope);
-            let added = log::append_signed(&log, key, &ledger, &path, envelope)?;
+            let envelope = &signed.envelope;
+            let added = log::append_signed(workspace, key, &ledger, &path, envelope)?;
             let receipt = fs::read(&added.receipt, limits::RECEIPT_MAX)?;
             signed.missing = trust.and_then(|root| envelope.open_logged(root, &receipt).err());
             logged = Some(added);

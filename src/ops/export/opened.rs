@@ -8,6 +8,7 @@ use crate::key::{Signer, SignerError, TrustRoot};
 use crate::limits;
 use crate::ops::sign::{SignError, allowed};
 use crate::sys::fs::{self, IoError};
+use crate::sys::material::{self, ENVELOPE_SUFFIX, RECEIPT_SUFFIX};
 
 /// An Envelope that opens under a trust root.
 #[derive(Debug)]
@@ -47,7 +48,8 @@ pub enum ExportError {
 }
 
 impl Opened {
-    /// Reads an Envelope and opens it under `root`.
+    /// Reads an Envelope and opens it under `root`: by the Receipt beside it (`X.tlog-proof`), where there
+    /// is one and the root names a log.
     ///
     /// # Errors
     /// It cannot be read, is none, or does not open.
@@ -57,7 +59,11 @@ impl Opened {
             path: path.to_owned(),
             source,
         })?;
-        let statement = envelope.open(root).map_err(|source| ExportError::Open {
+        let opened = match receipt(path)?.filter(|_| root.log().is_some()) {
+            Some(receipt) => envelope.open_logged(root, &receipt),
+            None => envelope.open(root),
+        };
+        let statement = opened.map_err(|source| ExportError::Open {
             path: path.to_owned(),
             source,
         })?;
@@ -84,5 +90,16 @@ impl Opened {
     pub fn allows(&self, root: &TrustRoot, signer: &dyn Signer) -> Result<(), ExportError> {
         let name = &self.statement.baseline().name;
         Ok(allowed(root, &signer.public_key(), name)?)
+    }
+}
+
+/// The Receipt beside an Envelope's file.
+fn receipt(envelope: &Path) -> Result<Option<Vec<u8>>, IoError> {
+    let stem = material::without_suffix(envelope, ENVELOPE_SUFFIX);
+    let path = material::with_suffix(stem.as_deref().unwrap_or(envelope), RECEIPT_SUFFIX);
+    match fs::read(path, limits::RECEIPT_MAX) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
     }
 }

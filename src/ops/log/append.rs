@@ -1,21 +1,25 @@
 //! Adding to a log, and the Receipts of what was added.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::Notices;
 use super::cosign::{Circle, Cosigning};
-use super::directory::{each_entry, exists, open};
-use super::document::{Document, document, signed};
+use super::directory::{each_entry, exists, open, take_up};
+use super::document::{Document, document, notice, signed, statement};
 use super::failure::{LogFailure, at};
+use super::home::Home;
 use crate::baseline::Ledger as _;
 use crate::digest::Digest;
 use crate::envelope::Envelope;
-use crate::key::Signer;
+use crate::key::{Position, Signer};
 use crate::limits;
-use crate::log::{Appended, Log};
+use crate::log::{Appended, Log, Notice};
 use crate::ops::ledger::{DirectoryLedger, LedgerError};
+use crate::ops::workspace::Workspace;
 use crate::sys::fs::{self, Beneath, Lock};
 use crate::sys::material::{self, ENVELOPE_SUFFIX, RECEIPT_SUFFIX};
-use crate::tlog::{Checkpoint, Entry, InclusionProof, Kind, Receipt};
+use crate::tlog::{Checkpoint, Entry, InclusionProof, Kind, Receipt, leaf_hash};
 
 /// Where an Envelope stands in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,13 +39,13 @@ pub struct Added {
 pub struct AddedFile {
     /// The file.
     pub file: PathBuf,
-    /// What it is: `signed` or `trust`.
+    /// What it is: `signed`, `trust`, `revoke` or `retire`.
     pub kind: &'static str,
     /// Where it stands in the log.
     pub index: u64,
     /// Whether it stood there before.
     pub was_there: bool,
-    /// Its Receipt's file; trust roots get none.
+    /// Its Receipt's file; only an envelope with a statement gets one.
     pub receipt: Option<PathBuf>,
 }
 
@@ -60,28 +64,35 @@ pub fn ledger(directory: &Path) -> Result<DirectoryLedger, LogFailure> {
     if seen >= log.size() {
         return Ok(ledger);
     }
-    each_entry(directory, &log, seen, |_, bytes| {
-        let entry = Entry::parse(bytes).filter(|entry| entry.kind == Kind::Signed);
-        let envelope = entry.and_then(|entry| Envelope::parse(entry.envelope).ok());
-        match envelope.map(|envelope| ledger.record(&envelope)) {
+    each_entry(directory, &log, seen, |index, bytes| {
+        let entry = Entry::parse(bytes);
+        let envelope = entry.and_then(|it| Some((it.kind, Envelope::parse(it.envelope).ok()?)));
+        let recorded = match envelope {
+            Some((Kind::Signed, envelope)) => ledger.record(&envelope).map(drop),
+            Some((Kind::Revoke | Kind::Retire, envelope)) => ledger.keep_notice(index, &envelope),
+            _ => Ok(()),
+        };
+        match recorded {
             // Two statements under one serial are for an audit to find; the serial is taken.
-            None | Some(Ok(_) | Err(LedgerError::Taken { .. } | LedgerError::Statement(_))) => {
-                Ok(())
-            }
-            Some(Err(error)) => Err(error.into()),
+            Err(LedgerError::Taken { .. } | LedgerError::Statement(_)) => Ok(()),
+            other => Ok(other?),
         }
     })?;
     ledger.set_logged(log.size())?;
     Ok(ledger)
 }
 
-/// Adds files to the log: envelopes with statements, and trust roots. Asks the log's witnesses, then
+/// Adds files to the log: envelopes with statements, trust roots, notices. Asks the log's witnesses, then
 /// writes a Receipt beside each envelope with a statement.
+///
+/// Where the trust root of `workspace` names this log, every version of it that is not logged yet goes
+/// before them, its log key is taken up, and what the log's notices forbid is refused.
 ///
 /// # Errors
 /// One of the files cannot be logged: then none is. Or the log says no.
 pub fn append(
     directory: &Path,
+    workspace: Option<&Workspace>,
     signer: &dyn Signer,
     files: &[PathBuf],
 ) -> Result<(Vec<AddedFile>, u64, Cosigning), LogFailure> {
@@ -90,28 +101,32 @@ pub fn append(
         documents.push(document(file)?);
     }
     // A copy of somebody's log is refused before anything is written into it.
-    open(directory)?.keys().map_err(at(directory))?;
+    let log = open(directory)?;
+    log.keys().map_err(at(directory))?;
+    let home = workspace.map(|workspace| Home::of(workspace, &log));
+    let home = home.transpose()?.flatten();
     let mut ledger = ledger(directory)?;
+    check(&log, directory, home.as_ref(), &ledger, signer, &documents)?;
     for document in documents.iter().filter(|it| it.kind == Kind::Signed) {
         ledger.record(&document.envelope)?;
     }
-    add(directory, signer, &ledger, &documents)
+    add(directory, signer, &ledger, home, documents)
 }
 
 /// Logs an Envelope that was just signed and recorded in `ledger`, as the file `file` will hold it,
-/// and writes its Receipt.
+/// and writes its Receipt. Versions of the trust root that are not logged yet go before it.
 ///
 /// # Errors
 /// As [`append`].
 pub fn append_signed(
-    directory: &Path,
+    workspace: &Workspace,
     signer: &dyn Signer,
     ledger: &DirectoryLedger,
     file: &Path,
     envelope: &Envelope,
 ) -> Result<Added, LogFailure> {
-    let documents = [signed(file, envelope.clone())?];
-    let (added, _, cosigning) = add(directory, signer, ledger, &documents)?;
+    let documents = vec![signed(file, envelope.clone())?];
+    let (added, cosigning) = add_at_home(workspace, signer, ledger, documents)?;
     let not_logged = || LogFailure::NotLogged(file.to_owned());
     let added = added.into_iter().next().ok_or_else(not_logged)?;
     Ok(Added {
@@ -122,35 +137,154 @@ pub fn append_signed(
     })
 }
 
+/// Logs every version of the workspace's trust root that is not logged yet; gives the index of the
+/// present one.
+///
+/// # Errors
+/// As [`append`].
+pub fn append_roots(
+    workspace: &Workspace,
+    signer: &dyn Signer,
+    ledger: &DirectoryLedger,
+) -> Result<u64, LogFailure> {
+    let file = workspace.trust_root();
+    let documents = vec![document(&file)?];
+    let (added, _) = add_at_home(workspace, signer, ledger, documents)?;
+    let added = added.into_iter().next();
+    Ok(added.ok_or(LogFailure::NotLogged(file))?.index)
+}
+
+/// Logs a notice; gives its index, and whether it stood there before.
+///
+/// # Errors
+/// Nobody in charge signed it, or as [`append`].
+pub fn append_notice(
+    workspace: &Workspace,
+    signer: &dyn Signer,
+    envelope: &Envelope,
+) -> Result<(u64, bool), LogFailure> {
+    let directory = workspace.log();
+    let documents = vec![notice(&directory, envelope.clone())?];
+    let ledger = ledger(&directory)?;
+    let (added, _) = add_at_home(workspace, signer, &ledger, documents)?;
+    let added = added.into_iter().next();
+    let added = added.ok_or(LogFailure::NotLogged(directory))?;
+    Ok((added.index, added.was_there))
+}
+
+/// Adds to the log of a workspace, which must be the one that its trust root names.
+fn add_at_home(
+    workspace: &Workspace,
+    signer: &dyn Signer,
+    ledger: &DirectoryLedger,
+    documents: Vec<Document>,
+) -> Result<(Vec<AddedFile>, Cosigning), LogFailure> {
+    let directory = workspace.log();
+    let log = open(&directory)?;
+    let home = Home::of(workspace, &log)?;
+    let home = home.ok_or_else(|| LogFailure::OtherLog(directory.clone()))?;
+    check(&log, &directory, Some(&home), ledger, signer, &documents)?;
+    let (added, _, cosigning) = add(&directory, signer, ledger, Some(home), documents)?;
+    Ok((added, cosigning))
+}
+
+/// Refuses what the log's notices forbid, and notices that nobody in charge signed. What stands in
+/// the log already may be added again: its Receipt may be gone.
+fn check(
+    log: &Log<Beneath>,
+    directory: &Path,
+    home: Option<&Home>,
+    ledger: &DirectoryLedger,
+    signer: &dyn Signer,
+    documents: &[Document],
+) -> Result<(), LogFailure> {
+    let Some(home) = home else { return Ok(()) };
+    let notices = Notices::of(ledger, &home.root)?;
+    notices.check_key(&signer.public_key())?;
+    let is_asked = |kind| match kind {
+        Kind::Signed => !notices.is_empty(),
+        Kind::Revoke | Kind::Retire => true,
+        Kind::Trust | Kind::Other(_) => false,
+    };
+    if !documents.iter().any(|document| is_asked(document.kind)) {
+        return Ok(());
+    }
+    let mut there = BTreeSet::new();
+    log.leaves(|_, leaf| {
+        there.insert(leaf);
+    })
+    .map_err(at(directory))?;
+    let mut next = log.size();
+    for document in home.roots.iter().chain(documents) {
+        if !there.insert(leaf_hash(&document.entry)) {
+            continue;
+        }
+        let (file, envelope) = (&document.file, &document.envelope);
+        match document.kind {
+            Kind::Signed => {
+                let statement = statement(file, envelope)?;
+                notices.check_envelope(&home.root, envelope, &statement)?;
+            }
+            Kind::Revoke | Kind::Retire => {
+                let opened = Notice::open(&home.root, envelope, Position::Logged(next));
+                opened.map_err(|source| LogFailure::Notice {
+                    file: file.clone(),
+                    source,
+                })?;
+            }
+            Kind::Trust | Kind::Other(_) => {}
+        }
+        next = next.saturating_add(1);
+    }
+    Ok(())
+}
+
 fn add(
     directory: &Path,
     signer: &dyn Signer,
     ledger: &DirectoryLedger,
-    documents: &[Document],
+    home: Option<Home>,
+    documents: Vec<Document>,
 ) -> Result<(Vec<AddedFile>, u64, Cosigning), LogFailure> {
     let mut log = open(directory)?;
     let _alone = Lock::exclusive(directory.join(".state/lock"))?;
-    let entries: Vec<Vec<u8>> = documents.iter().map(|it| it.entry.clone()).collect();
+    let mut roots = Vec::new();
+    if let Some(home) = home {
+        // The entry of a trust root that ends the log's key is signed by the key that follows it.
+        take_up(&mut log, directory, &home.root)?;
+        roots = home.roots;
+    }
+    let first = roots.len();
+    let all: Vec<Document> = roots.into_iter().chain(documents).collect();
+    let entries: Vec<Vec<u8>> = all.iter().map(|it| it.entry.clone()).collect();
     let circle = Circle::of(&log, directory, None)?;
     let before = log.size();
-    let appended = log.append(signer, &entries).map_err(at(directory))?;
-    // Whatever was added is on record: by whoever calls this.
+    let places = log.append(signer, &entries).map_err(at(directory))?;
+    for (document, place) in all.iter().zip(&places) {
+        if matches!(document.kind, Kind::Revoke | Kind::Retire) {
+            ledger.keep_notice(place.index, &document.envelope)?;
+        }
+    }
+    // Whatever else was added is on record: by whoever calls this.
     if ledger.logged()? == before && log.size() > before {
         ledger.set_logged(log.size())?;
     }
     // Before the Receipts, so that these have what the witnesses said.
     let cosigning = circle.complete(&mut log, directory)?;
+    let (prefix, own) = places.split_at_checked(first).unwrap_or_default();
     let mut added = Vec::new();
-    for (document, place) in documents.iter().zip(appended) {
+    for (document, place) in all.iter().skip(first).zip(own) {
         let receipt = match document.kind {
-            Kind::Signed => Some(write_receipt(directory, &log, &document.file, place)?),
+            Kind::Signed => Some(write_receipt(directory, &log, &document.file, *place)?),
             _ => None,
         };
+        // A trust root that was named, too, is new where it went before as a new one.
+        let twin = prefix.iter().find(|twin| twin.index == place.index);
         added.push(AddedFile {
             file: document.file.clone(),
             kind: document.kind.as_str(),
             index: place.index,
-            was_there: place.was_there,
+            was_there: twin.unwrap_or(place).was_there,
             receipt,
         });
     }

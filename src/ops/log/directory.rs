@@ -44,28 +44,27 @@ pub fn open(directory: &Path) -> Result<Log<Beneath>, LogFailure> {
     Log::open(Beneath::open(directory)?).map_err(at(directory))
 }
 
-/// Lets the log in `directory` be signed by the key that `root` names for it from now on. Where there
-/// is no log, or the root lets several keys sign, nothing is done.
+/// Lets `log` be signed by the key that `root` names for it from now on. Where the root lets several
+/// keys sign, nothing is done. Whoever calls this holds the log's lock.
 ///
 /// # Errors
-/// The log's directory is not as an operator left it.
-pub fn follow(directory: &Path, root: &TrustRoot) -> Result<bool, LogFailure> {
-    if !exists(directory)? {
-        return Ok(false);
-    }
+/// The log's directory is not as an operator left it, or the key was the log's before.
+pub(super) fn take_up(
+    log: &mut Log<Beneath>,
+    directory: &Path,
+    root: &TrustRoot,
+) -> Result<(), LogFailure> {
     let role = root.role(Role::Log);
     let live = role
         .into_iter()
         .flat_map(|role| &role.keys)
         .filter(|key| key.until.is_none());
     let (Some(key), None) = (live.clone().next(), live.clone().nth(1)) else {
-        return Ok(false);
+        return Ok(());
     };
     let name = NoteName::parse(key.name.as_deref().unwrap_or_default())?;
-    let mut log = open(directory)?;
-    let _alone = Lock::exclusive(directory.join(".state/lock"))?;
-    log.rekey(&NoteKey::ed25519(name, key.key))
-        .map_err(at(directory))
+    let key = NoteKey::ed25519(name, key.key);
+    log.rekey(&key).map(drop).map_err(at(directory))
 }
 
 /// For each Envelope, where the log in `directory` has it with the most of its signatures; none

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use super::Forbidden;
 use crate::baseline::StatementError;
 use crate::envelope::EnvelopeError;
-use crate::key::TrustError;
-use crate::log::{ForkError, LogError};
+use crate::key::{SignerError, TrustError};
+use crate::log::{ForkError, LogError, NoticeError};
 use crate::ops::ledger::LedgerError;
 use crate::path::Escaped;
 use crate::sys::fs::IoError;
@@ -55,8 +56,25 @@ pub enum LogFailure {
         /// Why.
         source: TrustError,
     },
+    /// An envelope that holds no notice, or one that nobody in charge signed.
+    #[error("{}: {source}", file.display())]
+    Notice {
+        /// Which file.
+        file: PathBuf,
+        /// Why.
+        source: NoticeError,
+    },
+    /// A notice of the log forbids it.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
+    /// The holder of a key did not sign.
+    #[error(transparent)]
+    Signer(#[from] SignerError),
+    /// The workspace's log is not the one of its trust root.
+    #[error("{}: it is another log than the trust root names", .0.display())]
+    OtherLog(PathBuf),
     /// An envelope of something that is not logged.
-    #[error("{}: the payload type \"{}\" is neither that of a statement nor that of a trust root", file.display(), Escaped(payload_type.as_bytes()))]
+    #[error("{}: the payload type \"{}\" is that of no statement, trust root or notice", file.display(), Escaped(payload_type.as_bytes()))]
     Other {
         /// Which file.
         file: PathBuf,

@@ -10,7 +10,7 @@ use crate::baseline::Statement;
 use crate::digest::Digest;
 use crate::envelope::Envelope;
 use crate::key::{Role, TrustRoot};
-use crate::log::Checked;
+use crate::log::{Checked, Notice};
 use crate::path::Escaped;
 use crate::tlog::{
     Entry, Kind, NameError, NoteKey, NoteName, Policy, PolicyCheckpoint, Receipt,
@@ -28,6 +28,8 @@ pub struct Row {
     pub image: Option<(String, String, u64)>,
     /// The version of a trust root.
     pub trust_root: Option<u64>,
+    /// What a notice says.
+    pub notice: Option<Notice>,
     /// The key ids that the signatures name: hints.
     pub key_ids: Vec<String>,
     /// SHA-256 of the entry.
@@ -41,7 +43,7 @@ pub struct Row {
 pub enum Which {
     /// By its index.
     Index(u64),
-    /// By its file: an envelope with a statement, or a trust root.
+    /// By its file: an envelope with a statement, a trust root, or a notice.
     File(PathBuf),
 }
 
@@ -141,6 +143,7 @@ pub(super) fn row(index: u64, bytes: &[u8]) -> Row {
         kind: None,
         image: None,
         trust_root: None,
+        notice: None,
         key_ids: Vec::new(),
         digest: Digest::of(bytes),
         length: bytes.len(),
@@ -167,6 +170,10 @@ pub(super) fn row(index: u64, bytes: &[u8]) -> Row {
     }
     if let (Kind::Trust, Ok(root)) = (entry.kind, TrustRoot::pinned(signed)) {
         row.trust_root = Some(root.version());
+    }
+    if matches!(entry.kind, Kind::Revoke | Kind::Retire) {
+        let notice = Notice::unverified(signed).ok();
+        row.notice = notice.filter(|notice| notice.kind() == entry.kind);
     }
     row
 }

@@ -6,6 +6,8 @@
 //! | `place` | where a log is: [`LogPlace`], and opening one that is elsewhere |
 //! | `document` | a file that is to be logged, as an entry |
 //! | `append` | adding, and the Receipts of what was added |
+//! | `home` | the workspace that a log belongs to, and its trust roots as entries |
+//! | `notice`, `notices` | saying that a key or a release counts no more; what such words forbid |
 //! | `look` | entries, Receipts and checks of a log that is there |
 //! | `cosign` | asking the log's own witnesses |
 //! | `fork` | files that prove a fork |
@@ -20,19 +22,24 @@ mod directory;
 mod document;
 mod failure;
 mod fork;
+mod home;
 mod look;
 mod monitor;
+mod notice;
+mod notices;
 mod place;
 mod policy;
 mod witness;
 
-pub use append::{Added, AddedFile, append, append_signed, ledger};
+pub use append::{Added, AddedFile, append, append_notice, append_roots, append_signed, ledger};
 pub use cosign::{Cosigning, WitnessAnswer, cosign};
-pub use directory::{exists, follow, init, open, places};
+pub use directory::{exists, init, open, places};
 pub use failure::LogFailure;
 pub use fork::{ProvenFork, check_fork};
 pub use look::{Row, Which, check, proof, rows};
 pub use monitor::{MonitorSettings, Monitored, Seen, monitor};
+pub use notice::sign_notice;
+pub use notices::{Forbidden, Notices};
 pub use place::{AnyLog, BucketPlace, LogPlace, LogPlaceError, Way, open_at};
 pub use policy::read_policy;
 pub use witness::{Served, WitnessServer, WitnessSettings};

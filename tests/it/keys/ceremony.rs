@@ -245,6 +245,25 @@ fn a_stolen_baseline_key() {
 }
 
 #[test]
+fn a_key_for_emergencies() {
+    let desk = Desk::prod();
+    let blocks = blocks("A key for emergencies");
+    desk.sh(&blocks[0]);
+    let said = desk.sh(&blocks[1]);
+    assert!(said.contains("revoked by log entry 3"), "{said}");
+    assert!(said.contains("from entry 3 on (laptop stolen)"), "{said}");
+    let (good, text) = desk.run("cd prod && karat sign out/web_1.0.dsse.json");
+    assert!(!good && text.contains("signs nothing more"), "{text}");
+    desk.sh(&blocks[2]);
+    let root = desk.followed();
+    let keys = &root.role(Role::Baseline).unwrap().keys;
+    let mut ends: Vec<_> = keys.iter().map(|key| key.until).collect();
+    ends.sort_unstable();
+    assert_eq!(ends, [None, Some(3)]);
+    assert_eq!(desk.envelope().open(&root).unwrap().serial().get(), 1);
+}
+
+#[test]
 fn a_release_that_must_not_run_again() {
     let desk = Desk::prod();
     desk.section("A release that must not run again");
@@ -278,6 +297,7 @@ fn no_section_is_forgotten() {
             "A new baseline key",
             "A lost baseline key",
             "A stolen baseline key",
+            "A key for emergencies",
             "A release that must not run again",
             "A lost or stolen root key",
         ]

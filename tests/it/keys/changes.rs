@@ -402,7 +402,7 @@ fn the_log_says_where_keys_begin_and_end() {
     let keys = &root.role(Role::Baseline).unwrap().keys;
     let lives: Vec<_> = keys.iter().map(|key| (key.from, key.until)).collect();
     assert!(
-        lives.contains(&(0, Some(3))) && lives.contains(&(3, None)),
+        lives.contains(&(0, Some(4))) && lives.contains(&(4, None)),
         "{lives:?}"
     );
     for text in [

@@ -282,3 +282,31 @@ fn only_what_opens_is_exported_and_only_by_those_who_may() {
         2
     );
 }
+
+#[test]
+fn where_receipts_are_demanded_the_one_beside_the_envelope_counts() {
+    let bench = released();
+    bench.ok("trust update --receipts required");
+    let envelope = "sigstore-bundle out/web_1.0.dsse.json";
+    assert_eq!(export(&bench, envelope).len(), 2);
+    let receipt = bench.scratch.join("out/web_1.0.tlog-proof");
+    let good = std::fs::read(&receipt).unwrap();
+    // The key that ended later counts for what was logged before.
+    bench.ok("key new --out third.pem --public third.pub.pem");
+    bench.ok("key rotate baseline --old second.pub.pem --public third.pub.pem --yes");
+    assert_eq!(export(&bench, envelope).len(), 2);
+    std::fs::remove_file(&receipt).unwrap();
+    let (code, said) = bench.fails(&format!("export {envelope}"));
+    assert_eq!(code, 11);
+    assert!(
+        said.contains("demands a receipt") && said.contains("web_1.0") && said.contains("next:"),
+        "{said}"
+    );
+    // One of another entry proves nothing.
+    bench.ok("log proof log 0 -o out/web_1.0.tlog-proof");
+    let (code, said) = bench.fails(&format!("export {envelope}"));
+    assert_eq!(code, 11);
+    assert!(said.contains("another entry"), "{said}");
+    std::fs::write(&receipt, good).unwrap();
+    assert_eq!(export(&bench, envelope).len(), 2);
+}

@@ -99,36 +99,44 @@ fn a_workspace_has_a_log_and_what_is_signed_there_is_logged() {
     let empty = desk.json("log-show", "log show log");
     assert_eq!(
         (&empty["origin"], &empty["tree_size"]),
-        (&json!("example.com/log"), &json!(0))
+        (&json!("example.com/log"), &json!(1))
+    );
+    // The trust root is the first entry.
+    assert_eq!(
+        (
+            &empty["entries"][0]["kind"],
+            &empty["entries"][0]["trust_root_version"]
+        ),
+        (&json!("trust"), &json!(1))
     );
     desk.draft("web", "1.0");
     let signed = desk.json("sign", "sign web_1.0.statement.json");
     assert_eq!(
         (&signed["log_index"], &signed["receipt"], &signed["missing"]),
-        (&json!(0), &json!("web_1.0.tlog-proof"), &Value::Null)
+        (&json!(1), &json!("web_1.0.tlog-proof"), &Value::Null)
     );
-    assert_eq!(desk.place("web_1.0"), 0);
+    assert_eq!(desk.place("web_1.0"), 1);
     // The same draft again keeps envelope and receipt, byte for byte, also when the log has grown.
     let receipt = fs::read(desk.path("web_1.0.tlog-proof")).unwrap();
     desk.draft("web", "2.0");
     assert_eq!(
         desk.json("sign", "sign web_2.0.statement.json")["log_index"],
-        1
+        2
     );
     let again = desk.json("sign", "sign web_1.0.statement.json");
     assert_eq!(
         (&again["reused"], &again["log_index"]),
-        (&json!(true), &json!(0))
+        (&json!(true), &json!(1))
     );
     assert_eq!(fs::read(desk.path("web_1.0.tlog-proof")).unwrap(), receipt);
     // One that is gone or rubbish is made anew.
     desk.write("web_1.0.tlog-proof", "rubbish");
     desk.ok("sign web_1.0.statement.json");
-    assert_eq!(desk.place("web_1.0"), 0);
+    assert_eq!(desk.place("web_1.0"), 1);
     // A further signer makes a further entry, and the receipt is that of the whole envelope.
     desk.ok("key new --out second.pem");
     let more = desk.json("sign", "sign web_1.0.dsse.json --key second.pem --no-trust");
-    assert_eq!(more["log_index"], 2);
+    assert_eq!(more["log_index"], 3);
     let receipt = fs::read(desk.path("web_1.0.tlog-proof")).unwrap();
     let located = karat::tlog::locate(&desk.trust(), &receipt, &desk.envelope("web_1.0.dsse.json"));
     let located = located.unwrap();
@@ -137,30 +145,30 @@ fn a_workspace_has_a_log_and_what_is_signed_there_is_logged() {
             located.logged.index(),
             located.envelope.signed().claims.len()
         ),
-        (2, 2)
+        (3, 2)
     );
 
     let shown = desk.json("log-show", "log show log");
     let entries = shown["entries"].as_array().unwrap();
-    assert_eq!(entries.len(), 3);
+    assert_eq!(entries.len(), 4);
     assert_eq!(
         (
-            &entries[1]["kind"],
-            &entries[1]["name"],
-            &entries[1]["version"],
-            &entries[1]["serial"]
+            &entries[2]["kind"],
+            &entries[2]["name"],
+            &entries[2]["version"],
+            &entries[2]["serial"]
         ),
         (&json!("signed"), &json!("web"), &json!("2.0"), &json!(2))
     );
-    assert_eq!(entries[2]["key_ids"].as_array().unwrap().len(), 2);
+    assert_eq!(entries[3]["key_ids"].as_array().unwrap().len(), 2);
     assert!(
-        desk.ok("log show log --from 2")
+        desk.ok("log show log --from 3")
             .contains("web 1.0 serial 1")
     );
     let checked = desk.json("log-check", "log check log --trust keys/trust.json");
     assert_eq!(
         (&checked["checkpoints"], &checked["faults"]),
-        (&json!(4), &json!([]))
+        (&json!(5), &json!([]))
     );
 }
 
@@ -187,7 +195,7 @@ fn the_highest_serial_comes_from_the_log() {
     desk.write("other.dsse.json", envelope(other, &[1]));
     let (_, said) = desk.fails("log append log other.dsse.json");
     assert!(said.contains("was given to another statement"), "{said}");
-    assert_eq!(desk.json("log-show", "log show log")["tree_size"], 2);
+    assert_eq!(desk.json("log-show", "log show log")["tree_size"], 3);
 }
 
 #[test]
@@ -339,9 +347,9 @@ fn damage_is_found_and_named() {
     let desk = Desk::new("log-damage");
     desk.draft("web", "1.0");
     desk.ok("sign web_1.0.statement.json");
-    let tile = desk.path("log/tile/0/000.p/1");
+    let tile = desk.path("log/tile/0/000.p/2");
     let good = fs::read(&tile).unwrap();
-    fs::write(&tile, [7; 32]).unwrap();
+    fs::write(&tile, [7; 64]).unwrap();
     let (code, out, _) = desk.run("log check log --json");
     assert_eq!(code, 11);
     let report = published("log-check").holds(&out);
@@ -355,13 +363,13 @@ fn damage_is_found_and_named() {
     let state = desk.path("log/.state/signed");
     let newest = fs::read(&state).unwrap();
     for gone in [
-        "log/tile/0/000.p/2",
-        "log/tile/entries/000.p/2",
-        "log/checkpoints/2",
+        "log/tile/0/000.p/3",
+        "log/tile/entries/000.p/3",
+        "log/checkpoints/3",
     ] {
         fs::remove_file(desk.path(gone)).unwrap();
     }
-    fs::copy(desk.path("log/checkpoints/1"), desk.path("log/checkpoint")).unwrap();
+    fs::copy(desk.path("log/checkpoints/2"), desk.path("log/checkpoint")).unwrap();
     desk.draft("web", "3.0");
     let (code, said) = desk.fails("sign web_3.0.statement.json");
     assert_eq!(code, 12, "{said}");
@@ -379,7 +387,8 @@ fn links_and_odd_files_in_a_log_are_refused() {
     let (_, said) = desk.fails("sign web_1.0.statement.json");
     assert!(said.contains("does not belong"), "{said}");
     fs::remove_file(desk.path("log/tile")).unwrap();
-    fs::create_dir_all(desk.path("log/tile/0")).unwrap();
+    fs::rename(desk.path("tile-before"), desk.path("log/tile")).unwrap();
+    fs::rename(desk.path("log/tile/0/000.p"), desk.path("tile-before")).unwrap();
     symlink(&outside, desk.path("log/tile/0/000.p")).unwrap();
     desk.fails("sign web_1.0.statement.json");
     assert_eq!(
@@ -388,6 +397,7 @@ fn links_and_odd_files_in_a_log_are_refused() {
         "nothing was written through a link"
     );
     fs::remove_file(desk.path("log/tile/0/000.p")).unwrap();
+    fs::rename(desk.path("tile-before"), desk.path("log/tile/0/000.p")).unwrap();
     desk.write("log/notes.txt", "mine");
     let (_, said) = desk.fails("sign web_1.0.statement.json");
     assert!(said.contains("notes.txt"), "{said}");
@@ -399,7 +409,7 @@ fn links_and_odd_files_in_a_log_are_refused() {
     desk.fails("log check log");
     fs::remove_file(desk.path("log/checkpoint")).unwrap();
     fs::rename(desk.path("kept"), desk.path("log/checkpoint")).unwrap();
-    let tile = desk.path("log/tile/0/000.p/1");
+    let tile = desk.path("log/tile/0/000.p/2");
     fs::remove_file(&tile).unwrap();
     rustix::fs::mknodat(
         rustix::fs::CWD,
@@ -436,8 +446,8 @@ fn writers_wait_for_each_other() {
         places.push(report["added"][0]["index"].as_u64().unwrap());
     }
     places.sort_unstable();
-    assert_eq!(places, [0, 1, 2, 3, 4, 5, 6, 7]);
-    assert_eq!(desk.json("log-check", "log check log")["checkpoints"], 9);
+    assert_eq!(places, [1, 2, 3, 4, 5, 6, 7, 8]);
+    assert_eq!(desk.json("log-check", "log check log")["checkpoints"], 10);
 }
 
 #[test]
@@ -458,11 +468,11 @@ fn a_writer_that_is_killed_leaves_a_log_that_goes_on() {
     let signs = [
         "log/.state/lock",
         "log/.state/next",
-        "log/tile/entries",
-        "log/tile/0",
-        "log/tile/0/000.p",
+        "log/tile/entries/000.p/16",
+        "log/tile/0/000.p/21",
+        "log/tile/entries/000.p/26",
         "log/.state/pending",
-        "log/checkpoints/30",
+        "log/checkpoints/31",
         "k39.tlog-proof",
     ];
     for (round, sign) in signs.into_iter().enumerate() {
@@ -492,8 +502,8 @@ fn a_writer_that_is_killed_leaves_a_log_that_goes_on() {
         .iter()
         .map(|it| it["index"].as_u64().unwrap())
         .collect();
-    assert_eq!(places, (0..40).collect::<Vec<u64>>());
+    assert_eq!(places, (1..=40).collect::<Vec<u64>>());
     let receipt = fs::read(desk.path("k7.tlog-proof")).unwrap();
     let located = karat::tlog::locate(&desk.trust(), &receipt, &desk.envelope("k7.dsse.json"));
-    assert_eq!(located.unwrap().logged.index(), 7);
+    assert_eq!(located.unwrap().logged.index(), 8);
 }

@@ -5,6 +5,7 @@ mod crash;
 mod disk;
 mod fork;
 mod hostile;
+mod notices;
 mod whole;
 mod witness;
 mod witnessing;

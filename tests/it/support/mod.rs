@@ -7,6 +7,7 @@
 
 pub mod apt;
 pub mod deb;
+pub mod history;
 pub mod log;
 pub mod pgp;
 pub mod repository;

@@ -230,10 +230,42 @@ fn envelopes_with_and_without_the_receipt_that_is_demanded() {
     fs::write(instance.delivered("demo_1.tlog-proof"), receipt.to_bytes()).unwrap();
     assert_eq!(instance.judged(&[]), (0, Some(5), String::new()));
     let (_, report) = instance.verify(&["--image", "demo"]);
+    let seen = seen(&receipt);
     let place = serde_json::json!({
-        "origin": "example.org/log", "index": 0, "tree_size": 3, "cosigned_by": [],
+        "origin": "example.org/log", "index": 0, "tree_size": 3, "root_sha256": seen.root,
+        "cosigned_by": [],
     });
     assert_eq!(report["baseline"]["log"], place);
+    // A blessed boot remembers the tree: of one size there is no other.
+    let state = instance.release.scratch.join("state");
+    let with = ["--state", state.to_str().unwrap()];
+    karat::sys::state::raise(&state, |slots| {
+        let name = ImageName::parse("demo").unwrap();
+        let state = State::recall(slots).state;
+        state.raised(&name, Serial::new(5).unwrap(), 1, Some(&seen))
+    })
+    .unwrap();
+    assert_eq!(instance.judged(&with), (0, Some(5), String::new()));
+    let deliver = |others: &[&str]| {
+        let mut entries = vec![entry("demo_1")];
+        entries.extend(others.iter().map(|it| it.as_bytes().to_vec()));
+        let receipt = crate::support::log::receipt("example.org/log", &log, &entries, 0);
+        fs::write(instance.delivered("demo_1.tlog-proof"), receipt.to_bytes()).unwrap();
+    };
+    deliver(&["another", "a fourth"]);
+    let (code, report) = instance.verify(&["--image", "demo", "--state", with[1]]);
+    assert_eq!(code, 11);
+    assert!(
+        report
+            .to_string()
+            .contains("the log has two trees of 3 entries"),
+        "{report}"
+    );
+    for others in [["another"].as_slice(), &["another", "x", "y"]] {
+        deliver(others);
+        assert_eq!(instance.judged(&with), (0, Some(5), String::new()));
+    }
+    fs::write(instance.delivered("demo_1.tlog-proof"), receipt.to_bytes()).unwrap();
     // A newer one whose receipt is that of the first is not used.
     instance.deliver("demo_1b", 6, |_| {});
     fs::write(instance.delivered("demo_1b.tlog-proof"), receipt.to_bytes()).unwrap();
@@ -243,6 +275,16 @@ fn envelopes_with_and_without_the_receipt_that_is_demanded() {
         messages.contains("demo_1b.dsse.json: not trusted: receipt"),
         "{messages}"
     );
+}
+
+/// The tree that a receipt is of.
+fn seen(receipt: &karat::tlog::Receipt) -> karat::instance::LogSeen {
+    let checkpoint = karat::tlog::Checkpoint::parse(receipt.checkpoint.text()).unwrap();
+    karat::instance::LogSeen {
+        origin: checkpoint.origin,
+        root: checkpoint.head.root,
+        size: checkpoint.head.size,
+    }
 }
 
 #[test]
@@ -433,7 +475,7 @@ fn a_serial_or_a_trust_root_below_what_was_accepted() {
         let name = ImageName::parse("demo").unwrap();
         karat::sys::state::raise(Path::new(state), |slots| {
             let state = State::recall(slots).state;
-            state.raised(&name, Serial::new(serial).unwrap(), root)
+            state.raised(&name, Serial::new(serial).unwrap(), root, None)
         })
         .unwrap();
     };
