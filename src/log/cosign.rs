@@ -64,9 +64,11 @@ impl<S: Source> Log<S> {
         let mut alone = Note::new(note.text().to_owned());
         alone.add(line.clone());
         let lines = Lines::of(&alone, [witness.clone()])?;
-        let counted = lines.count(&lines.keys(), 1);
-        counted.or_else(|_| Err(AnswerError::OtherKey(witness.to_string())))?;
-        Ok(line.clone())
+        match lines.count(&lines.keys(), 1) {
+            Ok(_) => Ok(line.clone()),
+            // A witness with a key of another algorithm.
+            Err(_) => Err(AnswerError::OtherKey(witness.to_string())),
+        }
     }
 }
 
@@ -84,7 +86,7 @@ impl<S: Store> Log<S> {
         }
         let kept = format!("{HISTORY}/{}", self.size());
         for path in [kept.as_str(), CHECKPOINT] {
-            if let Some(note) = self.add_lines(path, lines)? {
+            if let Some(note) = self.join(path, lines)? {
                 self.note = note;
             }
         }
@@ -93,7 +95,7 @@ impl<S: Store> Log<S> {
 
     /// Adds lines to a checkpoint that is published; gives what is there now, or `None` where another
     /// one is.
-    fn add_lines(&self, path: &str, lines: &[NoteSignature]) -> Result<Option<Note>, LogError> {
+    fn join(&self, path: &str, lines: &[NoteSignature]) -> Result<Option<Note>, LogError> {
         let cap = u64::try_from(limits::NOTE_MAX).unwrap_or(u64::MAX);
         for _ in 0..TRIES {
             let there = self.disk.fetch(path, cap)?;

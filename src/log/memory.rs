@@ -120,7 +120,7 @@ impl<S: Source> Log<S> {
         let mut edge = edge.ok_or_else(other)?;
         while edge.size() < size {
             let index = edge.size();
-            if index == old.size || index % AHEAD == 0 {
+            if index == old.size || index.is_multiple_of(AHEAD) {
                 self.ahead(index..index.saturating_add(AHEAD));
             }
             let skipped = usize::try_from(index % u64::from(Tile::FULL)).unwrap_or(0);

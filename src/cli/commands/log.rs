@@ -103,7 +103,7 @@ Examples:
 
 Key ids and names are what the entries say; whether the signatures are good, `karat verify` tells.")]
 struct ShowArgs {
-    /// The log: a directory, http(s)://HOST/PATH, file:/PATH or s3://BUCKET/PREFIX.
+    /// The log: a directory, or an address (http, https, file, s3).
     #[arg(value_parser = place())]
     log: LogPlace,
 
@@ -118,7 +118,7 @@ Examples:
   karat log proof log 7 -o base_1.tlog-proof
   karat log proof log out/base_1.dsse.json -o out/base_1.tlog-proof")]
 struct ProofArgs {
-    /// The log: a directory, http(s)://HOST/PATH, file:/PATH or s3://BUCKET/PREFIX.
+    /// The log: a directory, or an address (http, https, file, s3).
     #[arg(value_parser = place())]
     log: LogPlace,
 
@@ -146,8 +146,7 @@ Exit codes: 0 all is as it must be; of evidence: both checkpoints agree · 11 so
 trust root or policy does not believe the log; of evidence: the log was forked · 1 of evidence: it proves
 nothing, or other keys signed it")]
 struct CheckArgs {
-    /// The log: a directory, http(s)://HOST/PATH, file:/PATH or s3://BUCKET/PREFIX; or the evidence of a
-    /// fork, a file.
+    /// The log: a directory, or an address (http, https, file, s3); or the evidence of a fork, a file.
     #[arg(value_parser = place())]
     log: LogPlace,
 

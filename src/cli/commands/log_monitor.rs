@@ -32,7 +32,7 @@ Exit codes: 0 nothing to look at · 10 an image or a signer is new, or an entry 
 was forked (evidence is written), or is not believed · 12 it shows fewer entries than before · 13 another
 place could not be compared")]
 pub(super) struct Args {
-    /// The log: a directory, http(s)://HOST/PATH, file:/PATH or s3://BUCKET/PREFIX.
+    /// The log: a directory, or an address (http, https, file, s3).
     #[arg(value_parser = place())]
     log: LogPlace,
 
@@ -98,7 +98,7 @@ struct EvidenceJson {
 
 /// Runs `karat log monitor`.
 pub(super) fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
-    let near = args.log.directory().unwrap_or(Path::new("."));
+    let near = args.log.directory().unwrap_or_else(|| Path::new("."));
     let workspace = Workspace::find(near)?;
     let told = args.by_policy.is_some() || !args.key.is_empty();
     let trust = match (&args.trust, &workspace) {

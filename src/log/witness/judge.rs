@@ -101,10 +101,9 @@ impl Refusal {
     /// The HTTP status that tlog-witness has for it.
     pub fn status(&self) -> u16 {
         match self {
-            Self::Request(_) | Self::Backwards { .. } => 400,
             // Of a tree without leaves there is one root only: the rule is one of trees.
             Self::Checkpoint(CheckpointError::EmptyRoot) | Self::Inconsistent { .. } => 422,
-            Self::Checkpoint(_) => 400,
+            Self::Request(_) | Self::Backwards { .. } | Self::Checkpoint(_) => 400,
             Self::NotSigned(_) => 403,
             Self::UnknownLog => 404,
             Self::Conflict(_) => 409,

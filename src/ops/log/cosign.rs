@@ -233,6 +233,7 @@ fn has_cosigned(log: &Log<Beneath>, key: &NoteKey) -> bool {
 }
 
 type Asked<'a> = (usize, &'a PolicyWitness, u64);
+type Reply = Result<Posted, String>;
 
 /// Asks some witnesses at the same time, each with the proof from where it left off.
 fn round<'a>(
@@ -240,7 +241,7 @@ fn round<'a>(
     directory: &Path,
     network: &Network,
     asked: &[Asked<'a>],
-) -> Result<Vec<(Asked<'a>, Result<Posted, String>)>, LogFailure> {
+) -> Result<Vec<(Asked<'a>, Reply)>, LogFailure> {
     let mut requests = Vec::new();
     for (number, witness, old) in asked {
         let body = log.request(*old).map_err(at(directory))?.to_bytes();
@@ -274,7 +275,7 @@ enum Answered {
     No(WitnessAnswer),
 }
 
-fn read(log: &Log<Beneath>, key: &NoteKey, posted: Result<Posted, String>) -> Answered {
+fn read(log: &Log<Beneath>, key: &NoteKey, posted: Reply) -> Answered {
     let posted = match posted {
         Ok(posted) => posted,
         Err(why) => return Answered::No(WitnessAnswer::Failed(why)),

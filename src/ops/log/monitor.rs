@@ -336,7 +336,9 @@ fn elsewhere(way: &Way, text: &str) -> Result<Shown, String> {
 }
 
 fn fetch(way: &Way, url: &str) -> Result<Shown, String> {
-    let location: Location = url.parse().map_err(|_| format!("{url:?} is no URL"))?;
+    let Ok(location) = url.parse::<Location>() else {
+        return Err(format!("{url:?} is no URL"));
+    };
     let network = Network::new(way.proxies.clone(), PATIENCE);
     let cap = u64::try_from(limits::NOTE_MAX).unwrap_or(u64::MAX);
     let bytes = network.get(&location, cap);

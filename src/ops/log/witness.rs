@@ -50,7 +50,7 @@ pub struct Served {
 
 const PATIENCE: Patience = Patience {
     request: Duration::from_secs(10),
-    idle: Duration::from_secs(60),
+    idle: Duration::from_mins(1),
     body_max: limits::WITNESS_REQUEST_MAX,
     connections_max: 64,
 };

@@ -103,20 +103,18 @@ impl Policy {
         if !rest.is_empty() {
             return fault(line.saturating_add(1), PolicyRule::Text);
         }
-        match reader.quorum {
-            None => fault(line.max(1), PolicyRule::NoQuorum),
-            Some(quorum) => Ok(Self {
-                quorum,
-                ..reader.policy
-            }),
+        if !reader.has_quorum {
+            return fault(line.max(1), PolicyRule::NoQuorum);
         }
+        Ok(reader.policy)
     }
 }
 
 /// What was read so far.
 struct Reader {
     policy: Policy,
-    quorum: Option<Option<PolicyMember>>,
+    /// Whether its line was there; what it says stands in the policy.
+    has_quorum: bool,
     names: BTreeMap<Vec<u8>, PolicyMember>,
     members: BTreeSet<PolicyMember>,
     log_keys: BTreeSet<Vec<u8>>,
@@ -132,7 +130,7 @@ impl Default for Reader {
                 groups: Vec::new(),
                 quorum: None,
             },
-            quorum: None,
+            has_quorum: false,
             names: BTreeMap::new(),
             members: BTreeSet::new(),
             log_keys: BTreeSet::new(),
@@ -229,14 +227,13 @@ impl Reader {
         let [name] = items else {
             return Err(PolicyRule::Form(QUORUM));
         };
-        if self.quorum.is_some() {
+        if self.has_quorum {
             return Err(PolicyRule::SecondQuorum);
         }
-        self.quorum = Some(if *name == NONE {
-            None
-        } else {
-            Some(self.find(name)?)
-        });
+        self.has_quorum = true;
+        if *name != NONE {
+            self.policy.quorum = Some(self.find(name)?);
+        }
         Ok(())
     }
 

@@ -383,6 +383,7 @@ fn links_and_odd_files_in_a_log_are_refused() {
     desk.draft("web", "1.0");
     let outside = desk.path("outside");
     fs::create_dir(&outside).unwrap();
+    fs::rename(desk.path("log/tile"), desk.path("tile-before")).unwrap();
     symlink(&outside, desk.path("log/tile")).unwrap();
     let (_, said) = desk.fails("sign web_1.0.statement.json");
     assert!(said.contains("does not belong"), "{said}");

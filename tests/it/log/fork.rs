@@ -182,7 +182,7 @@ fn the_log_itself_must_have_signed_both() {
     let not_signed = |answer| matches!(answer, Err(ForkError::NotSigned(_)));
     assert!(not_signed(check(&[])));
     let stranger = NoteKey::ed25519(origin(), key(5).public_key());
-    assert!(not_signed(check(&[stranger.clone()])));
+    assert!(not_signed(check(std::slice::from_ref(&stranger))));
     assert!(check(&[stranger, vkey()]).is_ok());
     // The key under another name is the key of another log.
     let elsewhere = NoteKey::ed25519(name("example.com/other"), key(111).public_key());
@@ -222,7 +222,7 @@ fn files_have_one_spelling() {
     let evidence = forked(Log::open(&one).unwrap().compare(&note(&other)).unwrap());
     let text = String::from_utf8(evidence.to_bytes()).unwrap();
     let hash = text.lines().nth(2).unwrap().to_owned();
-    let many = text.replacen(&hash, &format!("{hash}\n").repeat(65).trim_end(), 1);
+    let many = text.replacen(&hash, format!("{hash}\n").repeat(65).trim_end(), 1);
     for (bytes, error) in [
         (String::new(), ForkError::Header),
         (text.replacen("/1", "/2", 1), ForkError::Header),
