@@ -87,6 +87,7 @@ struct ViewJson {
     place: String,
     seen: &'static str,
     tree_size: Option<u64>,
+    first_difference: Option<u64>,
     message: Option<String>,
 }
 
@@ -189,7 +190,10 @@ fn tell(found: &Monitored, exit: Exit, console: &Console) {
             Seen::Later(size) => console.warn(format_args!(
                 "{place} shows {size} entries, and the log not yet: look again"
             )),
-            Seen::Forked => console.line(format_args!("{BAD}another history{BAD:#}  {place}")),
+            Seen::Forked(first) => {
+                let from = first.map_or_else(String::new, |it| format!(", from entry {it} on"));
+                console.line(format_args!("{BAD}another history{BAD:#}{from}  {place}"));
+            }
             Seen::Nothing(why) => console.warn(format_args!("{place}: {why}")),
         }
     }
@@ -213,17 +217,22 @@ fn tell(found: &Monitored, exit: Exit, console: &Console) {
 fn report(found: Monitored, exit: Exit) -> Report {
     let head = found.checkpoint.head;
     let views = found.views.into_iter().map(|(place, seen)| {
+        let first_difference = match seen {
+            Seen::Forked(first) => first,
+            _ => None,
+        };
         let (seen, tree_size, message) = match seen {
             Seen::Same => ("same", Some(head.size), None),
             Seen::Earlier(size) => ("earlier", Some(size), None),
             Seen::Later(size) => ("later", Some(size), None),
-            Seen::Forked => ("forked", None, None),
+            Seen::Forked(_) => ("forked", None, None),
             Seen::Nothing(why) => ("nothing", None, Some(why)),
         };
         ViewJson {
             place: Escaped(place.as_bytes()).to_string(),
             seen,
             tree_size,
+            first_difference,
             message,
         }
     });

@@ -71,8 +71,8 @@ pub enum Seen {
     Earlier(u64),
     /// A later one, so that only who has its entries could compare.
     Later(u64),
-    /// Another history.
-    Forked,
+    /// Another history; with the first entry that is another one there, where the place shows entries.
+    Forked(Option<u64>),
     /// Nothing that the log signed, or nothing at all; says why.
     Nothing(String),
 }
@@ -161,7 +161,7 @@ impl Look<'_> {
             )),
             View::Forked(evidence) => {
                 self.keep(&evidence)?;
-                Seen::Forked
+                Seen::Forked(None)
             }
         })
     }
@@ -173,17 +173,27 @@ impl Look<'_> {
             return Ok(Seen::Nothing(why));
         }
         let seen = self.compare(shown.note())?;
-        let (Seen::Later(_), Shown::Log(other)) = (&seen, shown) else {
+        let Shown::Log(other) = shown else {
             return Ok(seen);
         };
-        match other.compare(self.log.note()) {
-            Ok(View::Forked(evidence)) => {
-                self.keep(&evidence)?;
-                Ok(Seen::Forked)
-            }
-            Ok(_) => Ok(seen),
-            Err(error) => Ok(Seen::Nothing(error.to_string())),
-        }
+        let is_forked = match seen {
+            Seen::Later(_) => match other.compare(self.log.note()) {
+                Ok(View::Forked(evidence)) => {
+                    self.keep(&evidence)?;
+                    true
+                }
+                Ok(_) => false,
+                Err(error) => return Ok(Seen::Nothing(error.to_string())),
+            },
+            Seen::Forked(_) => true,
+            _ => false,
+        };
+        Ok(if is_forked {
+            // Where a log lacks its tiles, the evidence is there all the same.
+            Seen::Forked(self.log.first_difference(other).ok().flatten())
+        } else {
+            seen
+        })
     }
 
     fn keep(&mut self, evidence: &ForkEvidence) -> Result<(), LogFailure> {

@@ -381,6 +381,9 @@ fn a_log_that_was_set_back_or_forked_is_told_by_its_witness() {
         .map(|view| view["seen"].as_str().unwrap())
         .collect();
     assert_eq!(seen, ["forked", "forked"], "{found}");
+    // The copy shows its entries: the last two are others. The witness shows a checkpoint alone.
+    assert_eq!(found["views"][0]["first_difference"], size - 2, "{found}");
+    assert_eq!(found["views"][1]["first_difference"], Value::Null);
     for fork in found["forks"].as_array().unwrap() {
         let file = fork["evidence"].as_str().unwrap();
         teams.json(
