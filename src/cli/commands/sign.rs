@@ -35,7 +35,7 @@ or one more than the highest that the workspace's log knows for the image.
 
 Where the workspace has a log and its key, the envelope is logged, and its receipt goes beside it as
 X.tlog-proof; trust roots that are not logged yet go before it. A key that the log revoked signs
-nothing.")]
+nothing. Exit code 13: all is done, and too few witnesses cosigned the log.")]
 pub struct Args {
     /// A draft (.statement.json), or an envelope (.dsse.json) that gets a further signature.
     file: PathBuf,
