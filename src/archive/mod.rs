@@ -24,6 +24,6 @@ mod repository;
 
 pub use cache::{Cache, CacheError};
 pub use location::{Location, LocationError};
-pub use network::{FetchError, Network, Patience, Proxies};
+pub use network::{FetchError, Network, Patience, Posted, Proxies};
 pub use obtain::{ObtainError, Obtained, Origins, obtain, vendor};
 pub use repository::{Conditions, Repository, RepositoryError};

@@ -24,6 +24,14 @@ impl From<LogFailure> for Failure {
                     "name the log's own key with --key; a key that the workspace's trust root names \
                      for it is taken up when something is added there",
                 ),
+                LogError::Overwrites(_) => failure.exit(Exit::Rollback).hint(
+                    "`karat log check` tells what is there; put back the newest .state, or move those files away",
+                ),
+                LogError::TooMany(_) => failure.hint("add them in several appends"),
+                LogError::Busy => failure.hint("try again"),
+                LogError::Unfit(_) => failure.hint(
+                    "keep the log in a directory, or in a store with conditional writes (If-None-Match, If-Match)",
+                ),
                 LogError::Odd(_) => failure.hint("move it away"),
                 LogError::NotOurs(_)
                 | LogError::Note { .. }
@@ -45,12 +53,31 @@ impl From<LogFailure> for Failure {
             LogFailure::Untrusted { .. } => failure
                 .exit(Exit::Untrusted)
                 .hint("compare with `karat trust show`: origin, log keys, witnesses"),
+            LogFailure::Refused { .. } => failure
+                .exit(Exit::Untrusted)
+                .hint("`karat log cosign` asks the witnesses that are missing"),
+            LogFailure::Memory { .. } => failure.hint(
+                "it is another log's, or was changed: look who did, and move it away to begin anew",
+            ),
+            LogFailure::Fork { .. } => failure.hint(
+                "name the keys of the log: --trust FILE, --by-policy FILE or --key NAME+ID+BASE64",
+            ),
             LogFailure::Envelope { .. }
             | LogFailure::Statement { .. }
             | LogFailure::Trust { .. }
             | LogFailure::Other { .. } => failure
                 .exit(Exit::Untrusted)
                 .hint("a log takes envelopes as `karat sign` writes them, trust roots, and notices"),
+            LogFailure::Policy { .. } => {
+                failure.hint("the format is https://c2sp.org/tlog-policy; see docs/formats/log.md")
+            }
+            LogFailure::SameLog(_) => failure.hint("name each log once"),
+            LogFailure::NoLogs => failure.hint("give --trust FILE or --policy FILE"),
+            LogFailure::Served(_) => failure.hint("stop the other one, or give another --state"),
+            LogFailure::NoBuckets(_) => failure.hint("build karat with the feature \"s3\""),
+            LogFailure::ReadOnly(_) => {
+                failure.hint("name the directory or the bucket that the server shows")
+            }
             LogFailure::Notice { source, .. } => {
                 use crate::log::NoticeError as Rule;
                 let failure = failure.exit(Exit::Untrusted);

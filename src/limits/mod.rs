@@ -39,8 +39,24 @@ pub const NOTE_MAX: usize = 512 << 10;
 pub const PROOF_HASHES_MAX: usize = 64;
 /// Largest Receipt: a signed note, a proof, and extra bytes of whoever wrote it.
 pub const RECEIPT_MAX: u64 = 1 << 20;
+/// Largest tlog-policy: some 200 bytes for each of its items.
+pub const TLOG_POLICY_MAX: u64 = 256 << 10;
+/// Most logs, witnesses, and groups of a tlog-policy; C2SP asks for 32 of each at least.
+pub const TLOG_POLICY_ITEMS_MAX: usize = 256;
+/// Most hashes of a proof that a witness takes (C2SP tlog-witness).
+pub const WITNESS_PROOF_MAX: usize = 63;
+/// Largest request to a witness: a signed note, and a proof.
+pub const WITNESS_REQUEST_MAX: usize = NOTE_MAX + (4 << 10);
+/// Largest answer of a witness: some cosignatures.
+pub const WITNESS_ANSWER_MAX: u64 = 64 << 10;
+/// Largest file of what a monitor remembers: some 70 bytes for each of 200,000 images and keys.
+pub const MONITOR_MAX: u64 = 16 << 20;
+/// Largest evidence of a fork: two signed notes and a proof.
+pub const FORK_MAX: u64 = (1 << 20) + (8 << 10);
 /// Largest entry of a log: a bundle holds its length in two bytes (C2SP tlog-tiles).
 pub const LOG_ENTRY_MAX: usize = 65_535;
+/// Most bytes of the entries that are added at once: 100,000 envelopes, held in memory and in one file.
+pub const LOG_APPEND_MAX: usize = 256 << 20;
 /// Largest payload of a notice; its PAE stays below 4096 bytes because KMS signers cap messages there.
 pub const NOTICE_MAX: u64 = 2048;
 /// Largest trust root file.

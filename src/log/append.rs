@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::state::{place, publish};
-use super::{Disk, Log, LogError};
+use super::grow::Growth;
+use super::intent::{Intent, PENDING};
+use super::state::register;
+use super::{Log, LogError, Source, Store, Swap};
 use crate::digest::Digest;
 use crate::key::Signer;
 use crate::limits;
-use crate::sys::fs::IoError;
-use crate::tlog::{Checkpoint, NoteName, Tile, leaf_hash};
+use crate::tlog::{Checkpoint, NoteName, leaf_hash};
 
 /// Where an entry stands now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,12 +22,17 @@ pub struct Appended {
     pub was_there: bool,
 }
 
-impl<D: Disk> Log<D> {
+/// How often an append begins anew because others were faster. Each time one of them got on, so that
+/// this many say that there is something else.
+const TRIES: u32 = 100;
+
+impl<S: Store> Log<S> {
     /// Adds entries, in their order, and publishes one checkpoint for all of them. An entry that is
     /// there already is not added again.
     ///
-    /// Whoever calls this holds the log's lock. When it returns, all of them are durable; when it
-    /// fails, they are not logged, or will be by the next append that finishes this one.
+    /// Whoever calls this holds the lock of a log in a directory; a bucket needs none. When it
+    /// returns, all of them are durable; when it fails, they are not logged, or will be by the next
+    /// append that finishes this one.
     ///
     /// # Errors
     /// Nothing was signed, or it was and the next append publishes it.
@@ -39,40 +45,65 @@ impl<D: Disk> Log<D> {
         if let Some(place) = entries.iter().position(too_large) {
             return Err(LogError::EntryTooLarge(place));
         }
-        self.recover(signer)?;
-        let (answer, new) = self.sort_out(entries)?;
-        if new.is_empty() {
+        self.disk.prepare()?;
+        for _ in 0..TRIES {
+            let before = self.recover(signer)?;
+            let (answer, new) = self.sort_out(entries)?;
+            if new.is_empty() {
+                return Ok(answer);
+            }
+            let growth = self.growth(&new)?;
+            let intent = Intent {
+                checkpoint: Checkpoint {
+                    origin: self.checkpoint.origin.clone(),
+                    head: growth.head,
+                    extensions: Vec::new(),
+                },
+                entries: new,
+            };
+            let bytes = intent.to_bytes()?;
+            if self.disk.swap(PENDING, before.as_ref(), &bytes)? == Swap::Lost {
+                // Of a change whose answer was lost on its way, it is said that another was first.
+                let there = register(&self.disk, PENDING)?;
+                if there.is_none_or(|(there, _)| there != bytes) {
+                    continue;
+                }
+            }
+            self.carry_out(intent.checkpoint, growth, signer)?;
             return Ok(answer);
         }
-        let growth = self.growth(&new)?;
-        let mut directories = BTreeSet::new();
-        for (tile, bytes) in &growth.files {
-            let path = tile.to_string();
-            self.make_parents(&path, &mut directories)?;
-            place(&self.disk, &path, bytes)?;
-        }
-        for directory in &directories {
-            self.disk.sync(directory)?;
-        }
-        let checkpoint = Checkpoint {
-            origin: self.checkpoint.origin.clone(),
-            head: growth.head,
-            extensions: Vec::new(),
-        };
+        Err(LogError::Busy)
+    }
+
+    /// Writes, signs and publishes what is decided: the register says so.
+    pub(super) fn carry_out(
+        &mut self,
+        checkpoint: Checkpoint,
+        growth: Growth,
+        signer: &dyn Signer,
+    ) -> Result<(), LogError> {
+        let full: Vec<_> = growth.files.iter().map(|(tile, _)| *tile).collect();
+        let files = growth.files.into_iter();
+        let files: Vec<(String, Vec<u8>)> = files
+            .map(|(tile, bytes)| (tile.to_string(), bytes))
+            .collect();
+        self.disk.settle(&files)?;
         let not_ours = || LogError::NotOurs("checkpoint".to_owned());
         let name = NoteName::parse(&checkpoint.origin).ok();
         let name = name.ok_or_else(not_ours)?;
-        self.note = publish(&self.disk, &checkpoint, &name, signer)?;
+        self.note = self.publish(&checkpoint, &name, signer)?;
         self.checkpoint = checkpoint;
         self.forget();
         // Every reader takes the full tile where a partial one is gone. One that stays is in nobody's
         // way, so that a failure here is none of the append.
-        for (tile, _) in growth.files.iter().filter(|(tile, _)| tile.is_full()) {
-            drop(self.remove_partials(*tile));
+        for tile in full.into_iter().filter(|tile| tile.is_full()) {
+            drop(self.disk.clear(&format!("{tile}.p")));
         }
-        Ok(answer)
+        Ok(())
     }
+}
 
+impl<S: Source> Log<S> {
     /// Where each of `entries` stands or will stand, and those that are new.
     fn sort_out(&self, entries: &[Vec<u8>]) -> Result<(Vec<Appended>, Vec<Vec<u8>>), LogError> {
         let wanted: BTreeSet<Digest> = entries.iter().map(|entry| leaf_hash(entry)).collect();
@@ -107,40 +138,5 @@ impl<D: Disk> Log<D> {
             }
         })?;
         Ok(places)
-    }
-
-    /// Makes the directories above `path`, and notes whose names have to be made durable.
-    fn make_parents(&self, path: &str, directories: &mut BTreeSet<String>) -> Result<(), LogError> {
-        let parent_of = |path: &str| {
-            path.rsplit_once('/')
-                .map_or("", |(parent, _)| parent)
-                .to_owned()
-        };
-        let parent = parent_of(path);
-        if !directories.insert(parent.clone()) {
-            return Ok(());
-        }
-        for (end, _) in parent.match_indices('/').chain([(parent.len(), "")]) {
-            let above = parent.get(..end).unwrap_or_default();
-            // Also where it was there: whoever made it may have crashed before it was durable.
-            self.disk.make_directory(above)?;
-            directories.insert(parent_of(above));
-        }
-        Ok(())
-    }
-
-    fn remove_partials(&self, tile: Tile) -> Result<(), IoError> {
-        let directory = format!("{tile}.p");
-        let Some(names) = self.disk.list(&directory)? else {
-            return Ok(());
-        };
-        for listed in names {
-            let name = String::from_utf8_lossy(&listed.name).into_owned();
-            let path = format!("{directory}/{name}");
-            if Tile::parse(&path).is_some() {
-                self.disk.remove(&path)?;
-            }
-        }
-        self.disk.remove(&directory)
     }
 }

@@ -104,6 +104,21 @@ pub enum LogError {
     /// An entry that no bundle can hold.
     #[error("entry {0} of those to add has more than 65535 bytes")]
     EntryTooLarge(usize),
+    /// More entries than one append takes.
+    #[error("the entries to add are too many for one append: it takes those before number {0}")]
+    TooMany(usize),
+    /// Others write all the time, or something else changes what only writers should.
+    #[error("others wrote to the log each time this was tried")]
+    Busy,
+    /// What never changes is there, with other bytes.
+    #[error(
+        "{0}: it is there with other bytes than the log's next entries make: what the log remembers is \
+         older than what it holds, or another program wrote there"
+    )]
+    Overwrites(String),
+    /// A store that does not keep what is asked of it.
+    #[error("the store cannot hold a log that is written to: {0}")]
+    Unfit(String),
     /// No such entry.
     #[error("there is no entry {index}: the log has {size}")]
     NoEntry {

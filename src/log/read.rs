@@ -1,12 +1,12 @@
 //! A log that is there.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
-use std::rc::Rc;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::state::{HISTORY, own_keys};
-use super::{Disk, LogError};
+use super::{LogError, Source};
 use crate::digest::Digest;
 use crate::key::Signature;
 use crate::limits;
@@ -15,42 +15,47 @@ use crate::tlog::{
     TileKind, TreeHead, decode_bundle, leaf_hash, node_hash,
 };
 
-/// A log in a directory, as its checkpoint says.
+/// A log, as its checkpoint says. Several threads may read one.
 #[derive(Debug)]
-pub struct Log<D> {
-    pub(super) disk: D,
+pub struct Log<S> {
+    pub(super) disk: S,
     pub(super) note: Note,
     pub(super) checkpoint: Checkpoint,
     /// Tiles that were read: proofs of neighbours share most of theirs.
-    cache: RefCell<BTreeMap<Tile, Rc<[u8]>>>,
+    cache: Mutex<BTreeMap<Tile, Arc<[u8]>>>,
+    /// Those that were followed up to the root of the checkpoint.
+    sound: Mutex<BTreeMap<Tile, Arc<[u8]>>>,
 }
 
 /// The file that makes entries count.
 pub(super) const CHECKPOINT: &str = "checkpoint";
 /// Most tiles that are kept in memory: 8 KiB each.
 const CACHED_MAX: usize = 1024;
+/// How many tiles are read ahead: some seconds' worth of a slow line.
+const WINDOW: u64 = 64;
 /// Bytes of a full tile.
 const TILE_MAX: u64 = 8192;
 /// Most bytes of a full bundle: 256 entries, each behind its length.
 const BUNDLE_MAX: u64 = 256 * (2 + 65_535);
 
-impl<D: Disk> Log<D> {
+impl<S: Source> Log<S> {
     /// Opens the log that `disk` holds, as far as its checkpoint tells. Whose checkpoint that is,
     /// is for the reader's trust root to say.
     ///
     /// # Errors
     /// There is no checkpoint, or none that can be read.
-    pub fn open(disk: D) -> Result<Self, LogError> {
+    pub fn open(disk: S) -> Result<Self, LogError> {
         let (note, checkpoint) = read_checkpoint(&disk, CHECKPOINT)?.ok_or(LogError::NoLog)?;
         Ok(Self::at(disk, note, checkpoint))
     }
 
-    pub(super) fn at(disk: D, note: Note, checkpoint: Checkpoint) -> Self {
+    pub(super) fn at(disk: S, note: Note, checkpoint: Checkpoint) -> Self {
         Self {
             disk,
             note,
             checkpoint,
-            cache: RefCell::default(),
+            cache: Mutex::default(),
+            sound: Mutex::default(),
         }
     }
 
@@ -86,43 +91,72 @@ impl<D: Disk> Log<D> {
         self.checkpoint.head.size
     }
 
-    /// The entries of the bundle that holds `index`, from the first one in it; each is as its leaf
-    /// says.
+    /// The entries of the bundle that holds `index`, from the first one in it: each is as its leaf
+    /// says, and the leaf is in the tree of the checkpoint.
     ///
     /// # Errors
-    /// There is no such entry, or the bundle is missing or damaged.
+    /// There is no such entry, or the bundle is missing or damaged, or a tile that proves it.
     pub fn bundle(&self, index: u64) -> Result<Vec<Vec<u8>>, LogError> {
         let size = self.size();
         if index >= size {
             return Err(LogError::NoEntry { index, size });
         }
         let (tile, _) = Tile::holding(Node { level: 0, index }, size);
-        let leaves = self.tile(tile)?;
+        let leaves = self.sound_tile(tile)?;
+        self.entries(tile, &leaves)
+    }
+
+    /// The entries whose leaves are `leaves`, which the tile `tile` holds.
+    pub(super) fn entries(&self, tile: Tile, leaves: &[u8]) -> Result<Vec<Vec<u8>>, LogError> {
         let bundle = Tile {
             kind: TileKind::Entries,
             ..tile
         };
-        let bytes = self.bytes(bundle)?;
-        let damaged = |source| LogError::Bundle {
-            path: bundle.to_string(),
-            source,
-        };
-        let entries = decode_bundle(&bytes).map_err(damaged)?;
-        let entries: Vec<Vec<u8>> = entries
-            .into_iter()
-            .take(usize::from(bundle.width))
-            .map(<[u8]>::to_vec)
+        self.trying_again(&[bundle], || {
+            let bytes = self.bytes(bundle)?;
+            let damaged = |source| LogError::Bundle {
+                path: bundle.to_string(),
+                source,
+            };
+            let entries = decode_bundle(&bytes).map_err(damaged)?;
+            let entries: Vec<Vec<u8>> = entries
+                .into_iter()
+                .take(usize::from(bundle.width))
+                .map(<[u8]>::to_vec)
+                .collect();
+            let hashes = leaves.chunks(Digest::LEN);
+            let fits = hashes.len() == entries.len()
+                && hashes
+                    .zip(&entries)
+                    .all(|(hash, entry)| leaf_hash(entry).as_bytes() == hash);
+            if fits {
+                Ok(entries)
+            } else {
+                Err(LogError::Damaged(bundle.to_string()))
+            }
+        })
+    }
+
+    /// Tells the source that the bundles of these entries are read next, with the tiles that prove
+    /// them: one that is far away fetches them at once.
+    pub fn ahead(&self, entries: Range<u64>) {
+        let (full, size) = (u64::from(Tile::FULL), self.size());
+        let last = entries.end.min(size).div_ceil(full);
+        let files: Vec<(String, u64)> = (entries.start / full..last)
+            .flat_map(|number| {
+                let index = number.saturating_mul(full);
+                let (tile, _) = Tile::holding(Node { level: 0, index }, size);
+                let bundle = Tile {
+                    kind: TileKind::Entries,
+                    ..tile
+                };
+                [
+                    (bundle.to_string(), BUNDLE_MAX),
+                    (tile.to_string(), TILE_MAX),
+                ]
+            })
             .collect();
-        let hashes = leaves.chunks(Digest::LEN);
-        let fits = hashes.len() == entries.len()
-            && hashes
-                .zip(&entries)
-                .all(|(hash, entry)| leaf_hash(entry).as_bytes() == hash);
-        if fits {
-            Ok(entries)
-        } else {
-            Err(LogError::Damaged(bundle.to_string()))
-        }
+        self.disk.ahead(&files);
     }
 
     /// One entry.
@@ -148,7 +182,15 @@ impl<D: Disk> Log<D> {
         let mut index = 0;
         while index < size {
             let (tile, _) = Tile::holding(Node { level: 0, index }, size);
-            let bytes = self.tile(tile)?;
+            if tile.index % WINDOW == 0 {
+                let tiles = (tile.index..tile.index.saturating_add(WINDOW)).map_while(|number| {
+                    let index = number.saturating_mul(u64::from(Tile::FULL));
+                    let node = Node { level: 0, index };
+                    (index < size).then(|| (Tile::holding(node, size).0.to_string(), TILE_MAX))
+                });
+                self.disk.ahead(&tiles.collect::<Vec<_>>());
+            }
+            let bytes = self.sound_tile(tile)?;
             let (hashes, _) = bytes.as_chunks();
             for hash in hashes {
                 each(index, Digest::from_bytes(*hash));
@@ -219,9 +261,9 @@ impl<D: Disk> Log<D> {
     }
 
     /// The bytes of a tile of hashes: exactly as many as its width says.
-    pub(super) fn tile(&self, tile: Tile) -> Result<Rc<[u8]>, LogError> {
-        if let Some(bytes) = self.cache.borrow().get(&tile) {
-            return Ok(Rc::clone(bytes));
+    pub(super) fn tile(&self, tile: Tile) -> Result<Arc<[u8]>, LogError> {
+        if let Some(bytes) = self.cached().get(&tile) {
+            return Ok(Arc::clone(bytes));
         }
         let mut bytes = self.bytes(tile)?;
         let length = usize::from(tile.width).saturating_mul(Digest::LEN);
@@ -229,17 +271,17 @@ impl<D: Disk> Log<D> {
             return Err(LogError::Damaged(tile.to_string()));
         }
         bytes.truncate(length);
-        let bytes: Rc<[u8]> = bytes.into();
-        let mut cache = self.cache.borrow_mut();
+        let bytes: Arc<[u8]> = bytes.into();
+        let mut cache = self.cached();
         if cache.len() >= CACHED_MAX {
             cache.clear();
         }
-        cache.insert(tile, Rc::clone(&bytes));
+        cache.insert(tile, Arc::clone(&bytes));
         Ok(bytes)
     }
 
     /// The bytes of a file of the tree; of the full one, where a partial one is gone since.
-    fn bytes(&self, tile: Tile) -> Result<Vec<u8>, LogError> {
+    pub(super) fn bytes(&self, tile: Tile) -> Result<Vec<u8>, LogError> {
         if let Some(bytes) = self.own_bytes(tile)? {
             return Ok(bytes);
         }
@@ -268,21 +310,49 @@ impl<D: Disk> Log<D> {
 
     /// Forgets tiles that were read: files that were not published may be written anew.
     pub(super) fn forget(&self) {
-        self.cache.borrow_mut().clear();
+        self.cached().clear();
+        self.sound().clear();
+    }
+
+    pub(super) fn forget_tile(&self, tile: Tile) {
+        self.cached().remove(&tile);
+        self.sound().remove(&tile);
+    }
+
+    pub(super) fn keep_sound(&self, tiles: impl IntoIterator<Item = (Tile, Arc<[u8]>)>) {
+        let mut sound = self.sound();
+        if sound.len() >= CACHED_MAX {
+            sound.clear();
+        }
+        sound.extend(tiles);
+    }
+
+    pub(super) fn sound(&self) -> MutexGuard<'_, BTreeMap<Tile, Arc<[u8]>>> {
+        self.sound.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A thread that panicked holds nothing half done: each entry is put there whole.
+    fn cached(&self) -> MutexGuard<'_, BTreeMap<Tile, Arc<[u8]>>> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Reads a signed checkpoint of the log; `None` where there is none.
-pub(super) fn read_checkpoint<D: Disk>(
-    disk: &D,
+pub(super) fn read_checkpoint<S: Source>(
+    disk: &S,
     path: &str,
 ) -> Result<Option<(Note, Checkpoint)>, LogError> {
     let cap = u64::try_from(limits::NOTE_MAX).unwrap_or(u64::MAX);
     let Some(bytes) = disk.read(path, cap)? else {
         return Ok(None);
     };
+    parse_checkpoint(&bytes, path).map(Some)
+}
+
+/// Takes a signed checkpoint of the log apart, which is in the file `path`.
+pub(super) fn parse_checkpoint(bytes: &[u8], path: &str) -> Result<(Note, Checkpoint), LogError> {
     let path = || path.to_owned();
-    let note = Note::parse(&bytes).map_err(|source| LogError::Note {
+    let note = Note::parse(bytes).map_err(|source| LogError::Note {
         path: path(),
         source,
     })?;
@@ -290,7 +360,7 @@ pub(super) fn read_checkpoint<D: Disk>(
         path: path(),
         source,
     })?;
-    Ok(Some((note, checkpoint)))
+    Ok((note, checkpoint))
 }
 
 /// Whether `key` signed `note`, a checkpoint of the log that has the key's name: what a log may say

@@ -2,17 +2,21 @@
 //!
 //! ```text
 //! .state/vkey      the log's keys, a line each, the present one last: NAME+ID+BASE64
-//! .state/next      a file on its way to its name
-//! .state/pending   the checkpoint, unsigned, that is about to be signed
+//! .state/next      a file on its way to its name; directories only
+//! .state/pending   the checkpoint, unsigned, that is signed next, and the entries that it adds
 //! .state/signed    the largest checkpoint that was ever signed
-//! .state/lock      held by whoever writes
+//! .state/lock      held by whoever writes; directories only
 //! ```
-//! `pending` is durable before a signature is made, `signed` before one is published. So after a
-//! crash the one tree that may have been signed is known, and exactly that one is signed again:
-//! Ed25519 gives the same signature.
+//! `pending` is the one register that decides: nothing is signed that it did not hold, and each of its
+//! contents extends the one before, which was published by then. So no two trees of one size are ever
+//! signed, whoever writes; and after a crash the one tree that may have been signed is known, and
+//! exactly that one is signed again: Ed25519 gives the same signature.
 
-use super::read::{CHECKPOINT, check_ours, read_checkpoint};
-use super::{Disk, Log, LogError};
+use std::cmp::Ordering;
+
+use super::intent::{Intent, PENDING};
+use super::read::{CHECKPOINT, check_ours, parse_checkpoint, read_checkpoint};
+use super::{Log, LogError, Source, Store, Swap, Version};
 use crate::key::{KeyId, Signer};
 use crate::limits;
 use crate::sys::fs::ListedKind;
@@ -21,10 +25,10 @@ use crate::tlog::{
 };
 
 const VKEY: &str = ".state/vkey";
-const NEXT: &str = ".state/next";
-const PENDING: &str = ".state/pending";
 const SIGNED: &str = ".state/signed";
 pub(super) const HISTORY: &str = "checkpoints";
+/// How often a register is tried that others change, too; each time one of them got on.
+const TRIES: u32 = 100;
 
 /// What stands in a log's directory, and in a workspace's `log/` beside it.
 const NAMES: [(&str, ListedKind); 6] = [
@@ -36,40 +40,47 @@ const NAMES: [(&str, ListedKind); 6] = [
     ("tile", ListedKind::Directory),
 ];
 
-impl<D: Disk> Log<D> {
+impl<S: Store> Log<S> {
     /// Makes a log without entries, called `name`; one whose making was interrupted is finished.
     ///
     /// # Errors
     /// There is a log already, or something that no log's directory has.
-    pub fn create(disk: D, name: &NoteName, signer: &dyn Signer) -> Result<Self, LogError> {
+    pub fn create(disk: S, name: &NoteName, signer: &dyn Signer) -> Result<Self, LogError> {
+        disk.prepare()?;
         check_names(&disk)?;
         let key = NoteKey::ed25519(name.clone(), signer.public_key());
         let text = format!("{key}\n");
-        if disk.read(VKEY, limits::KEY_FILE_MAX)?.is_some() {
-            let there = last(own_keys(&disk)?)?;
-            if there != key || read_checkpoint(&disk, CHECKPOINT)?.is_some() {
-                let id = raw_id(&there)?;
-                return Err(LogError::Exists(there.name().to_string(), id));
-            }
-        } else if let Some((_, checkpoint)) = read_checkpoint(&disk, CHECKPOINT)? {
+        if disk.read(VKEY, limits::KEY_FILE_MAX)?.is_none()
+            && let Some((_, checkpoint)) = read_checkpoint(&disk, CHECKPOINT)?
+        {
             return Err(LogError::Exists(
                 checkpoint.origin,
                 signer.public_key().id(),
             ));
         }
-        for path in [".state", HISTORY, "tile"] {
-            disk.make_directory(path)?;
+        // Whose name and key come first, whose log it is.
+        let made = disk.read(VKEY, limits::KEY_FILE_MAX)?.is_none()
+            && disk.swap(VKEY, None, text.as_bytes())? == Swap::Done;
+        if !made {
+            let there = last(own_keys(&disk)?)?;
+            if there != key || read_checkpoint(&disk, CHECKPOINT)?.is_some() {
+                let id = raw_id(&there)?;
+                return Err(LogError::Exists(there.name().to_string(), id));
+            }
         }
-        disk.sync("")?;
-        place(&disk, VKEY, text.as_bytes())?;
-        disk.sync(".state")?;
         let checkpoint = Checkpoint {
             origin: name.to_string(),
             head: TreeHead::empty(),
             extensions: Vec::new(),
         };
-        let note = publish(&disk, &checkpoint, name, signer)?;
-        Ok(Self::at(disk, note, checkpoint))
+        if register(&disk, PENDING)?.is_none() {
+            let intent = checkpoint.to_text();
+            // Where somebody else was faster, it is the same.
+            let (Swap::Done | Swap::Lost) = disk.swap(PENDING, None, intent.as_bytes())?;
+        }
+        let mut log = Self::at(disk, Note::new(checkpoint.to_text()), checkpoint);
+        log.note = log.publish(&log.checkpoint, name, signer)?;
+        Ok(log)
     }
 
     /// From the next checkpoint on, `key` signs. What the keys before it signed stays. Whoever calls
@@ -79,8 +90,10 @@ impl<D: Disk> Log<D> {
     /// The key has another name than the log or was the log's before, or the directory is not an
     /// operator's.
     pub fn rekey(&mut self, key: &NoteKey) -> Result<bool, LogError> {
+        self.disk.prepare()?;
         check_names(&self.disk)?;
-        let mut keys = own_keys(&self.disk)?;
+        let (bytes, before) = register(&self.disk, VKEY)?.ok_or(LogError::NoState("vkey"))?;
+        let mut keys = parse_keys(&bytes)?;
         if key.name().as_str() != self.checkpoint.origin {
             return Err(LogError::NotOurs(VKEY.to_owned()));
         }
@@ -97,18 +110,20 @@ impl<D: Disk> Log<D> {
         keys.push(key.clone());
         let lines: Vec<String> = keys.iter().map(NoteKey::to_string).collect();
         let text = lines.join("\n") + "\n";
-        place(&self.disk, VKEY, text.as_bytes())?;
-        self.disk.sync(".state")?;
-        Ok(true)
+        match self.disk.swap(VKEY, Some(&before), text.as_bytes())? {
+            Swap::Done => Ok(true),
+            Swap::Lost => Err(LogError::Busy),
+        }
     }
 
     /// Makes ready for adding: checks what was signed last against the tiles, and finishes what was
-    /// interrupted. Whoever calls this holds the log's lock.
+    /// interrupted, or is still being done by somebody else. Gives the version of the intent that the
+    /// next one has to replace. Whoever calls this holds the lock of a log in a directory.
     ///
     /// # Errors
     /// The key is another, something signed is missing, or what is there is not what was signed:
     /// then nothing may be added.
-    pub(super) fn recover(&mut self, signer: &dyn Signer) -> Result<(), LogError> {
+    pub(super) fn recover(&mut self, signer: &dyn Signer) -> Result<Option<Version>, LogError> {
         self.forget();
         check_names(&self.disk)?;
         let keys = own_keys(&self.disk)?;
@@ -128,45 +143,138 @@ impl<D: Disk> Log<D> {
             }
             Ok(Some((note, checkpoint)))
         };
-        let (mut note, mut published) = read(CHECKPOINT)?.ok_or(LogError::NoLog)?;
+        // In this order: each is at least as large as the one before, whoever writes meanwhile.
+        let (note, published) = read(CHECKPOINT)?.ok_or(LogError::NoLog)?;
         let (signed_note, signed) = read(SIGNED)?.ok_or(LogError::NoState("signed"))?;
-        if signed.head.size == published.head.size && signed.head != published.head {
-            return Err(LogError::Fork(signed.head.size));
-        }
-        let is_old_mark = signed.head.size < published.head.size;
-        if signed.head.size > published.head.size {
-            // The crash came between signing and publishing, or an older checkpoint was put back.
-            let there = published.head.size;
-            let is_whole = self.edge(signed.head).is_ok();
-            if !is_whole {
-                let signed = signed.head.size;
-                return Err(LogError::Rollback { signed, there });
-            }
-            self.extends(published.head, signed.head)?;
-            history(&self.disk, &signed_note, signed.head.size)?;
-            place(&self.disk, CHECKPOINT, &signed_note.to_bytes())?;
-            self.disk.sync("")?;
-            (note, published) = (signed_note, signed);
-        }
-        self.edge(published.head)?;
-        if is_old_mark {
-            // Somebody put an older mark back. What is published was signed, too.
-            place(&self.disk, SIGNED, &note.to_bytes())?;
-            self.disk.sync(".state")?;
-        }
-        if let Some(pending) = pending(&self.disk)? {
-            if pending.head.size == published.head.size && pending.head != published.head {
-                return Err(LogError::Fork(pending.head.size));
-            }
-            if pending.head.size > published.head.size {
-                self.edge(pending.head)?;
-                self.extends(published.head, pending.head)?;
-                note = publish(&self.disk, &pending, key.name(), signer)?;
-                published = pending;
-            }
-        }
+        let (pending, version) = match register(&self.disk, PENDING)? {
+            Some((bytes, version)) => (Some(Intent::parse(&bytes)?), Some(version)),
+            None => (None, None),
+        };
         (self.note, self.checkpoint) = (note, published);
+        let there = self.checkpoint.head;
+        if signed.head.size == there.size && signed.head != there {
+            return Err(LogError::Fork(there.size));
+        }
+        match signed.head.size.cmp(&there.size) {
+            Ordering::Greater => {
+                // The crash came between signing and publishing, or an older checkpoint was put back.
+                if self.edge(signed.head).is_err() {
+                    let (signed, there) = (signed.head.size, there.size);
+                    return Err(LogError::Rollback { signed, there });
+                }
+                self.extends(there, signed.head)?;
+                self.announce(&signed_note, &signed)?;
+                (self.note, self.checkpoint) = (signed_note, signed);
+            }
+            Ordering::Less => {
+                // Somebody put an older mark back. What is published was signed, too.
+                self.edge(there)?;
+                self.mark(&self.note, there)?;
+            }
+            Ordering::Equal => {
+                self.edge(there)?;
+            }
+        }
+        let there = self.checkpoint.head;
+        match pending {
+            Some(pending) if pending.checkpoint.head.size > there.size => {
+                self.finish(pending, key.name(), signer)?;
+            }
+            Some(pending)
+                if pending.checkpoint.head.size == there.size
+                    && pending.checkpoint.head != there =>
+            {
+                return Err(LogError::Fork(there.size));
+            }
+            _ => {}
+        }
+        Ok(version)
+    }
+
+    /// Finishes what was decided and may have been signed.
+    fn finish(
+        &mut self,
+        pending: Intent,
+        name: &NoteName,
+        signer: &dyn Signer,
+    ) -> Result<(), LogError> {
+        let (old, new) = (self.checkpoint.head, pending.checkpoint.head);
+        let count = u64::try_from(pending.entries.len()).unwrap_or(u64::MAX);
+        if old.size.saturating_add(count) == new.size {
+            let growth = self.growth(&pending.entries)?;
+            if growth.head != new {
+                return Err(LogError::Root { size: new.size });
+            }
+            return self.carry_out(pending.checkpoint, growth, signer);
+        }
+        // Its entries do not follow what is published: then its tiles must be there.
+        self.edge(new)?;
+        self.extends(old, new)?;
+        self.note = self.publish(&pending.checkpoint, name, signer)?;
+        self.checkpoint = pending.checkpoint;
+        self.forget();
         Ok(())
+    }
+
+    /// Signs a checkpoint whose tiles are durable and that was decided before, and publishes it:
+    /// history, mark, and the checkpoint itself last.
+    pub(super) fn publish(
+        &self,
+        checkpoint: &Checkpoint,
+        name: &NoteName,
+        signer: &dyn Signer,
+    ) -> Result<Note, LogError> {
+        let mut note = Note::new(checkpoint.to_text());
+        note.sign(name, signer)?;
+        self.announce(&note, checkpoint)?;
+        Ok(note)
+    }
+
+    /// Publishes what was signed, unless somebody else did.
+    fn announce(&self, note: &Note, checkpoint: &Checkpoint) -> Result<(), LogError> {
+        let size = checkpoint.head.size;
+        let kept = format!("{HISTORY}/{size}");
+        let is_kept =
+            || -> Result<bool, LogError> {
+                let there = read_checkpoint(&self.disk, &kept);
+                Ok(there
+                    .is_ok_and(|there| there.is_some_and(|(there, _)| there.text() == note.text())))
+            };
+        if !is_kept()? {
+            match self.disk.settle(&[(kept.clone(), note.to_bytes())]) {
+                // By somebody who signs with another of the log's keys.
+                Err(LogError::Overwrites(_)) if is_kept()? => {}
+                answer => answer?,
+            }
+        }
+        self.mark(note, checkpoint.head)?;
+        self.raise(CHECKPOINT, note, checkpoint.head)
+    }
+
+    /// Remembers what was signed.
+    fn mark(&self, note: &Note, head: TreeHead) -> Result<(), LogError> {
+        self.raise(SIGNED, note, head)
+    }
+
+    /// Puts a checkpoint into a file that holds the largest one.
+    fn raise(&self, path: &str, note: &Note, head: TreeHead) -> Result<(), LogError> {
+        for _ in 0..TRIES {
+            let there = register(&self.disk, path)?;
+            if let Some((bytes, _)) = &there {
+                let (_, there) = parse_checkpoint(bytes, path)?;
+                if there.head.size == head.size && there.head != head {
+                    return Err(LogError::Fork(head.size));
+                }
+                if there.head.size >= head.size {
+                    return Ok(());
+                }
+            }
+            let before = there.as_ref().map(|(_, version)| version);
+            if self.disk.swap(path, before, &note.to_bytes())? == Swap::Done {
+                return Ok(());
+            }
+        }
+        Err(LogError::Busy)
     }
 
     /// Checks that the tree `new` begins with all leaves of `old`, by the tiles.
@@ -180,48 +288,23 @@ impl<D: Disk> Log<D> {
     }
 }
 
-/// Signs a checkpoint whose tiles are durable, and publishes it: intent, signature, history, mark,
-/// and the checkpoint itself last.
-pub(super) fn publish<D: Disk>(
-    disk: &D,
-    checkpoint: &Checkpoint,
-    name: &NoteName,
-    signer: &dyn Signer,
-) -> Result<Note, LogError> {
-    let text = checkpoint.to_text();
-    place(disk, PENDING, text.as_bytes())?;
-    disk.sync(".state")?;
-    let mut note = Note::new(text);
-    note.sign(name, signer)?;
-    history(disk, &note, checkpoint.head.size)?;
-    place(disk, SIGNED, &note.to_bytes())?;
-    disk.sync(".state")?;
-    place(disk, CHECKPOINT, &note.to_bytes())?;
-    disk.sync("")?;
-    Ok(note)
-}
-
-/// Keeps a checkpoint for whoever checks the log's history.
-fn history<D: Disk>(disk: &D, note: &Note, size: u64) -> Result<(), LogError> {
-    disk.make_directory(HISTORY)?;
-    place(disk, &format!("{HISTORY}/{size}"), &note.to_bytes())?;
-    disk.sync(HISTORY)?;
-    Ok(())
-}
-
-/// Gives `bytes` the name `path` at once; the name itself is durable when its directory is.
-pub(super) fn place<D: Disk>(disk: &D, path: &str, bytes: &[u8]) -> Result<(), LogError> {
-    disk.write(NEXT, bytes)?;
-    disk.sync(NEXT)?;
-    disk.rename(NEXT, path)?;
-    Ok(())
+/// What a register holds, and its version.
+pub(super) fn register<S: Store>(
+    disk: &S,
+    path: &str,
+) -> Result<Option<(Vec<u8>, Version)>, LogError> {
+    let cap = u64::try_from(limits::LOG_APPEND_MAX).unwrap_or(u64::MAX);
+    disk.fetch(path, cap)
 }
 
 /// The keys that the log has and had, the present one last.
-pub(super) fn own_keys<D: Disk>(disk: &D) -> Result<Vec<NoteKey>, LogError> {
+pub(super) fn own_keys<S: Source>(disk: &S) -> Result<Vec<NoteKey>, LogError> {
     let bytes = disk.read(VKEY, limits::KEY_FILE_MAX)?;
-    let bytes = bytes.ok_or(LogError::NoState("vkey"))?;
-    let text = String::from_utf8_lossy(&bytes);
+    parse_keys(&bytes.ok_or(LogError::NoState("vkey"))?)
+}
+
+fn parse_keys(bytes: &[u8]) -> Result<Vec<NoteKey>, LogError> {
+    let text = String::from_utf8_lossy(bytes);
     let lines = text.strip_suffix('\n').unwrap_or(&text).split('\n');
     lines.map(|line| Ok(line.parse()?)).collect()
 }
@@ -239,23 +322,10 @@ fn raw_id(key: &NoteKey) -> Result<KeyId, LogError> {
     }
 }
 
-/// The checkpoint that was about to be signed.
-fn pending<D: Disk>(disk: &D) -> Result<Option<Checkpoint>, LogError> {
-    let Some(bytes) = disk.read(PENDING, limits::KEY_FILE_MAX)? else {
-        return Ok(None);
-    };
-    let text = String::from_utf8_lossy(&bytes);
-    let parsed = Checkpoint::parse(&text).map_err(|source| LogError::Checkpoint {
-        path: PENDING.to_owned(),
-        source,
-    });
-    parsed.map(Some)
-}
-
 /// Refuses a directory in which something else is than a log has: whoever put it there may hope that
 /// it is written through.
-fn check_names<D: Disk>(disk: &D) -> Result<(), LogError> {
-    for listed in disk.list("")?.unwrap_or_default() {
+fn check_names<S: Source>(disk: &S) -> Result<(), LogError> {
+    for listed in disk.list("")?.known() {
         let known = NAMES
             .iter()
             .any(|(name, kind)| listed.name == name.as_bytes() && listed.kind == *kind);

@@ -5,6 +5,7 @@
 //!   templates/            what to build
 //!   keys/trust.json       who may sign (public)
 //!   keys/trust/N.json     every version of it since the first change
+//!   keys/witnesses.policy where the log's witnesses are asked, if it has any
 //!   keys/private/         private keys, 0700, ignored by git
 //!   log/                  what was signed
 //! ```
@@ -75,6 +76,11 @@ impl Workspace {
     /// `keys/trust/N.json`: version N of the trust root.
     pub fn trust_version(&self, version: u64) -> PathBuf {
         self.keys().join("trust").join(format!("{version}.json"))
+    }
+
+    /// `keys/witnesses.policy`: where the log's witnesses are asked (tlog-policy).
+    pub fn witnesses(&self) -> PathBuf {
+        self.keys().join("witnesses.policy")
     }
 
     /// `keys/private/signers.toml`: where private keys are that are not in this directory.

@@ -24,6 +24,8 @@ pub mod root;
 pub mod sandbox;
 pub mod scan;
 #[cfg(feature = "build")]
+pub mod serve;
+#[cfg(feature = "build")]
 pub mod signer;
 pub mod state;
 pub mod usage;

@@ -100,7 +100,7 @@ impl Checkpoint {
 }
 
 /// A decimal number in its one spelling, up to [`TreeHead::SIZE_MAX`].
-pub(super) fn number(text: &str) -> Option<u64> {
+pub(crate) fn number(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let leading = text.len() > 1 && text.starts_with('0');
     let number: u64 = text.parse().ok().filter(|_| digits && !leading)?;
@@ -108,7 +108,7 @@ pub(super) fn number(text: &str) -> Option<u64> {
 }
 
 /// Standard base64 of 32 bytes.
-pub(super) fn digest(text: &str) -> Option<Digest> {
+pub(crate) fn digest(text: &str) -> Option<Digest> {
     let bytes = STANDARD.decode(text).ok()?;
     bytes.try_into().ok().map(Digest::from_bytes)
 }

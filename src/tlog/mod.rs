@@ -11,9 +11,10 @@
 //! | `node`, `inclusion`, `consistency` | addresses in a tree; proofs, and what a checked one is worth |
 //! | `tile`, `bundle` | tiles, their paths, bundles of entries (tlog-tiles) |
 //! | `cosignature` | what a witness signs (tlog-cosignature) |
+//! | `lines` | the signature lines that are of known keys, verified and counted |
 //! | `trusted` | the door from a note to a checkpoint that a trust root believes |
 //! | `receipt`, `logged` | a Receipt (tlog-proof); the door from it to a place in the log |
-//! | `policy` | who must sign and cosign, as text for other tools (tlog-policy) |
+//! | `policy` | who must sign and cosign, as text that other tools have, too (tlog-policy) |
 //! | `entry` | what karat writes into a log |
 //!
 //! A proof that was checked is a value that nothing else makes: [`Included`], [`Extends`],
@@ -27,6 +28,7 @@ mod entry;
 mod frontier;
 mod hash;
 mod inclusion;
+mod lines;
 mod logged;
 mod name;
 mod node;
@@ -39,18 +41,24 @@ mod vkey;
 
 pub use bundle::{BundleError, decode_bundle, encode_bundle};
 pub use checkpoint::{Checkpoint, CheckpointError, TreeHead};
+#[cfg(feature = "build")]
+pub(crate) use checkpoint::{digest as parse_hash, number as parse_size};
 pub use consistency::{ConsistencyProof, Extends};
 pub use cosignature::{Cosignature, cosignature_message};
 pub use entry::{Entry, EntryError, Kind};
 pub use frontier::Frontier;
 pub use hash::{empty_root, leaf_hash, node_hash};
 pub use inclusion::{Included, InclusionProof, ProofError};
+pub use lines::{BadLine, Cosigned, Lines};
 pub use logged::{Logged, LoggedEnvelope, ReceiptFault, locate};
 pub use name::{NameError, NoteName};
 pub use node::{Node, Nodes, root_of};
 pub use note::{Note, NoteError, NoteSignature};
-pub use policy::{Policy, PolicyError};
+pub use policy::{
+    Policy, PolicyCheckpoint, PolicyError, PolicyGroup, PolicyLog, PolicyMember, PolicyParseError,
+    PolicyRefusal, PolicyRule, PolicyWitness,
+};
 pub use receipt::{Receipt, ReceiptError};
 pub use tile::{Tile, TileKind, tiles_of};
-pub use trusted::{Cosigned, TrustedCheckpoint, UntrustedCheckpoint};
+pub use trusted::{SignedCheckpoint, TrustedCheckpoint, UntrustedCheckpoint};
 pub use vkey::{Algorithm, NoteKey, VkeyError};

@@ -16,7 +16,7 @@ use crate::support::schema::{Published, published};
 use crate::support::signed::Release;
 
 /// All schemas in `docs/schemas/`, each held to by a test.
-const ALL: [&str; 27] = [
+const ALL: [&str; 31] = [
     "attach",
     "build-report",
     "cache-gc",
@@ -30,10 +30,14 @@ const ALL: [&str; 27] = [
     "lock",
     "log-append",
     "log-check",
+    "log-cosign",
+    "log-fork",
     "log-init",
+    "log-monitor",
     "log-proof",
     "log-retire",
     "log-show",
+    "log-witness",
     "progress-event",
     "sarif-report",
     "sign",

@@ -25,11 +25,19 @@ pub enum Kind {
     Partial,
     /// Release files.
     Releases,
+    /// Tiles of transparency logs, a directory for each log.
+    Logs,
 }
 
 impl Kind {
     /// All kinds, in the order in which they are shown.
-    pub const ALL: [Self; 4] = [Self::Objects, Self::Trees, Self::Partial, Self::Releases];
+    pub const ALL: [Self; 5] = [
+        Self::Objects,
+        Self::Trees,
+        Self::Partial,
+        Self::Releases,
+        Self::Logs,
+    ];
 
     /// The kind's word.
     pub const fn name(self) -> &'static str {
@@ -38,6 +46,7 @@ impl Kind {
             Self::Trees => "trees",
             Self::Partial => "partial",
             Self::Releases => "releases",
+            Self::Logs => "logs",
         }
     }
 }
@@ -183,11 +192,11 @@ impl Entry {
                 drop(lock);
                 Ok(true)
             }
-            Kind::Objects | Kind::Partial | Kind::Releases if alone => {
+            Kind::Objects | Kind::Partial | Kind::Releases | Kind::Logs if alone => {
                 fs::remove_tree(&self.path)?;
                 Ok(true)
             }
-            Kind::Objects | Kind::Partial | Kind::Releases => Ok(false),
+            Kind::Objects | Kind::Partial | Kind::Releases | Kind::Logs => Ok(false),
         }
     }
 
@@ -207,7 +216,9 @@ fn entries(root: &Path, kind: Kind) -> Result<Vec<Entry>, CacheError> {
             let all = root.join("objects/sha256");
             shelves.extend(names(&all)?.into_iter().map(|name| all.join(name)));
         }
-        Kind::Trees | Kind::Partial | Kind::Releases => shelves.push(root.join(kind.name())),
+        Kind::Trees | Kind::Partial | Kind::Releases | Kind::Logs => {
+            shelves.push(root.join(kind.name()));
+        }
     }
     let mut entries = Vec::new();
     for shelf in shelves {

@@ -65,7 +65,7 @@ impl Cache {
             });
         }
         let lease = Lock::shared(root.join("lock"))?;
-        for name in ["objects/sha256", "partial", "releases", "trees"] {
+        for name in ["objects/sha256", "partial", "releases", "trees", "logs"] {
             fs::make_dirs(root.join(name), 0o700)?;
         }
         let tag = root.join("CACHEDIR.TAG");
@@ -206,6 +206,12 @@ impl Cache {
     /// directory `KEY`, exclusively by who makes or removes it.
     pub fn trees(&self) -> PathBuf {
         self.root.join("trees")
+    }
+
+    /// Where tiles of the log at `place` are kept. Nothing in it is trusted.
+    pub fn log(&self, place: &str) -> PathBuf {
+        let name = Digest::of(place.as_bytes()).to_string();
+        self.root.join("logs").join(name)
     }
 
     pub(super) fn object_path(&self, content: &Content) -> PathBuf {

@@ -1,13 +1,15 @@
 //! Getting a file.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use ureq::http::StatusCode;
 
-use super::forward;
 use super::proxy::Proxies;
+use super::{forward, redirect};
 use crate::archive::cache::Claim;
 use crate::archive::cache::{CacheError, Partial};
 use crate::archive::{Cache, Location};
@@ -20,10 +22,12 @@ pub(super) const USER_AGENT: &str = concat!("karat/", env!("CARGO_PKG_VERSION"))
 /// The way to archives.
 #[derive(Debug)]
 pub struct Network {
-    direct: ureq::Agent,
-    proxies: Proxies,
-    patience: Patience,
-    offline: bool,
+    pub(super) direct: ureq::Agent,
+    /// Those that go through a proxy: each keeps its connections.
+    tunnels: Mutex<BTreeMap<String, ureq::Agent>>,
+    pub(super) proxies: Proxies,
+    pub(super) patience: Patience,
+    pub(super) offline: bool,
 }
 
 /// How long to wait and how often to try.
@@ -119,6 +123,7 @@ impl Network {
     pub fn new(proxies: Proxies, patience: Patience) -> Self {
         Self {
             direct: agent(None, patience),
+            tunnels: Mutex::default(),
             proxies,
             patience,
             offline: false,
@@ -305,7 +310,7 @@ impl Network {
                 if let (301 | 302 | 303 | 307 | 308, Some(target)) = (answer.status, target)
                     && redirects > 0
                 {
-                    let target = absolute(text, &target);
+                    let target = led(uri, text, &target)?;
                     return self.open_http(uri, &target, from, redirects - 1);
                 }
                 let range = answer.header("content-range").map(str::to_owned);
@@ -319,10 +324,18 @@ impl Network {
                 let agent = match proxy {
                     None => self.direct.clone(),
                     Some(proxy) => {
-                        let Ok(known) = ureq::Proxy::new(proxy) else {
-                            return Err(bad_proxy(proxy));
-                        };
-                        agent(Some(known), self.patience)
+                        let mut tunnels =
+                            self.tunnels.lock().unwrap_or_else(PoisonError::into_inner);
+                        if let Some(known) = tunnels.get(proxy) {
+                            known.clone()
+                        } else {
+                            let Ok(parsed) = ureq::Proxy::new(proxy) else {
+                                return Err(bad_proxy(proxy));
+                            };
+                            let made = agent(Some(parsed), self.patience);
+                            tunnels.insert(proxy.to_owned(), made.clone());
+                            made
+                        }
                     }
                 };
                 let mut request = agent.get(text);
@@ -336,7 +349,7 @@ impl Network {
                 if let (true, Some(target)) = (status.is_redirection(), target)
                     && redirects > 0
                 {
-                    let target = absolute(text, target);
+                    let target = led(uri, text, target)?;
                     return self.open_http(uri, &target, from, redirects - 1);
                 }
                 let range = response.headers().get("content-range");
@@ -360,7 +373,7 @@ struct Body {
 /// Mirrors redirect to a nearer one, once or twice.
 const REDIRECTS_MAX: u32 = 5;
 
-fn agent(proxy: Option<ureq::Proxy>, patience: Patience) -> ureq::Agent {
+pub(super) fn agent(proxy: Option<ureq::Proxy>, patience: Patience) -> ureq::Agent {
     ureq::Agent::config_builder()
         .proxy(proxy)
         .user_agent(USER_AGENT)
@@ -404,23 +417,14 @@ fn start(uri: &Location, status: u16, range: Option<&str>, from: u64) -> Result<
     }))
 }
 
-/// The URI that a redirect from `base` to `target` means.
-fn absolute(base: &str, target: &str) -> String {
-    if target.contains("://") {
-        return target.to_owned();
-    }
-    let (scheme, rest) = base.split_once("://").unwrap_or(("http", base));
-    if target.starts_with("//") {
-        return format!("{scheme}:{target}");
-    }
-    let authority = rest.split('/').next().unwrap_or(rest);
-    if target.starts_with('/') {
-        return format!("{scheme}://{authority}{target}");
-    }
-    let directory = base
-        .rsplit_once('/')
-        .map_or(base, |(directory, _)| directory);
-    format!("{directory}/{target}")
+/// Where a redirect leads, if one may follow it.
+fn led(uri: &Location, base: &str, target: &str) -> Result<String, Failed> {
+    redirect::follow(base, target).map_err(|reason| {
+        Failed::Final(FetchError::Transport {
+            uri: uri.clone(),
+            reason,
+        })
+    })
 }
 
 fn open_file(uri: &Location, path: &std::path::Path, from: u64) -> Result<Body, Failed> {

@@ -5,7 +5,10 @@
 
 mod forward;
 mod get;
+mod post;
 mod proxy;
+mod redirect;
 
 pub use get::{FetchError, Network, Patience};
+pub use post::Posted;
 pub use proxy::Proxies;

@@ -131,8 +131,11 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     };
     let built = build::build(&request, &progress)?;
     render(&built, args, console);
+    let exit = built.logged.as_ref().map_or(Exit::Ok, |logged| {
+        super::log_cosign::tell(&logged.cosigning, console)
+    });
     console.json(&Report::of(&built));
-    Ok(Exit::Ok)
+    Ok(exit)
 }
 
 fn format(word: &str) -> Result<Format, String> {

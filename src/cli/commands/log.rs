@@ -3,20 +3,23 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use serde::Serialize;
 
+use super::log_cosign::CosigningJson;
 use super::log_key::{KeyArgs, workspace_of};
 use super::log_retire::{self, RetireArgs};
+use super::{log_cosign, log_fork, log_monitor, log_witness};
 use crate::cli::Exit;
 use crate::cli::console::{BAD, BOLD, Console, DIM, GOOD, shown};
 use crate::cli::failure::Failure;
 use crate::digest::Digest;
 use crate::key::KeyId;
 use crate::log::Notice;
-use crate::ops::log::{self, AddedFile, LogFailure, Row, Which};
+use crate::ops::log::{self, AddedFile, LogFailure, LogPlace, Row, Way, Which};
 use crate::ops::trust;
 use crate::path::Escaped;
-use crate::sys::fs;
+use crate::sys::{self, fs};
 use crate::tlog::{NoteKey, NoteName, Policy};
 
 /// Arguments of `karat log`.
@@ -40,6 +43,12 @@ enum Action {
     Proof(ProofArgs),
     /// Compute everything again: leaves, tiles, roots, every checkpoint that was published.
     Check(CheckArgs),
+    /// Ask the log's witnesses for the cosignatures that its checkpoint lacks.
+    Cosign(log_cosign::Args),
+    /// Look at a log: whether it only grew, whether others see the same, and what is new.
+    Monitor(log_monitor::Args),
+    /// Cosign the checkpoints of other people's logs, over HTTP.
+    Witness(log_witness::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -71,7 +80,8 @@ Examples:
 
 What is in the log already keeps its place. All files are added, or none is. Where the trust root of
 the nearest workspace above names this log, versions of it that are not logged yet go first, and
-what a revoked key alone signed is refused.")]
+what a revoked key alone signed is refused. Then the witnesses of keys/witnesses.policy are asked for
+their cosignatures; receipts have them. Exit code 13: all is added, and too few cosigned.")]
 struct AppendArgs {
     /// The log's directory.
     log: PathBuf,
@@ -89,11 +99,13 @@ struct AppendArgs {
 Examples:
   karat log show log
   karat log show log --from 1000 --json
+  karat log show https://example.com/log
 
 Key ids and names are what the entries say; whether the signatures are good, `karat verify` tells.")]
 struct ShowArgs {
-    /// The log's directory.
-    log: PathBuf,
+    /// The log: a directory, or an address (http, https, file, s3).
+    #[arg(value_parser = place())]
+    log: LogPlace,
 
     /// The first entry to show.
     #[arg(long, value_name = "INDEX", default_value_t = 0)]
@@ -106,8 +118,9 @@ Examples:
   karat log proof log 7 -o base_1.tlog-proof
   karat log proof log out/base_1.dsse.json -o out/base_1.tlog-proof")]
 struct ProofArgs {
-    /// The log's directory.
-    log: PathBuf,
+    /// The log: a directory, or an address (http, https, file, s3).
+    #[arg(value_parser = place())]
+    log: LogPlace,
 
     /// The entry's index, or the file that was logged.
     entry: PathBuf,
@@ -122,15 +135,32 @@ struct ProofArgs {
 Examples:
   karat log check log
   karat log check log --trust keys/trust.json --policy policy.txt
+  karat log check mirror --by-policy policy.txt
+  karat log check 0123456789abcdef.fork --trust keys/trust.json
+  karat log check https://example.com/log --trust keys/trust.json
 
-Exit codes: 0 all is as it must be · 11 something is not, or the trust root does not believe the log")]
+A regular file is the evidence of a fork: two checkpoints that one log cannot have signed honestly. It is
+checked with the log's keys alone.
+
+Exit codes: 0 all is as it must be; of evidence: both checkpoints agree · 11 something is not, or the
+trust root or policy does not believe the log; of evidence: the log was forked · 1 of evidence: it proves
+nothing, or other keys signed it")]
 struct CheckArgs {
-    /// The log's directory.
-    log: PathBuf,
+    /// The log: a directory, or an address (http, https, file, s3); or the evidence of a fork, a file.
+    #[arg(value_parser = place())]
+    log: LogPlace,
 
     /// The trust root that must believe the checkpoint: log keys, witnesses, origin.
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
+
+    /// A tlog-policy that must believe the checkpoint: log keys, quorum.
+    #[arg(long, value_name = "FILE")]
+    by_policy: Option<PathBuf>,
+
+    /// A key of the log, NAME+ID+BASE64, to check the evidence of a fork with. May be repeated.
+    #[arg(long, value_name = "VKEY")]
+    key: Vec<NoteKey>,
 
     /// Write who must sign and cosign, as a tlog-policy for other programs.
     #[arg(long, value_name = "FILE", requires = "trust")]
@@ -148,6 +178,7 @@ struct InitReport {
 #[derive(Serialize)]
 struct AppendReport {
     added: Vec<AddedJson>,
+    cosigning: CosigningJson,
     tree_size: u64,
 }
 
@@ -169,7 +200,7 @@ struct ShowReport {
 }
 
 #[derive(Serialize)]
-struct EntryJson {
+pub(super) struct EntryJson {
     index: u64,
     kind: Option<String>,
     name: Option<String>,
@@ -213,12 +244,23 @@ struct CheckReport {
     checkpoints: usize,
     faults: Vec<FaultJson>,
     leftovers: Vec<String>,
+    untold: Vec<String>,
 }
 
 #[derive(Serialize)]
 struct FaultJson {
     path: String,
     message: String,
+}
+
+/// Reads where a log is.
+pub(super) fn place() -> impl TypedValueParser<Value = LogPlace> {
+    OsStringValueParser::new().try_map(LogPlace::parse)
+}
+
+/// The way to logs that are elsewhere, as the environment says.
+pub(super) fn way() -> Way {
+    Way::of(&|name| sys::env::text(name), sys::env::cache_dir())
 }
 
 /// Runs `karat log`.
@@ -230,6 +272,9 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         Action::Show(args) => show(args, console),
         Action::Proof(args) => proof(args, console),
         Action::Check(args) => check(args, console),
+        Action::Cosign(args) => log_cosign::run(args, console),
+        Action::Monitor(args) => log_monitor::run(args, console),
+        Action::Witness(args) => log_witness::run(args, console),
     }
 }
 
@@ -274,11 +319,14 @@ fn init(args: &InitArgs, console: &Console) -> Result<Exit, Failure> {
 fn append(args: &AppendArgs, console: &Console) -> Result<Exit, Failure> {
     let workspace = workspace_of(&args.log)?;
     let signer = args.key.open(workspace.as_ref(), console)?;
-    let (added, size) = log::append(&args.log, workspace.as_ref(), signer.as_ref(), &args.files)?;
+    let (added, size, cosigning) =
+        log::append(&args.log, workspace.as_ref(), signer.as_ref(), &args.files)?;
     for added in &added {
         tell(console, added);
     }
+    let exit = log_cosign::tell(&cosigning, console);
     console.json(&AppendReport {
+        cosigning: CosigningJson::from(&cosigning),
         added: added
             .iter()
             .map(|it| AddedJson {
@@ -291,7 +339,7 @@ fn append(args: &AppendArgs, console: &Console) -> Result<Exit, Failure> {
             .collect(),
         tree_size: size,
     });
-    Ok(Exit::Ok)
+    Ok(exit)
 }
 
 /// Says where an entry stands.
@@ -308,7 +356,7 @@ fn tell(console: &Console, added: &AddedFile) {
 }
 
 fn show(args: &ShowArgs, console: &Console) -> Result<Exit, Failure> {
-    let (log, rows) = log::rows(&args.log, args.from)?;
+    let (log, rows) = log::rows(&args.log, &way(), args.from)?;
     let checkpoint = log.checkpoint();
     console.line(format_args!(
         "{BOLD}{}{BOLD:#}  {} entries",
@@ -368,7 +416,7 @@ impl From<Row> for EntryJson {
     }
 }
 
-fn line(row: &Row) -> String {
+pub(super) fn line(row: &Row) -> String {
     let kind = row.kind.as_deref().unwrap_or("foreign");
     let what = match (&row.image, row.trust_root, &row.notice) {
         (Some((name, version, serial)), ..) => format!("{name} {version} serial {serial}"),
@@ -411,7 +459,7 @@ fn proof(args: &ProofArgs, console: &Console) -> Result<Exit, Failure> {
         Some(index) => Which::Index(index),
         None => Which::File(args.entry.clone()),
     };
-    let receipt = log::proof(&args.log, &which)?;
+    let receipt = log::proof(&args.log, &way(), &which)?;
     let bytes = receipt.to_bytes();
     match &args.output {
         Some(output) => {
@@ -435,9 +483,24 @@ fn check(args: &CheckArgs, console: &Console) -> Result<Exit, Failure> {
     let trust = trust.transpose()?;
     if let (Some(root), Some(file)) = (&trust, &args.policy) {
         let policy = Policy::of(root).map_err(|error| Failure::failed(&error))?;
-        fs::write_atomic(file, policy.to_text().as_bytes(), 0o644)?;
+        fs::write_atomic(file, &policy.to_bytes(), 0o644)?;
     }
-    let (log, checked) = log::check(&args.log, trust.as_ref())?;
+    let by_policy = args.by_policy.as_ref().map(|file| log::read_policy(file));
+    let by_policy = by_policy.transpose()?;
+    if let Some(file) = args.log.directory()
+        && fs::exists(file)?
+        && !fs::is_dir(file)?
+    {
+        let (trust, policy) = (trust.as_ref(), by_policy.as_ref());
+        return log_fork::check(file, trust, policy, &args.key, console);
+    }
+    if !args.key.is_empty() {
+        return Err(
+            Failure::usage("--key is for checking the evidence of a fork")
+                .hint("name the log's keys with --trust FILE or --by-policy FILE"),
+        );
+    }
+    let (log, checked) = log::check(&args.log, &way(), trust.as_ref(), by_policy.as_ref())?;
     for fault in &checked.faults {
         console.line(format_args!(
             "{BAD}{}{BAD:#}: {}",
@@ -448,6 +511,11 @@ fn check(args: &CheckArgs, console: &Console) -> Result<Exit, Failure> {
         console.line(format_args!(
             "{GOOD}whole{GOOD:#}: {} entries, {} checkpoints",
             checked.head.size, checked.checkpoints
+        ));
+    }
+    for directory in &checked.untold {
+        console.warn(format_args!(
+            "{directory}: this place cannot tell what else is in it; that was not looked at"
         ));
     }
     for path in &checked.leftovers {
@@ -472,6 +540,7 @@ fn check(args: &CheckArgs, console: &Console) -> Result<Exit, Failure> {
             })
             .collect(),
         leftovers: checked.leftovers,
+        untold: checked.untold,
     });
     Ok(exit)
 }

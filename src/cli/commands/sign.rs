@@ -35,7 +35,7 @@ or one more than the highest that the workspace's log knows for the image.
 
 Where the workspace has a log and its key, the envelope is logged, and its receipt goes beside it as
 X.tlog-proof; trust roots that are not logged yet go before it. A key that the log revoked signs
-nothing.")]
+nothing. Exit code 13: all is done, and too few witnesses cosigned the log.")]
 pub struct Args {
     /// A draft (.statement.json), or an envelope (.dsse.json) that gets a further signature.
     file: PathBuf,
@@ -165,10 +165,12 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         baseline.version,
         output.display()
     ));
+    let mut exit = Exit::Ok;
     if let Some(logged) = &logged {
         let how = if logged.was_there { ", as before" } else { "" };
         let (index, receipt) = (logged.index, logged.receipt.display());
         console.line(format_args!("logged as entry {index}{how}: {receipt}"));
+        exit = super::log_cosign::tell(&logged.cosigning, console);
     }
     if let Some(newer) = signed.newer {
         console.warn(format_args!(
@@ -196,7 +198,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         signed_by: signers.iter().map(|key| key.public_key().id()).collect(),
         version: baseline.version.clone(),
     });
-    Ok(Exit::Ok)
+    Ok(exit)
 }
 
 fn document(file: &Path) -> Result<Document, Failure> {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::Notices;
+use super::cosign::{Circle, Cosigning};
 use super::directory::{each_entry, exists, open, take_up};
 use super::document::{Document, document, notice, signed, statement};
 use super::failure::{LogFailure, at};
@@ -29,6 +30,8 @@ pub struct Added {
     pub was_there: bool,
     /// Its Receipt's file.
     pub receipt: PathBuf,
+    /// What the log's witnesses said.
+    pub cosigning: Cosigning,
 }
 
 /// What came of one file.
@@ -79,8 +82,8 @@ pub fn ledger(directory: &Path) -> Result<DirectoryLedger, LogFailure> {
     Ok(ledger)
 }
 
-/// Adds files to the log: envelopes with statements, trust roots, notices. Writes a Receipt beside each
-/// envelope with a statement.
+/// Adds files to the log: envelopes with statements, trust roots, notices. Asks the log's witnesses, then
+/// writes a Receipt beside each envelope with a statement.
 ///
 /// Where the trust root of `workspace` names this log, every version of it that is not logged yet goes
 /// before them, its log key is taken up, and what the log's notices forbid is refused.
@@ -92,7 +95,7 @@ pub fn append(
     workspace: Option<&Workspace>,
     signer: &dyn Signer,
     files: &[PathBuf],
-) -> Result<(Vec<AddedFile>, u64), LogFailure> {
+) -> Result<(Vec<AddedFile>, u64, Cosigning), LogFailure> {
     let mut documents = Vec::new();
     for file in files {
         documents.push(document(file)?);
@@ -123,13 +126,14 @@ pub fn append_signed(
     envelope: &Envelope,
 ) -> Result<Added, LogFailure> {
     let documents = vec![signed(file, envelope.clone())?];
-    let added = add_at_home(workspace, signer, ledger, documents)?;
+    let (added, cosigning) = add_at_home(workspace, signer, ledger, documents)?;
     let not_logged = || LogFailure::NotLogged(file.to_owned());
     let added = added.into_iter().next().ok_or_else(not_logged)?;
     Ok(Added {
         index: added.index,
         was_there: added.was_there,
         receipt: added.receipt.ok_or_else(not_logged)?,
+        cosigning,
     })
 }
 
@@ -145,7 +149,7 @@ pub fn append_roots(
 ) -> Result<u64, LogFailure> {
     let file = workspace.trust_root();
     let documents = vec![document(&file)?];
-    let added = add_at_home(workspace, signer, ledger, documents)?;
+    let (added, _) = add_at_home(workspace, signer, ledger, documents)?;
     let added = added.into_iter().next();
     Ok(added.ok_or(LogFailure::NotLogged(file))?.index)
 }
@@ -162,7 +166,7 @@ pub fn append_notice(
     let directory = workspace.log();
     let documents = vec![notice(&directory, envelope.clone())?];
     let ledger = ledger(&directory)?;
-    let added = add_at_home(workspace, signer, &ledger, documents)?;
+    let (added, _) = add_at_home(workspace, signer, &ledger, documents)?;
     let added = added.into_iter().next();
     let added = added.ok_or(LogFailure::NotLogged(directory))?;
     Ok((added.index, added.was_there))
@@ -174,14 +178,14 @@ fn add_at_home(
     signer: &dyn Signer,
     ledger: &DirectoryLedger,
     documents: Vec<Document>,
-) -> Result<Vec<AddedFile>, LogFailure> {
+) -> Result<(Vec<AddedFile>, Cosigning), LogFailure> {
     let directory = workspace.log();
     let log = open(&directory)?;
     let home = Home::of(workspace, &log.checkpoint().origin)?;
     let home = home.ok_or_else(|| LogFailure::OtherLog(directory.clone()))?;
     check(&log, &directory, Some(&home), ledger, signer, &documents)?;
-    let (added, _) = add(&directory, signer, ledger, Some(home), documents)?;
-    Ok(added)
+    let (added, _, cosigning) = add(&directory, signer, ledger, Some(home), documents)?;
+    Ok((added, cosigning))
 }
 
 /// Refuses what the log's notices forbid, and notices that nobody in charge signed. What stands in
@@ -244,7 +248,7 @@ fn add(
     ledger: &DirectoryLedger,
     home: Option<Home>,
     documents: Vec<Document>,
-) -> Result<(Vec<AddedFile>, u64), LogFailure> {
+) -> Result<(Vec<AddedFile>, u64, Cosigning), LogFailure> {
     let mut log = open(directory)?;
     let _alone = Lock::exclusive(directory.join(".state/lock"))?;
     add_to(&mut log, directory, signer, ledger, home, documents)
@@ -268,6 +272,7 @@ fn add_to(
     let first = roots.len();
     let all: Vec<Document> = roots.into_iter().chain(documents).collect();
     let entries: Vec<Vec<u8>> = all.iter().map(|it| it.entry.clone()).collect();
+    let circle = Circle::of(&log, directory, None)?;
     let before = log.size();
     let places = log.append(signer, &entries).map_err(at(directory))?;
     for (document, place) in all.iter().zip(&places) {
@@ -282,6 +287,8 @@ fn add_to(
     if ledger.logged()? == before && log.size() == ours {
         ledger.set_logged(log.size())?;
     }
+    // Before the Receipts, so that these have what the witnesses said.
+    let cosigning = circle.complete(&mut log, directory)?;
     let (prefix, own) = places.split_at_checked(first).unwrap_or_default();
     let mut added = Vec::new();
     for (document, place) in all.iter().skip(first).zip(own) {
@@ -302,7 +309,7 @@ fn add_to(
             receipt,
         });
     }
-    Ok((added, log.size()))
+    Ok((added, log.size(), cosigning))
 }
 
 /// Writes the Receipt beside an Envelope's file, unless there is one that is as good: also under `root`,

@@ -7,7 +7,7 @@ use super::failure::{LogFailure, at};
 use crate::digest::Digest;
 use crate::envelope::Envelope;
 use crate::key::{Role, Signer, TrustRoot};
-use crate::log::Log;
+use crate::log::{Log, Source};
 use crate::sys::fs::{self, Beneath, IoError, Lock};
 use crate::tlog::{Kind, NoteKey, NoteName, leaf_hash};
 
@@ -91,15 +91,21 @@ pub fn places(directory: &Path, envelopes: &[Envelope]) -> Result<Vec<Option<u64
     Ok(envelopes.iter().map(place).collect())
 }
 
+/// How many entries are read ahead: 32 bundles.
+const AHEAD: u64 = 32 * 256;
+
 /// Tells `each` of the entries from `first` on, each as its leaf says.
-pub(super) fn each_entry(
+pub(super) fn each_entry<S: Source>(
     directory: &Path,
-    log: &Log<Beneath>,
+    log: &Log<S>,
     first: u64,
     mut each: impl FnMut(u64, &[u8]) -> Result<(), LogFailure>,
 ) -> Result<(), LogFailure> {
     let mut index = first;
     while index < log.size() {
+        if index == first || index.is_multiple_of(AHEAD) {
+            log.ahead(index..index.saturating_add(AHEAD));
+        }
         let skipped = usize::try_from(index % 256).unwrap_or(0);
         let bundle = log.bundle(index).map_err(at(directory))?;
         for entry in bundle.iter().skip(skipped) {

@@ -6,11 +6,11 @@ use super::Forbidden;
 use crate::baseline::StatementError;
 use crate::envelope::EnvelopeError;
 use crate::key::{SignerError, TrustError};
-use crate::log::{LogError, NoticeError};
+use crate::log::{ForkError, LogError, NoticeError};
 use crate::ops::ledger::LedgerError;
 use crate::path::Escaped;
 use crate::sys::fs::IoError;
-use crate::tlog::{EntryError, NameError, UntrustedCheckpoint};
+use crate::tlog::{EntryError, NameError, PolicyParseError, PolicyRefusal, UntrustedCheckpoint};
 
 /// Why a log could not be made, added to or read.
 #[derive(Debug, thiserror::Error)]
@@ -89,9 +89,56 @@ pub enum LogFailure {
         /// Why.
         source: EntryError,
     },
+    /// This karat reaches no buckets.
+    #[error("{0}: this karat was built without S3")]
+    NoBuckets(String),
+    /// A log on a web server, which is read only.
+    #[error("{0}: a log on a web server can only be read")]
+    ReadOnly(String),
     /// The log has no such entry.
     #[error("{}: it is not in the log", .0.display())]
     NotLogged(PathBuf),
+    /// A policy does not believe the log's checkpoint.
+    #[error("{}: {source}", directory.display())]
+    Refused {
+        /// Which log.
+        directory: PathBuf,
+        /// Why.
+        source: PolicyRefusal,
+    },
+    /// A file that proves no fork.
+    #[error("{}: {source}", file.display())]
+    Fork {
+        /// Which file.
+        file: PathBuf,
+        /// Why.
+        source: ForkError,
+    },
+    /// What a monitor is said to remember is of no use.
+    #[error("{}: {why}", file.display())]
+    Memory {
+        /// Which file.
+        file: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// A file that is no tlog-policy.
+    #[error("{}: {source}", file.display())]
+    Policy {
+        /// Which file.
+        file: PathBuf,
+        /// Why.
+        source: PolicyParseError,
+    },
+    /// A witness was told of one log twice.
+    #[error("two of the trust roots and policies name the log \"{}\"", Escaped(.0.as_bytes()))]
+    SameLog(String),
+    /// A witness was told of no log.
+    #[error("none of the trust roots and policies names a log whose signatures can be checked")]
+    NoLogs,
+    /// Another witness has the directory.
+    #[error("{}: a witness serves from this directory already", .0.display())]
+    Served(PathBuf),
     /// The trust root does not believe the log's checkpoint.
     #[error("{}: {source}", directory.display())]
     Untrusted {

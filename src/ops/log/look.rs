@@ -1,19 +1,20 @@
 //! Entries, Receipts and checks of a log that is there.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::directory::{each_entry, open};
+use super::directory::each_entry;
 use super::document::document;
 use super::failure::{LogFailure, at};
+use super::place::{AnyLog, LogPlace, Way, open_at};
 use crate::baseline::Statement;
 use crate::digest::Digest;
 use crate::envelope::Envelope;
 use crate::key::{Role, TrustRoot};
-use crate::log::{Checked, Log, Notice};
+use crate::log::{Checked, Notice};
 use crate::path::Escaped;
-use crate::sys::fs::Beneath;
 use crate::tlog::{
-    Entry, Kind, NameError, NoteKey, NoteName, Receipt, TrustedCheckpoint, leaf_hash,
+    Entry, Kind, NameError, NoteKey, NoteName, Policy, PolicyCheckpoint, Receipt,
+    TrustedCheckpoint, leaf_hash,
 };
 
 /// One entry, for people. Nothing of it is checked but that the log has it.
@@ -50,8 +51,9 @@ pub enum Which {
 ///
 /// # Errors
 /// There is no such entry.
-pub fn proof(directory: &Path, which: &Which) -> Result<Receipt, LogFailure> {
-    let log = open(directory)?;
+pub fn proof(place: &LogPlace, way: &Way, which: &Which) -> Result<Receipt, LogFailure> {
+    let log = open_at(place, way)?;
+    let directory = &place.shown();
     let (index, leaf) = match which {
         Which::Index(index) => {
             let entry = log.entry(*index).map_err(at(directory))?;
@@ -77,32 +79,45 @@ pub fn proof(directory: &Path, which: &Which) -> Result<Receipt, LogFailure> {
 ///
 /// # Errors
 /// A bundle is missing or damaged.
-pub fn rows(directory: &Path, first: u64) -> Result<(Log<Beneath>, Vec<Row>), LogFailure> {
-    let log = open(directory)?;
+pub fn rows(place: &LogPlace, way: &Way, first: u64) -> Result<(AnyLog, Vec<Row>), LogFailure> {
+    let log = open_at(place, way)?;
     let mut rows = Vec::new();
-    each_entry(directory, &log, first, |index, bytes| {
+    each_entry(&place.shown(), &log, first, |index, bytes| {
         rows.push(row(index, bytes));
         Ok(())
     })?;
     Ok((log, rows))
 }
 
-/// Computes everything again; with `trust`, the checkpoint must be one that it believes.
+/// Computes everything again; with `trust` or `policy`, the checkpoint must be one that these believe.
 ///
 /// # Errors
-/// The log cannot be read, or `trust` does not believe it. Whatever is wrong with it is in the result.
+/// The log cannot be read, or one of them does not believe it. Whatever is wrong with it is in the
+/// result.
 pub fn check(
-    directory: &Path,
+    place: &LogPlace,
+    way: &Way,
     trust: Option<&TrustRoot>,
-) -> Result<(Log<Beneath>, Checked), LogFailure> {
-    let log = open(directory)?;
+    policy: Option<&Policy>,
+) -> Result<(AnyLog, Checked), LogFailure> {
+    let log = open_at(place, way)?;
+    let directory = &place.shown();
+    if let Some(policy) = policy {
+        let opened: Result<PolicyCheckpoint, _> = policy.open(log.note());
+        opened.map_err(|source| LogFailure::Refused {
+            directory: directory.clone(),
+            source,
+        })?;
+    }
     let keys = if let Some(root) = trust {
         let trusted = TrustedCheckpoint::open(root, log.note());
         trusted.map_err(|source| LogFailure::Untrusted {
-            directory: directory.to_owned(),
+            directory: directory.clone(),
             source,
         })?;
         log_keys(root)?
+    } else if let Some(policy) = policy {
+        policy.logs().iter().map(|log| log.key.clone()).collect()
     } else {
         log.keys().map_err(at(directory))?
     };
@@ -111,7 +126,7 @@ pub fn check(
 }
 
 /// The keys that the log of `root` has or had.
-fn log_keys(root: &TrustRoot) -> Result<Vec<NoteKey>, NameError> {
+pub(super) fn log_keys(root: &TrustRoot) -> Result<Vec<NoteKey>, NameError> {
     let role = root.role(Role::Log);
     let keys = role.map(|role| role.keys.as_slice()).unwrap_or_default();
     keys.iter()
@@ -122,7 +137,7 @@ fn log_keys(root: &TrustRoot) -> Result<Vec<NoteKey>, NameError> {
         .collect()
 }
 
-fn row(index: u64, bytes: &[u8]) -> Row {
+pub(super) fn row(index: u64, bytes: &[u8]) -> Row {
     let mut row = Row {
         index,
         kind: None,

@@ -3,6 +3,9 @@
 mod commands;
 mod crash;
 mod disk;
+mod fork;
 mod hostile;
 mod notices;
 mod whole;
+mod witness;
+mod witnessing;
