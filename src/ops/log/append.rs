@@ -262,7 +262,7 @@ fn add_to(
     ledger: &DirectoryLedger,
     home: Option<Home>,
     documents: Vec<Document>,
-) -> Result<(Vec<AddedFile>, u64), LogFailure> {
+) -> Result<(Vec<AddedFile>, u64, Cosigning), LogFailure> {
     let (mut roots, mut root) = (Vec::new(), None);
     if let Some(home) = home {
         // The entry of a trust root that ends the log's key is signed by the key that follows it.
@@ -272,7 +272,7 @@ fn add_to(
     let first = roots.len();
     let all: Vec<Document> = roots.into_iter().chain(documents).collect();
     let entries: Vec<Vec<u8>> = all.iter().map(|it| it.entry.clone()).collect();
-    let circle = Circle::of(&log, directory, None)?;
+    let circle = Circle::of(log, directory, None)?;
     let before = log.size();
     let places = log.append(signer, &entries).map_err(at(directory))?;
     for (document, place) in all.iter().zip(&places) {
@@ -288,7 +288,7 @@ fn add_to(
         ledger.set_logged(log.size())?;
     }
     // Before the Receipts, so that these have what the witnesses said.
-    let cosigning = circle.complete(&mut log, directory)?;
+    let cosigning = circle.complete(log, directory)?;
     let (prefix, own) = places.split_at_checked(first).unwrap_or_default();
     let mut added = Vec::new();
     for (document, place) in all.iter().skip(first).zip(own) {
