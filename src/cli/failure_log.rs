@@ -10,6 +10,7 @@ impl From<LogFailure> for Failure {
         let failure = Self::failed(&error);
         match error {
             LogFailure::Io(error) => error.into(),
+            LogFailure::Cache(error) => error.into(),
             LogFailure::Ledger(error) => crate::ops::sign::SignError::from(error).into(),
             LogFailure::Log { source, .. } => match source {
                 LogError::Io(error) => error.into(),

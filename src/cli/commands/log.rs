@@ -44,10 +44,14 @@ enum Action {
 #[command(after_help = "\
 Examples:
   karat log init log                                       in a workspace: its origin, its log key
-  karat log init /srv/log --origin example.com/log --key log.pem")]
+  karat log init /srv/log --origin example.com/log --key log.pem
+  karat log init s3://images/log --origin example.com/log --key log.pem
+
+A bucket is reached as AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY say.")]
 struct InitArgs {
-    /// The log's directory.
-    log: PathBuf,
+    /// The log: a directory, or s3://BUCKET/PREFIX.
+    #[arg(value_parser = place())]
+    log: LogPlace,
 
     /// A name that no other log has, such as example.com/images; else that of the trust root of the
     /// nearest workspace above the log.
@@ -73,11 +77,13 @@ struct KeyArgs {
 Examples:
   karat log append log out/base_1.dsse.json      writes out/base_1.tlog-proof
   karat log append log keys/trust.json           what the keys were, for whoever reads the log
+  karat log append s3://images/log out/base_1.dsse.json
 
 What is in the log already keeps its place. All files are added, or none is.")]
 struct AppendArgs {
-    /// The log's directory.
-    log: PathBuf,
+    /// The log: a directory, or s3://BUCKET/PREFIX.
+    #[arg(value_parser = place())]
+    log: LogPlace,
 
     /// Envelopes with statements (X.dsse.json), or trust roots.
     #[arg(required = true)]
@@ -223,6 +229,11 @@ pub(super) fn way() -> Way {
     Way::of(&|name| sys::env::text(name), sys::env::cache_dir())
 }
 
+/// Where a workspace is looked for: above the log, or here where that is elsewhere.
+fn near(log: &LogPlace) -> &Path {
+    log.directory().unwrap_or(Path::new("."))
+}
+
 /// Runs `karat log`.
 pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     match &args.action {
@@ -235,7 +246,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
 }
 
 fn init(args: &InitArgs, console: &Console) -> Result<Exit, Failure> {
-    let workspace = Workspace::find(&args.log)?;
+    let workspace = Workspace::find(near(&args.log))?;
     let origin = match (&args.origin, &workspace) {
         (Some(origin), _) => Some(origin.clone()),
         (None, Some(workspace)) => trust::read(&workspace.trust_root())?
@@ -246,15 +257,15 @@ fn init(args: &InitArgs, console: &Console) -> Result<Exit, Failure> {
     let origin = origin.ok_or_else(|| {
         Failure::usage("the log needs a name").hint("give --origin example.com/images")
     })?;
-    let signer = log_key(&args.key, &args.log, console)?;
-    let log = log::init(&args.log, &origin, &signer)?;
+    let signer = log_key(&args.key, near(&args.log), console)?;
+    let checkpoint = log::init_at(&args.log, &way(), &origin, &signer)?;
     let name = NoteName::parse(&origin).map_err(LogFailure::from)?;
     let vkey = NoteKey::ed25519(name, signer.public_key()).to_string();
-    console.line(format_args!("{GOOD}made{GOOD:#} {}", args.log.display()));
-    console.line(format_args!("origin  {}", log.checkpoint().origin));
+    console.line(format_args!("{GOOD}made{GOOD:#} {}", args.log));
+    console.line(format_args!("origin  {}", checkpoint.origin));
     console.line(format_args!("key     {vkey}"));
     console.json(&InitReport {
-        log: shown(&args.log),
+        log: shown(args.log.to_string()),
         origin,
         key: signer.public_key().id(),
         vkey,
@@ -263,8 +274,8 @@ fn init(args: &InitArgs, console: &Console) -> Result<Exit, Failure> {
 }
 
 fn append(args: &AppendArgs, console: &Console) -> Result<Exit, Failure> {
-    let signer = log_key(&args.key, &args.log, console)?;
-    let (added, size) = log::append(&args.log, &signer, &args.files)?;
+    let signer = log_key(&args.key, near(&args.log), console)?;
+    let (added, size) = log::append_at(&args.log, &way(), &signer, &args.files)?;
     for added in &added {
         tell(console, added);
     }

@@ -10,9 +10,9 @@ use crate::digest::Digest;
 use crate::envelope::Envelope;
 use crate::key::Signer;
 use crate::limits;
-use crate::log::{Appended, Log};
+use crate::log::{Appended, Log, Source, Store};
 use crate::ops::ledger::{DirectoryLedger, LedgerError};
-use crate::sys::fs::{self, Beneath, Lock};
+use crate::sys::fs::{self, Lock};
 use crate::sys::material::{self, ENVELOPE_SUFFIX, RECEIPT_SUFFIX};
 use crate::tlog::{Checkpoint, Entry, InclusionProof, Kind, Receipt};
 
@@ -53,11 +53,21 @@ pub fn ledger(directory: &Path) -> Result<DirectoryLedger, LogFailure> {
         return Ok(ledger);
     }
     let log = open(directory)?;
+    catch_up(&mut ledger, directory, &log)?;
+    Ok(ledger)
+}
+
+/// Puts on record what the log has and the record lacks.
+pub(super) fn catch_up<S: Source>(
+    ledger: &mut DirectoryLedger,
+    directory: &Path,
+    log: &Log<S>,
+) -> Result<(), LogFailure> {
     let seen = ledger.logged()?;
     if seen >= log.size() {
-        return Ok(ledger);
+        return Ok(());
     }
-    each_entry(directory, &log, seen, |_, bytes| {
+    each_entry(directory, log, seen, |_, bytes| {
         let entry = Entry::parse(bytes).filter(|entry| entry.kind == Kind::Signed);
         let envelope = entry.and_then(|entry| Envelope::parse(entry.envelope).ok());
         match envelope.map(|envelope| ledger.record(&envelope)) {
@@ -69,7 +79,7 @@ pub fn ledger(directory: &Path) -> Result<DirectoryLedger, LogFailure> {
         }
     })?;
     ledger.set_logged(log.size())?;
-    Ok(ledger)
+    Ok(())
 }
 
 /// Adds files to the log: envelopes with statements, and trust roots. Writes a Receipt beside each
@@ -126,6 +136,18 @@ fn add(
 ) -> Result<(Vec<AddedFile>, u64), LogFailure> {
     let mut log = open(directory)?;
     let _alone = Lock::exclusive(directory.join(".state/lock"))?;
+    add_to(&mut log, directory, signer, ledger, documents)
+}
+
+/// Adds to a log that `directory` names in messages. Whoever calls this holds its lock, where it has
+/// one.
+pub(super) fn add_to<S: Store>(
+    log: &mut Log<S>,
+    directory: &Path,
+    signer: &dyn Signer,
+    ledger: &DirectoryLedger,
+    documents: &[Document],
+) -> Result<(Vec<AddedFile>, u64), LogFailure> {
     let entries: Vec<Vec<u8>> = documents.iter().map(|it| it.entry.clone()).collect();
     let before = log.size();
     let appended = log.append(signer, &entries).map_err(at(directory))?;
@@ -136,7 +158,7 @@ fn add(
     let mut added = Vec::new();
     for (document, place) in documents.iter().zip(appended) {
         let receipt = match document.kind {
-            Kind::Signed => Some(write_receipt(directory, &log, &document.file, place)?),
+            Kind::Signed => Some(write_receipt(directory, log, &document.file, place)?),
             _ => None,
         };
         added.push(AddedFile {
@@ -151,9 +173,9 @@ fn add(
 }
 
 /// Writes the Receipt beside an Envelope's file, unless there is one that is as good.
-fn write_receipt(
+fn write_receipt<S: Source>(
     directory: &Path,
-    log: &Log<Beneath>,
+    log: &Log<S>,
     file: &Path,
     place: Appended,
 ) -> Result<PathBuf, LogFailure> {
@@ -176,7 +198,7 @@ fn write_receipt(
 
 /// Whether a Receipt that is there is of this log and proves that the entry stands at `index`:
 /// then no newer one is needed.
-fn vouches_for(log: &Log<Beneath>, receipt: &Receipt, index: u64, leaf: Digest) -> bool {
+fn vouches_for<S: Source>(log: &Log<S>, receipt: &Receipt, index: u64, leaf: Digest) -> bool {
     let Ok(checkpoint) = Checkpoint::parse(receipt.checkpoint.text()) else {
         return false;
     };

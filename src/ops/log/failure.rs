@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::archive::CacheError;
 use crate::baseline::StatementError;
 use crate::envelope::EnvelopeError;
 use crate::key::TrustError;
@@ -17,6 +18,9 @@ pub enum LogFailure {
     /// The file system said no.
     #[error(transparent)]
     Io(#[from] IoError),
+    /// The cache cannot be used.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
     /// The log says no.
     #[error("{}: {source}", directory.display())]
     Log {
