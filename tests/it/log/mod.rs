@@ -1,5 +1,6 @@
 //! The log operator's side: appends that survive anything, and what is refused.
 
+mod bucket;
 mod commands;
 mod crash;
 mod disk;
