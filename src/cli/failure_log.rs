@@ -61,6 +61,7 @@ impl From<LogFailure> for Failure {
                 .exit(Exit::Untrusted)
                 .hint("a log takes envelopes as `karat sign` writes them, and trust roots"),
             LogFailure::NoBuckets(_) => failure.hint("build karat with the feature \"s3\""),
+            LogFailure::NeedsTrust(_) => failure.hint("give --trust FILE"),
             LogFailure::ReadOnly(_) => {
                 failure.hint("name the directory or the bucket that the server shows")
             }

@@ -49,14 +49,15 @@ impl<S: Source + Sync> Source for Ahead<S> {
     }
 
     fn ahead(&self, files: &[(String, u64)]) {
-        // What nobody asked for in the meantime was not worth it.
-        let mut kept = std::mem::take(&mut *self.kept());
-        kept.retain(|path, _| files.iter().any(|(wanted, _)| wanted == path));
-        let missing: Vec<&(String, u64)> = files
-            .iter()
-            .filter(|(path, _)| !kept.contains_key(path))
-            .collect();
-        *self.kept() = kept;
+        let missing: Vec<&(String, u64)> = {
+            let mut kept = self.kept();
+            // What nobody asked for in the meantime was not worth it, where there is little room.
+            if kept.values().map(Vec::len).sum::<usize>() > KEPT_MAX / 2 {
+                kept.retain(|path, _| files.iter().any(|(wanted, _)| wanted == path));
+            }
+            let missing = files.iter().filter(|(path, _)| !kept.contains_key(path));
+            missing.collect()
+        };
         let next = AtomicUsize::new(0);
         let work = || {
             while let Some((path, cap)) = missing.get(next.fetch_add(1, Ordering::Relaxed)) {

@@ -81,6 +81,9 @@ pub enum LogFailure {
     /// A log on a web server, which is read only.
     #[error("{0}: a log on a web server can only be read")]
     ReadOnly(String),
+    /// A log that is not its operator's own: the keys that it names itself say nothing.
+    #[error("{0}: whose log a web server shows, only a trust root says")]
+    NeedsTrust(String),
     /// The log has no such entry.
     #[error("{}: it is not in the log", .0.display())]
     NotLogged(PathBuf),

@@ -104,6 +104,8 @@ pub fn check(
             source,
         })?;
         log_keys(root)?
+    } else if let LogPlace::Web(_) = place {
+        return Err(LogFailure::NeedsTrust(place.to_string()));
     } else {
         log.keys().map_err(at(directory))?
     };

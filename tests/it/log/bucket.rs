@@ -32,6 +32,8 @@ enum Honest {
     Yes,
     NoIfNoneMatch,
     NoIfMatch,
+    /// None of them, but where somebody looks.
+    WhenWatched,
 }
 
 /// Whose turn it is: one writer for so many operations, then the next.
@@ -152,9 +154,9 @@ fn tag(bytes: &[u8]) -> String {
 
 impl Objects for Handle {
     fn get(&self, path: &str, cap: u64) -> Result<Option<(Vec<u8>, String)>, IoError> {
-        let bytes = self
-            .memory
-            .in_turn(self.who, || self.memory.objects.lock().unwrap().get(path).cloned());
+        let bytes = self.memory.in_turn(self.who, || {
+            self.memory.objects.lock().unwrap().get(path).cloned()
+        });
         match bytes {
             Some(bytes) if bytes.len() as u64 > cap => {
                 let large = io::Error::from(io::ErrorKind::FileTooLarge);
@@ -180,6 +182,7 @@ impl Objects for Handle {
                         || self.honest == Honest::NoIfMatch
                 }
             };
+            let holds = holds || self.honest == Honest::WhenWatched && path != ".state/probe";
             if !holds {
                 return Put::Refused;
             }
@@ -300,7 +303,9 @@ fn is_whole(memory: &Memory, watched: &Watched) -> Vec<Vec<u8>> {
 }
 
 fn position(all: &[Vec<u8>], entry: &[u8]) -> u64 {
-    let places: Vec<usize> = (0..all.len()).filter(|index| all[*index] == entry).collect();
+    let places: Vec<usize> = (0..all.len())
+        .filter(|index| all[*index] == entry)
+        .collect();
     assert_eq!(places.len(), 1, "an entry stands in the log once");
     places[0] as u64
 }
@@ -382,12 +387,22 @@ fn interleave(
     schedule: &[(usize, usize)],
     batches: [&[&[Vec<u8>]]; 2],
 ) -> [usize; 2] {
+    interleave_on(memory, Honest::Yes, schedule, batches)
+}
+
+fn interleave_on(
+    memory: &Memory,
+    honest: Honest,
+    schedule: &[(usize, usize)],
+    batches: [&[&[Vec<u8>]]; 2],
+) -> [usize; 2] {
     let memory = memory.copy();
     memory.turns.0.lock().unwrap().schedule = schedule.iter().copied().collect();
     let watched = Watched::new();
     let write = |who: usize| {
         let _ends = Ends(memory.clone(), who);
-        let mut log = Log::open(memory.handle(who, Fuse::Never)).unwrap();
+        let (bucket, _) = memory.with(who, Fuse::Never, honest);
+        let mut log = Log::open(bucket).unwrap();
         let mut places = Vec::new();
         for batch in batches[who] {
             let answer = log.append(&watched, batch).unwrap();
@@ -427,6 +442,20 @@ fn two_writers_at_every_pair_of_steps() {
             interleave(&memory, &schedule, batches);
         }
     }
+}
+
+#[test]
+fn without_conditions_these_tests_would_see_it() {
+    let (memory, _) = base(0);
+    let (one, two) = (entries("one", 2), entries("two", 1));
+    let batches: [&[&[Vec<u8>]]; 2] = [&[&one], &[&two]];
+    let seen = (0..40).filter(|first| {
+        let schedule = [(0, *first), (1, ALL), (0, ALL)];
+        let run = || interleave_on(&memory, Honest::WhenWatched, &schedule, batches);
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_err()
+    });
+    // Between reading what is decided and deciding.
+    assert!(seen.count() > 0);
 }
 
 #[test]

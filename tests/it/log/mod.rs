@@ -4,5 +4,8 @@ mod bucket;
 mod commands;
 mod crash;
 mod disk;
+mod far;
 mod hostile;
+#[cfg(feature = "s3")]
+mod s3;
 mod whole;
