@@ -96,7 +96,8 @@ mod tests {
 
     #[test]
     fn it_comes_back() {
-        let cases: [&[&[u8]]; 3] = [&[], &[b""], &[b"a\n\nb", b"", &[0; 65_535]]];
+        let largest = vec![0; 65_535];
+        let cases: [&[&[u8]]; 3] = [&[], &[b""], &[b"a\n\nb", b"", &largest]];
         for entries in cases {
             let intent = intent(entries);
             let bytes = intent.to_bytes().unwrap();

@@ -182,7 +182,7 @@ impl<S: Source> Log<S> {
         let mut index = 0;
         while index < size {
             let (tile, _) = Tile::holding(Node { level: 0, index }, size);
-            if tile.index % WINDOW == 0 {
+            if tile.index.is_multiple_of(WINDOW) {
                 let tiles = (tile.index..tile.index.saturating_add(WINDOW)).map_while(|number| {
                     let index = number.saturating_mul(u64::from(Tile::FULL));
                     let node = Node { level: 0, index };

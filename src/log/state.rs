@@ -12,6 +12,8 @@
 //! signed, whoever writes; and after a crash the one tree that may have been signed is known, and
 //! exactly that one is signed again: Ed25519 gives the same signature.
 
+use std::cmp::Ordering;
+
 use super::intent::{Intent, PENDING};
 use super::read::{CHECKPOINT, check_ours, parse_checkpoint, read_checkpoint};
 use super::{Log, LogError, Source, Store, Swap, Version};
@@ -153,21 +155,25 @@ impl<S: Store> Log<S> {
         if signed.head.size == there.size && signed.head != there {
             return Err(LogError::Fork(there.size));
         }
-        if signed.head.size > there.size {
-            // The crash came between signing and publishing, or an older checkpoint was put back.
-            if self.edge(signed.head).is_err() {
-                let (signed, there) = (signed.head.size, there.size);
-                return Err(LogError::Rollback { signed, there });
+        match signed.head.size.cmp(&there.size) {
+            Ordering::Greater => {
+                // The crash came between signing and publishing, or an older checkpoint was put back.
+                if self.edge(signed.head).is_err() {
+                    let (signed, there) = (signed.head.size, there.size);
+                    return Err(LogError::Rollback { signed, there });
+                }
+                self.extends(there, signed.head)?;
+                self.announce(&signed_note, &signed)?;
+                (self.note, self.checkpoint) = (signed_note, signed);
             }
-            self.extends(there, signed.head)?;
-            self.announce(&signed_note, &signed)?;
-            (self.note, self.checkpoint) = (signed_note, signed);
-        } else if signed.head.size < there.size {
-            // Somebody put an older mark back. What is published was signed, too.
-            self.edge(there)?;
-            self.mark(&self.note, there)?;
-        } else {
-            self.edge(there)?;
+            Ordering::Less => {
+                // Somebody put an older mark back. What is published was signed, too.
+                self.edge(there)?;
+                self.mark(&self.note, there)?;
+            }
+            Ordering::Equal => {
+                self.edge(there)?;
+            }
         }
         let there = self.checkpoint.head;
         match pending {

@@ -329,8 +329,9 @@ impl Network {
                         if let Some(known) = tunnels.get(proxy) {
                             known.clone()
                         } else {
-                            let parsed = ureq::Proxy::new(proxy);
-                            let parsed = parsed.map_err(|_| bad_proxy(proxy))?;
+                            let Ok(parsed) = ureq::Proxy::new(proxy) else {
+                                return Err(bad_proxy(proxy));
+                            };
                             let made = agent(Some(parsed), self.patience);
                             tunnels.insert(proxy.to_owned(), made.clone());
                             made

@@ -49,7 +49,7 @@ Examples:
 
 A bucket is reached as AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY say.")]
 struct InitArgs {
-    /// The log: a directory, or s3://BUCKET/PREFIX.
+    /// The log: a directory, or the address of a bucket (s3).
     #[arg(value_parser = place())]
     log: LogPlace,
 
@@ -81,7 +81,7 @@ Examples:
 
 What is in the log already keeps its place. All files are added, or none is.")]
 struct AppendArgs {
-    /// The log: a directory, or s3://BUCKET/PREFIX.
+    /// The log: a directory, or the address of a bucket (s3).
     #[arg(value_parser = place())]
     log: LogPlace,
 
@@ -102,7 +102,7 @@ Examples:
 
 Key ids and names are what the entries say; whether the signatures are good, `karat verify` tells.")]
 struct ShowArgs {
-    /// The log: a directory, http(s)://HOST/PATH, file:/PATH or s3://BUCKET/PREFIX.
+    /// The log: a directory, or an address (http, https, file, s3).
     #[arg(value_parser = place())]
     log: LogPlace,
 
@@ -117,7 +117,7 @@ Examples:
   karat log proof log 7 -o base_1.tlog-proof
   karat log proof log out/base_1.dsse.json -o out/base_1.tlog-proof")]
 struct ProofArgs {
-    /// The log: a directory, http(s)://HOST/PATH, file:/PATH or s3://BUCKET/PREFIX.
+    /// The log: a directory, or an address (http, https, file, s3).
     #[arg(value_parser = place())]
     log: LogPlace,
 
@@ -138,7 +138,7 @@ Examples:
 
 Exit codes: 0 all is as it must be · 11 something is not, or the trust root does not believe the log")]
 struct CheckArgs {
-    /// The log: a directory, http(s)://HOST/PATH, file:/PATH or s3://BUCKET/PREFIX.
+    /// The log: a directory, or an address (http, https, file, s3).
     #[arg(value_parser = place())]
     log: LogPlace,
 
@@ -231,7 +231,7 @@ pub(super) fn way() -> Way {
 
 /// Where a workspace is looked for: above the log, or here where that is elsewhere.
 fn near(log: &LogPlace) -> &Path {
-    log.directory().unwrap_or(Path::new("."))
+    log.directory().unwrap_or_else(|| Path::new("."))
 }
 
 /// Runs `karat log`.

@@ -104,7 +104,7 @@ pub(super) fn each_entry<S: Source>(
 ) -> Result<(), LogFailure> {
     let mut index = first;
     while index < log.size() {
-        if index == first || index % AHEAD == 0 {
+        if index == first || index.is_multiple_of(AHEAD) {
             log.ahead(index..index.saturating_add(AHEAD));
         }
         let skipped = usize::try_from(index % 256).unwrap_or(0);

@@ -84,7 +84,7 @@ impl LogPlace {
         let scheme = written.split_once(':').map(|(scheme, _)| scheme);
         match scheme {
             Some("http" | "https" | "file") => {
-                match written.parse::<Location>().map_err(|_| error())? {
+                match written.parse::<Location>().ok().ok_or_else(error)? {
                     Location::File(path) => Ok(Self::Directory(path)),
                     web @ Location::Http(_) => Ok(Self::Web(web)),
                 }

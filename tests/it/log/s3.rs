@@ -258,10 +258,9 @@ fn a_log_in_a_bucket_is_made_added_to_and_read() {
     assert_ne!(code, 0);
     assert!(err.contains("serial 1 of web was given"), "{err}");
     // A key that is not the log's.
-    store.ok(&other, "key new other.pem --no-passphrase");
     let (code, _, err) = store.run(
         &other,
-        "log append s3://images/log keys/trust.json --key other.pem",
+        "log append s3://images/log keys/trust.json --key keys/private/log.pem",
     );
     assert_eq!(code, 1, "{err}");
     let (code, _, err) = store.run(&scratch, "log show s3://images/elsewhere");
