@@ -297,7 +297,8 @@ fn is_whole(memory: &Memory, watched: &Watched) -> Vec<Vec<u8>> {
     }
     for (size, text) in watched.signed.lock().unwrap().iter() {
         let signed = Checkpoint::parse(text).unwrap().head;
-        assert_eq!(heads.get(*size as usize), Some(&signed), "of {size}");
+        let size = usize::try_from(*size).unwrap();
+        assert_eq!(heads.get(size), Some(&signed), "of {size}");
     }
     all
 }

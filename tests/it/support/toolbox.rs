@@ -92,7 +92,7 @@ pub fn toolbox() -> Option<Deb> {
     Some(deb)
 }
 
-/// A store that speaks like S3: moto's server (PyPI `moto[server]`).
+/// A store that speaks like S3: moto's server (`moto[server]` for pip).
 pub fn moto() -> Option<super::Judge> {
     super::judge("moto_server")
 }
