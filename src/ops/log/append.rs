@@ -141,7 +141,7 @@ fn add(
 
 /// Adds to a log that `directory` names in messages. Whoever calls this holds its lock, where it has
 /// one.
-pub(super) fn add_to<S: Store>(
+fn add_to<S: Store>(
     log: &mut Log<S>,
     directory: &Path,
     signer: &dyn Signer,
@@ -151,10 +151,23 @@ pub(super) fn add_to<S: Store>(
     let entries: Vec<Vec<u8>> = documents.iter().map(|it| it.entry.clone()).collect();
     let before = log.size();
     let appended = log.append(signer, &entries).map_err(at(directory))?;
-    // Whatever was added is on record: by whoever calls this.
-    if ledger.logged()? == before && log.size() > before {
+    // Whatever was added is on record: by whoever calls this. Entries of an append that was cut off,
+    // and that this one finished, are not.
+    let new = appended.iter().filter(|place| !place.was_there).count();
+    let ours = u64::try_from(new).map_or(u64::MAX, |new| before.saturating_add(new));
+    if ledger.logged()? == before && log.size() == ours {
         ledger.set_logged(log.size())?;
     }
+    receipts(log, directory, documents, appended)
+}
+
+/// Writes the Receipts of what was added, and says where it stands.
+pub(super) fn receipts<S: Source>(
+    log: &Log<S>,
+    directory: &Path,
+    documents: &[Document],
+    appended: Vec<Appended>,
+) -> Result<(Vec<AddedFile>, u64), LogFailure> {
     let mut added = Vec::new();
     for (document, place) in documents.iter().zip(appended) {
         let receipt = match document.kind {

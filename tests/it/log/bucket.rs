@@ -474,6 +474,40 @@ fn a_writer_that_was_asleep_while_another_filled_tiles() {
 }
 
 #[test]
+fn nobody_comes_between_a_condition_and_what_is_added() {
+    let (base, _) = base(0);
+    let mut step = 0;
+    loop {
+        let memory = base.copy();
+        memory.turns.0.lock().unwrap().schedule = [(0, step), (1, ALL), (0, ALL)].into();
+        let watched = Watched::new();
+        let write = |who: usize| {
+            let _ends = Ends(memory.clone(), who);
+            let mut log = Log::open(memory.handle(who, Fuse::Never)).unwrap();
+            let mine = entries(["one", "two"][who], 1);
+            // Only the first entry of all is wanted.
+            log.append_when(&watched, &mine, |log| match log.size() {
+                0 => Ok(()),
+                size => Err(LogError::NoEntry { index: 0, size }),
+            })
+            .is_ok()
+        };
+        let wrote = std::thread::scope(|scope| {
+            let writers = [scope.spawn(|| write(0)), scope.spawn(|| write(1))];
+            writers.map(|writer| writer.join().unwrap())
+        });
+        assert_eq!(wrote.iter().filter(|wrote| **wrote).count(), 1, "{step}");
+        assert_eq!(is_whole(&memory, &watched).len(), 1);
+        let steps = memory.turns.0.lock().unwrap().counts[&0];
+        if step > steps {
+            break;
+        }
+        step += 1;
+    }
+    assert!(step > 8, "{step}");
+}
+
+#[test]
 fn two_who_make_the_same_log_make_one() {
     let mut step = 0;
     loop {
