@@ -10,6 +10,7 @@ impl From<LogFailure> for Failure {
         let failure = Self::failed(&error);
         match error {
             LogFailure::Io(error) => error.into(),
+            LogFailure::Cache(error) => error.into(),
             LogFailure::Ledger(error) => crate::ops::sign::SignError::from(error).into(),
             LogFailure::Log { source, .. } => match source {
                 LogError::Io(error) => error.into(),
@@ -75,6 +76,7 @@ impl From<LogFailure> for Failure {
             LogFailure::NoLogs => failure.hint("give --trust FILE or --policy FILE"),
             LogFailure::Served(_) => failure.hint("stop the other one, or give another --state"),
             LogFailure::NoBuckets(_) => failure.hint("build karat with the feature \"s3\""),
+            LogFailure::NeedsTrust(_) => failure.hint("give --trust FILE"),
             LogFailure::ReadOnly(_) => {
                 failure.hint("name the directory or the bucket that the server shows")
             }

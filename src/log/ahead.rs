@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use super::{Names, Source};
+use super::{LogError, Names, Source, Store, Swap, Version};
 use crate::sys::fs::IoError;
 
 /// A source that is far away, and what was fetched from it before it was asked for.
@@ -49,14 +49,15 @@ impl<S: Source + Sync> Source for Ahead<S> {
     }
 
     fn ahead(&self, files: &[(String, u64)]) {
-        // What nobody asked for in the meantime was not worth it.
-        let mut kept = std::mem::take(&mut *self.kept());
-        kept.retain(|path, _| files.iter().any(|(wanted, _)| wanted == path));
-        let missing: Vec<&(String, u64)> = files
-            .iter()
-            .filter(|(path, _)| !kept.contains_key(path))
-            .collect();
-        *self.kept() = kept;
+        let missing: Vec<&(String, u64)> = {
+            let mut kept = self.kept();
+            // What nobody asked for in the meantime was not worth it, where there is little room.
+            if kept.values().map(Vec::len).sum::<usize>() > KEPT_MAX / 2 {
+                kept.retain(|path, _| files.iter().any(|(wanted, _)| wanted == path));
+            }
+            let missing = files.iter().filter(|(path, _)| !kept.contains_key(path));
+            missing.collect()
+        };
         let next = AtomicUsize::new(0);
         let work = || {
             while let Some((path, cap)) = missing.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -78,5 +79,28 @@ impl<S: Source + Sync> Source for Ahead<S> {
 
     fn doubt(&self, path: &str) -> bool {
         self.source.doubt(path)
+    }
+}
+
+/// Writing passes through. What is read ahead never changes, so that it is not outdated by it.
+impl<S: Store + Sync> Store for Ahead<S> {
+    fn prepare(&self) -> Result<(), LogError> {
+        self.source.prepare()
+    }
+
+    fn fetch(&self, path: &str, cap: u64) -> Result<Option<(Vec<u8>, Version)>, LogError> {
+        self.source.fetch(path, cap)
+    }
+
+    fn swap(&self, path: &str, before: Option<&Version>, bytes: &[u8]) -> Result<Swap, LogError> {
+        self.source.swap(path, before, bytes)
+    }
+
+    fn settle(&self, files: &[(String, Vec<u8>)]) -> Result<(), LogError> {
+        self.source.settle(files)
+    }
+
+    fn clear(&self, directory: &str) -> Result<(), LogError> {
+        self.source.clear(directory)
     }
 }

@@ -41,13 +41,28 @@ impl<S: Store> Log<S> {
         signer: &dyn Signer,
         entries: &[Vec<u8>],
     ) -> Result<Vec<Appended>, LogError> {
+        self.append_when(signer, entries, |_| Ok(()))
+    }
+
+    /// As [`Log::append`], where `may` agrees: it is asked each time before something is decided, and
+    /// sees all that the entries would follow. So nobody else comes between its answer and them.
+    ///
+    /// # Errors
+    /// As [`Log::append`], and those of `may`: then nothing is added.
+    pub fn append_when<E: From<LogError>>(
+        &mut self,
+        signer: &dyn Signer,
+        entries: &[Vec<u8>],
+        mut may: impl FnMut(&Self) -> Result<(), E>,
+    ) -> Result<Vec<Appended>, E> {
         let too_large = |entry: &Vec<u8>| entry.len() > limits::LOG_ENTRY_MAX;
         if let Some(place) = entries.iter().position(too_large) {
-            return Err(LogError::EntryTooLarge(place));
+            return Err(LogError::EntryTooLarge(place).into());
         }
         self.disk.prepare()?;
         for _ in 0..TRIES {
             let before = self.recover(signer)?;
+            may(self)?;
             let (answer, new) = self.sort_out(entries)?;
             if new.is_empty() {
                 return Ok(answer);
@@ -72,7 +87,7 @@ impl<S: Store> Log<S> {
             self.carry_out(intent.checkpoint, growth, signer)?;
             return Ok(answer);
         }
-        Err(LogError::Busy)
+        Err(LogError::Busy.into())
     }
 
     /// Writes, signs and publishes what is decided: the register says so.

@@ -104,6 +104,35 @@ impl<O: Objects> Bucket<O> {
     }
 }
 
+impl<O: Objects + Sync> Bucket<O> {
+    /// Does the same with many objects, some at a time.
+    fn each<T: Sync>(
+        &self,
+        items: &[T],
+        act: impl Fn(&T) -> Result<(), LogError> + Sync,
+    ) -> Result<(), LogError> {
+        let next = AtomicUsize::new(0);
+        let work = || -> Result<(), LogError> {
+            while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+                act(item)?;
+            }
+            Ok(())
+        };
+        thread::scope(|scope| {
+            let helpers = self.workers.min(items.len()).saturating_sub(1);
+            let helpers: Vec<_> = (0..helpers)
+                .filter_map(|_| thread::Builder::new().spawn_scoped(scope, work).ok())
+                .collect();
+            let mut outcome = work();
+            for helper in helpers {
+                let other = helper.join().unwrap_or(Err(LogError::Busy));
+                outcome = outcome.and(other);
+            }
+            outcome
+        })
+    }
+}
+
 impl<O: Objects> Source for Bucket<O> {
     fn read(&self, path: &str, cap: u64) -> Result<Option<Vec<u8>>, IoError> {
         Ok(self.objects.get(path, cap)?.map(|(bytes, _)| bytes))
@@ -153,35 +182,18 @@ impl<O: Objects + Sync> Store for Bucket<O> {
     }
 
     fn settle(&self, files: &[(String, Vec<u8>)]) -> Result<(), LogError> {
-        let next = AtomicUsize::new(0);
-        let work = || -> Result<(), LogError> {
-            while let Some((path, bytes)) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-                self.settle_one(path, bytes)?;
-            }
-            Ok(())
-        };
-        thread::scope(|scope| {
-            let helpers = self.workers.min(files.len()).saturating_sub(1);
-            let helpers: Vec<_> = (0..helpers)
-                .filter_map(|_| thread::Builder::new().spawn_scoped(scope, work).ok())
-                .collect();
-            let mut outcome = work();
-            for helper in helpers {
-                let other = helper.join().unwrap_or(Err(LogError::Busy));
-                outcome = outcome.and(other);
-            }
-            outcome
-        })
+        self.each(files, |(path, bytes)| self.settle_one(path, bytes))
     }
 
     fn clear(&self, directory: &str) -> Result<(), LogError> {
+        let mut paths = Vec::new();
         for listed in self.objects.names(directory)? {
             let name = String::from_utf8_lossy(&listed.name).into_owned();
             let path = format!("{directory}/{name}");
             if listed.kind == ListedKind::File && Tile::parse(&path).is_some() {
-                self.objects.delete(&path)?;
+                paths.push(path);
             }
         }
-        Ok(())
+        self.each(&paths, |path| Ok(self.objects.delete(path)?))
     }
 }

@@ -89,6 +89,9 @@ impl<S: Source> Log<S> {
     }
 }
 
+/// How many entries are read ahead: 32 bundles.
+const AHEAD: u64 = 32 * 256;
+
 /// One pass over all entries.
 struct Pass<'a, S> {
     log: &'a Log<S>,
@@ -161,6 +164,9 @@ impl<S: Source> Pass<'_, S> {
         self.reached()?;
         let mut index = 0;
         while index < size {
+            if index.is_multiple_of(AHEAD) {
+                self.log.ahead(index..index.saturating_add(AHEAD));
+            }
             let (tile, _) = Tile::holding(Node { level: 0, index }, size);
             // What the tiles above it say is compared below.
             let entries = self.log.tile(tile);

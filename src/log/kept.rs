@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Names, Source};
+use super::{LogError, Names, Source, Store, Swap, Version};
 use crate::archive::Cache;
 use crate::sys::fs::{self, Beneath, IoError};
 use crate::sys::usage;
@@ -91,5 +91,27 @@ impl<S: Source> Source for Kept<S> {
     fn doubt(&self, path: &str) -> bool {
         let forgotten = name(path).is_some_and(|name| self.shelf.remove(&name).is_ok());
         self.source.doubt(path) || forgotten
+    }
+}
+
+impl<S: Store> Store for Kept<S> {
+    fn prepare(&self) -> Result<(), LogError> {
+        self.source.prepare()
+    }
+
+    fn fetch(&self, path: &str, cap: u64) -> Result<Option<(Vec<u8>, Version)>, LogError> {
+        self.source.fetch(path, cap)
+    }
+
+    fn swap(&self, path: &str, before: Option<&Version>, bytes: &[u8]) -> Result<Swap, LogError> {
+        self.source.swap(path, before, bytes)
+    }
+
+    fn settle(&self, files: &[(String, Vec<u8>)]) -> Result<(), LogError> {
+        self.source.settle(files)
+    }
+
+    fn clear(&self, directory: &str) -> Result<(), LogError> {
+        self.source.clear(directory)
     }
 }

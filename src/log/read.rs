@@ -182,7 +182,7 @@ impl<S: Source> Log<S> {
         let mut index = 0;
         while index < size {
             let (tile, _) = Tile::holding(Node { level: 0, index }, size);
-            if tile.index % WINDOW == 0 {
+            if tile.index.is_multiple_of(WINDOW) {
                 let tiles = (tile.index..tile.index.saturating_add(WINDOW)).map_while(|number| {
                     let index = number.saturating_mul(u64::from(Tile::FULL));
                     let node = Node { level: 0, index };
@@ -206,7 +206,7 @@ impl<S: Source> Log<S> {
     /// There is no such entry, or the tiles do not lead from it to the checkpoint.
     pub fn receipt(&self, index: u64, leaf: Digest) -> Result<Receipt, LogError> {
         let size = self.size();
-        let proof = InclusionProof::make(index, size, &mut |node| self.node(node, size))?
+        let proof = InclusionProof::make(index, size, &mut |node| self.sound_node(node))?
             .ok_or(LogError::NoEntry { index, size })?;
         let _: Included = proof
             .check(leaf, self.checkpoint.head)
@@ -243,21 +243,8 @@ impl<S: Source> Log<S> {
     /// The tile is missing or damaged.
     pub(super) fn node(&self, node: Node, size: u64) -> Result<Digest, LogError> {
         let (tile, range) = Tile::holding(node, size);
-        let damaged = || LogError::Damaged(tile.to_string());
-        let bytes = self.tile(tile)?;
-        let (hashes, _) = bytes.as_chunks::<{ Digest::LEN }>();
-        let hashes = hashes.get(range).ok_or_else(damaged)?;
-        let mut level: Vec<Digest> = hashes.iter().map(|it| Digest::from_bytes(*it)).collect();
-        while level.len() > 1 {
-            level = level
-                .chunks(2)
-                .filter_map(|pair| match pair {
-                    [left, right] => Some(node_hash(*left, *right)),
-                    _ => None,
-                })
-                .collect();
-        }
-        level.pop().ok_or_else(damaged)
+        let hash = subtree(&self.tile(tile)?, range);
+        hash.ok_or_else(|| LogError::Damaged(tile.to_string()))
     }
 
     /// The bytes of a tile of hashes: exactly as many as its width says.
@@ -335,6 +322,22 @@ impl<S: Source> Log<S> {
     fn cached(&self) -> MutexGuard<'_, BTreeMap<Tile, Arc<[u8]>>> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The root of a whole subtree, of those of its hashes at one level that `range` names among `hashes`.
+pub(super) fn subtree(hashes: &[u8], range: Range<usize>) -> Option<Digest> {
+    let hashes = hashes.as_chunks::<{ Digest::LEN }>().0.get(range)?.iter();
+    let mut level: Vec<Digest> = hashes.map(|hash| Digest::from_bytes(*hash)).collect();
+    while level.len() > 1 {
+        level = level
+            .chunks(2)
+            .filter_map(|pair| match pair {
+                [left, right] => Some(node_hash(*left, *right)),
+                _ => None,
+            })
+            .collect();
+    }
+    level.pop()
 }
 
 /// Reads a signed checkpoint of the log; `None` where there is none.

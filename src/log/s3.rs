@@ -94,7 +94,8 @@ impl S3 {
         let endpoint = settings.endpoint.as_deref().unwrap_or(&amazon);
         let endpoint: Url = endpoint
             .parse()
-            .or(Err(odd("AWS_ENDPOINT_URL is no address")))?;
+            .ok()
+            .ok_or_else(|| odd("AWS_ENDPOINT_URL is no address"))?;
         // Other stores rarely have a host for each bucket; a dot in a name fits no certificate.
         let style = if settings.endpoint.is_some() || name.contains('.') {
             UrlStyle::Path
@@ -106,7 +107,11 @@ impl S3 {
             (host, _) => host.unwrap_or_default().to_owned(),
         };
         let proxy = match proxies.choose(endpoint.scheme(), &host) {
-            Some(proxy) => Some(ureq::Proxy::new(proxy).or(Err(odd("its proxy is none")))?),
+            Some(proxy) => Some(
+                ureq::Proxy::new(proxy)
+                    .ok()
+                    .ok_or_else(|| odd("its proxy is none"))?,
+            ),
             None => None,
         };
         let bucket = Bucket::new(endpoint, style, name.to_owned(), region);
@@ -116,7 +121,9 @@ impl S3 {
         };
         Ok(Self {
             agent: agent(proxy, patience),
-            bucket: bucket.or(Err(odd("AWS_ENDPOINT_URL is not http or https")))?,
+            bucket: bucket
+                .ok()
+                .ok_or_else(|| odd("AWS_ENDPOINT_URL is not http or https"))?,
             settings: settings.clone(),
             prefix,
             patience,

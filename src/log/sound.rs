@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::read::subtree;
 use super::{Log, LogError, Source};
 use crate::digest::Digest;
-use crate::tlog::{Frontier, Node, Tile, TileKind, node_hash};
+use crate::tlog::{Frontier, Node, Tile, TileKind};
 
 impl<S: Source> Log<S> {
     /// A tile of hashes of the published tree: it leads to the root of the checkpoint.
@@ -31,7 +32,7 @@ impl<S: Source> Log<S> {
         let expected = expected.map(<[[u8; Digest::LEN]]>::as_flattened);
         let bytes = self.trying_again(&[tile], || {
             let bytes = self.tile(tile)?;
-            let root = root(&bytes).map(|root| *root.as_bytes());
+            let root = subtree(&bytes, 0..usize::from(Tile::FULL)).map(|root| *root.as_bytes());
             if root.as_ref().map(<[u8; Digest::LEN]>::as_slice) == expected {
                 Ok(bytes)
             } else {
@@ -40,6 +41,16 @@ impl<S: Source> Log<S> {
         })?;
         self.keep_sound([(tile, Arc::clone(&bytes))]);
         Ok(bytes)
+    }
+
+    /// The hash of a whole subtree of the published tree.
+    ///
+    /// # Errors
+    /// The tile is missing, or does not lead to the root.
+    pub(super) fn sound_node(&self, node: Node) -> Result<Digest, LogError> {
+        let (tile, range) = Tile::holding(node, self.size());
+        let hash = subtree(&self.sound_tile(tile)?, range);
+        hash.ok_or_else(|| LogError::Damaged(tile.to_string()))
     }
 
     /// A partial tile: all of them together, and nothing else, make the right edge of the tree.
@@ -59,12 +70,7 @@ impl<S: Source> Log<S> {
             }
             let hash = |node: &Node| {
                 let (tile, range) = Tile::holding(*node, size);
-                let hashes = edge
-                    .get(&tile)?
-                    .as_chunks::<{ Digest::LEN }>()
-                    .0
-                    .get(range)?;
-                root(hashes.as_flattened())
+                subtree(edge.get(&tile)?, range)
             };
             let hashes: Option<Vec<Digest>> = nodes.iter().map(hash).collect();
             let found = hashes.and_then(|hashes| Frontier::of(size, hashes));
@@ -101,20 +107,4 @@ impl<S: Source> Log<S> {
         }
         if is_worth_it { read() } else { first }
     }
-}
-
-/// The root of a whole subtree, of its hashes at one level; there are a power of two of them.
-fn root(hashes: &[u8]) -> Option<Digest> {
-    let hashes = hashes.as_chunks::<{ Digest::LEN }>().0.iter();
-    let mut level: Vec<Digest> = hashes.map(|hash| Digest::from_bytes(*hash)).collect();
-    while level.len() > 1 {
-        level = level
-            .chunks(2)
-            .filter_map(|pair| match pair {
-                [left, right] => Some(node_hash(*left, *right)),
-                _ => None,
-            })
-            .collect();
-    }
-    level.pop()
 }

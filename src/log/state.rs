@@ -251,6 +251,61 @@ impl<S: Store> Log<S> {
         self.raise(CHECKPOINT, note, checkpoint.head)
     }
 
+    /// Publishes the present checkpoint once more, with further signatures: its place in the history
+    /// first, as always. Signatures that others added meanwhile stay. Whoever calls this holds the lock
+    /// of a log in a directory.
+    ///
+    /// # Errors
+    /// It is another checkpoint, or some of it may be published and some not: the text is the same.
+    pub fn restate(&mut self, note: &Note) -> Result<(), LogError> {
+        if note.text() != self.note.text() {
+            return Err(LogError::NotOurs(CHECKPOINT.to_owned()));
+        }
+        let kept = format!("{HISTORY}/{}", self.size());
+        for path in [kept.as_str(), CHECKPOINT] {
+            self.add_lines(path, note)?;
+        }
+        for line in note.signatures() {
+            if !self.note.signatures().contains(line) {
+                self.note.add(line.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the signatures of `note` to the file `path`, if it is the same checkpoint.
+    fn add_lines(&self, path: &str, note: &Note) -> Result<(), LogError> {
+        for _ in 0..TRIES {
+            let there = register(&self.disk, path)?;
+            let mut all = match &there {
+                Some((bytes, _)) => parse_checkpoint(bytes, path)?.0,
+                None => Note::new(note.text().to_owned()),
+            };
+            // The published checkpoint may be a larger one by now.
+            if all.text() != note.text() {
+                return Ok(());
+            }
+            let lines = note.signatures().iter();
+            let missing: Vec<_> = lines
+                .filter(|line| !all.signatures().contains(line))
+                .cloned()
+                .collect();
+            if missing.is_empty() {
+                return Ok(());
+            }
+            for line in missing {
+                all.add(line);
+            }
+            // What is published must be a note that everybody reads.
+            parse_checkpoint(&all.to_bytes(), path)?;
+            let before = there.as_ref().map(|(_, version)| version);
+            if self.disk.swap(path, before, &all.to_bytes())? == Swap::Done {
+                return Ok(());
+            }
+        }
+        Err(LogError::Busy)
+    }
+
     /// Remembers what was signed.
     fn mark(&self, note: &Note, head: TreeHead) -> Result<(), LogError> {
         self.raise(SIGNED, note, head)

@@ -119,9 +119,36 @@ impl Answer {
         found.map(|(_, value)| value.as_str())
     }
 
-    /// What follows the headers.
+    /// What follows the headers. Where they say how long it is, less is an error.
     pub(super) fn into_body(self) -> impl Read {
-        self.body
+        let length = self.header("content-length");
+        let left = length.and_then(|text| text.parse().ok());
+        Whole {
+            body: self.body,
+            left,
+        }
+    }
+}
+
+/// A body of a known length, if it is known.
+struct Whole {
+    body: BufReader<TcpStream>,
+    left: Option<u64>,
+}
+
+impl Read for Whole {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(left) = self.left else {
+            return self.body.read(buffer);
+        };
+        let count = (&mut self.body).take(left).read(buffer)?;
+        if count == 0 && left > 0 && !buffer.is_empty() {
+            let reason = "the connection ended before the answer did";
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, reason));
+        }
+        let read = u64::try_from(count).unwrap_or(u64::MAX);
+        self.left = Some(left.saturating_sub(read));
+        Ok(count)
     }
 }
 

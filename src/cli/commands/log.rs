@@ -1,13 +1,13 @@
 //! `karat log`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use serde::Serialize;
 
 use super::log_cosign::CosigningJson;
-use super::log_key::{KeyArgs, workspace_of};
+use super::log_key::KeyArgs;
 use super::log_retire::{self, RetireArgs};
 use super::{log_cosign, log_fork, log_monitor, log_witness};
 use crate::cli::Exit;
@@ -18,6 +18,7 @@ use crate::key::KeyId;
 use crate::log::Notice;
 use crate::ops::log::{self, AddedFile, LogFailure, LogPlace, Row, Way, Which};
 use crate::ops::trust;
+use crate::ops::workspace::Workspace;
 use crate::path::Escaped;
 use crate::sys::{self, fs};
 use crate::tlog::{NoteKey, NoteName, Policy};
@@ -56,12 +57,15 @@ enum Action {
 Examples:
   karat log init log                                       in a workspace: its origin, its log key
   karat log init /srv/log --origin example.com/log --key log.pem
+  karat log init s3://images/log --origin example.com/log --key log.pem
 
 KEY is a file, agent:..., command:... or pkcs11:... : docs/formats/keys.md. The log of a workspace
-gets its trust root as the first entry.")]
+gets its trust root as the first entry. A bucket is reached as AWS_ENDPOINT_URL, AWS_REGION,
+AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY say.")]
 struct InitArgs {
-    /// The log's directory.
-    log: PathBuf,
+    /// The log: a directory, or the address of a bucket (s3).
+    #[arg(value_parser = place())]
+    log: LogPlace,
 
     /// A name that no other log has, such as example.com/images; else that of the trust root of the
     /// nearest workspace above the log.
@@ -77,14 +81,18 @@ struct InitArgs {
 Examples:
   karat log append log out/base_1.dsse.json      writes out/base_1.tlog-proof
   karat log append log keys/trust.json           what the keys were, for whoever reads the log
+  karat log append s3://images/log out/base_1.dsse.json
 
-What is in the log already keeps its place. All files are added, or none is. Where the trust root of
-the nearest workspace above names this log, versions of it that are not logged yet go first, and
-what a revoked key alone signed is refused. Then the witnesses of keys/witnesses.policy are asked for
-their cosignatures; receipts have them. Exit code 13: all is added, and too few cosigned.")]
+What is in the log already keeps its place. All files are added, or none is. Where the trust root
+of the nearest workspace above names this log, versions of it that are not logged yet go first,
+and what a revoked key alone signed is refused. Then the witnesses of keys/witnesses.policy are
+asked for their cosignatures; receipts have them.
+
+Exit codes: 0 all is added · 13 all is added, and too few witnesses cosigned")]
 struct AppendArgs {
-    /// The log's directory.
-    log: PathBuf,
+    /// The log: a directory, or the address of a bucket (s3).
+    #[arg(value_parser = place())]
+    log: LogPlace,
 
     /// Envelopes with statements (X.dsse.json), trust roots, or notices.
     #[arg(required = true)]
@@ -139,12 +147,13 @@ Examples:
   karat log check 0123456789abcdef.fork --trust keys/trust.json
   karat log check https://example.com/log --trust keys/trust.json
 
-A regular file is the evidence of a fork: two checkpoints that one log cannot have signed honestly. It is
-checked with the log's keys alone.
+A regular file is the evidence of a fork: two checkpoints that one log cannot have signed
+honestly. It is checked with the log's keys alone.
 
-Exit codes: 0 all is as it must be; of evidence: both checkpoints agree · 11 something is not, or the
-trust root or policy does not believe the log; of evidence: the log was forked · 1 of evidence: it proves
-nothing, or other keys signed it")]
+Exit codes of a log: 0 all is as it must be · 11 something is not, or the trust root or policy
+does not believe it
+Exit codes of evidence: 0 both checkpoints agree · 11 the log was forked · 1 it proves nothing,
+or other keys signed it")]
 struct CheckArgs {
     /// The log: a directory, or an address (http, https, file, s3); or the evidence of a fork, a file.
     #[arg(value_parser = place())]
@@ -263,6 +272,11 @@ pub(super) fn way() -> Way {
     Way::of(&|name| sys::env::text(name), sys::env::cache_dir())
 }
 
+/// Where a workspace is looked for: above the log, or here where that is elsewhere.
+fn near(log: &LogPlace) -> &Path {
+    log.directory().unwrap_or_else(|| Path::new("."))
+}
+
 /// Runs `karat log`.
 pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     match &args.action {
@@ -279,7 +293,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
 }
 
 fn init(args: &InitArgs, console: &Console) -> Result<Exit, Failure> {
-    let workspace = workspace_of(&args.log)?;
+    let workspace = Workspace::find(near(&args.log))?;
     let origin = match (&args.origin, &workspace) {
         (Some(origin), _) => Some(origin.clone()),
         (None, Some(workspace)) => trust::read(&workspace.trust_root())?
@@ -291,24 +305,24 @@ fn init(args: &InitArgs, console: &Console) -> Result<Exit, Failure> {
         Failure::usage("the log needs a name").hint("give --origin example.com/images")
     })?;
     let signer = args.key.open(workspace.as_ref(), console)?;
-    let log = log::init(&args.log, &origin, signer.as_ref())?;
+    let checkpoint = log::init_at(&args.log, &way(), &origin, signer.as_ref())?;
     let name = NoteName::parse(&origin).map_err(LogFailure::from)?;
     let vkey = NoteKey::ed25519(name, signer.public_key()).to_string();
-    console.line(format_args!("{GOOD}made{GOOD:#} {}", args.log.display()));
-    console.line(format_args!("origin  {}", log.checkpoint().origin));
+    console.line(format_args!("{GOOD}made{GOOD:#} {}", args.log));
+    console.line(format_args!("origin  {}", checkpoint.origin));
     console.line(format_args!("key     {vkey}"));
-    if let Some(workspace) = &workspace
-        && fs::same(workspace.log(), &args.log)?
+    if let (Some(workspace), Some(directory)) = (&workspace, args.log.directory())
+        && fs::same(workspace.log(), directory)?
         && trust::read(&workspace.trust_root())?
             .log()
             .is_some_and(|log| log.origin == origin)
     {
-        let ledger = log::ledger(&args.log)?;
+        let ledger = log::ledger(directory)?;
         let index = log::append_roots(workspace, signer.as_ref(), &ledger)?;
         console.line(format_args!("the trust root is logged as entry {index}"));
     }
     console.json(&InitReport {
-        log: shown(&args.log),
+        log: shown(args.log.to_string()),
         origin,
         key: signer.public_key().id(),
         vkey,
@@ -317,10 +331,15 @@ fn init(args: &InitArgs, console: &Console) -> Result<Exit, Failure> {
 }
 
 fn append(args: &AppendArgs, console: &Console) -> Result<Exit, Failure> {
-    let workspace = workspace_of(&args.log)?;
+    let workspace = Workspace::find(near(&args.log))?;
     let signer = args.key.open(workspace.as_ref(), console)?;
-    let (added, size, cosigning) =
-        log::append(&args.log, workspace.as_ref(), signer.as_ref(), &args.files)?;
+    let (added, size, cosigning) = log::append(
+        &args.log,
+        &way(),
+        workspace.as_ref(),
+        signer.as_ref(),
+        &args.files,
+    )?;
     for added in &added {
         tell(console, added);
     }

@@ -14,7 +14,7 @@ use crate::digest::Digest;
 use crate::envelope::Envelope;
 use crate::key::{Position, Signer, TrustRoot};
 use crate::limits;
-use crate::log::{Appended, Log, Notice};
+use crate::log::{Appended, Log, Notice, Source, Store};
 use crate::ops::ledger::{DirectoryLedger, LedgerError};
 use crate::ops::workspace::Workspace;
 use crate::sys::fs::{self, Beneath, Lock};
@@ -60,11 +60,21 @@ pub fn ledger(directory: &Path) -> Result<DirectoryLedger, LogFailure> {
         return Ok(ledger);
     }
     let log = open(directory)?;
+    catch_up(&mut ledger, directory, &log)?;
+    Ok(ledger)
+}
+
+/// Puts on record what the log has and the record lacks.
+pub(super) fn catch_up<S: Source>(
+    ledger: &mut DirectoryLedger,
+    directory: &Path,
+    log: &Log<S>,
+) -> Result<(), LogFailure> {
     let seen = ledger.logged()?;
     if seen >= log.size() {
-        return Ok(ledger);
+        return Ok(());
     }
-    each_entry(directory, &log, seen, |index, bytes| {
+    each_entry(directory, log, seen, |index, bytes| {
         let entry = Entry::parse(bytes);
         let envelope = entry.and_then(|it| Some((it.kind, Envelope::parse(it.envelope).ok()?)));
         let recorded = match envelope {
@@ -79,7 +89,7 @@ pub fn ledger(directory: &Path) -> Result<DirectoryLedger, LogFailure> {
         }
     })?;
     ledger.set_logged(log.size())?;
-    Ok(ledger)
+    Ok(())
 }
 
 /// Adds files to the log: envelopes with statements, trust roots, notices. Asks the log's witnesses, then
@@ -90,7 +100,7 @@ pub fn ledger(directory: &Path) -> Result<DirectoryLedger, LogFailure> {
 ///
 /// # Errors
 /// One of the files cannot be logged: then none is. Or the log says no.
-pub fn append(
+pub(super) fn append_in(
     directory: &Path,
     workspace: Option<&Workspace>,
     signer: &dyn Signer,
@@ -190,8 +200,8 @@ fn add_at_home(
 
 /// Refuses what the log's notices forbid, and notices that nobody in charge signed. What stands in
 /// the log already may be added again: its Receipt may be gone.
-fn check(
-    log: &Log<Beneath>,
+pub(super) fn check<S: Source>(
+    log: &Log<S>,
     directory: &Path,
     home: Option<&Home>,
     ledger: &DirectoryLedger,
@@ -254,7 +264,7 @@ fn add(
     add_to(&mut log, directory, signer, ledger, home, documents)
 }
 
-/// Adds to an open log, whose lock the caller holds.
+/// Adds to the open log of a directory, whose lock the caller holds.
 fn add_to(
     log: &mut Log<Beneath>,
     directory: &Path,
@@ -263,19 +273,18 @@ fn add_to(
     home: Option<Home>,
     documents: Vec<Document>,
 ) -> Result<(Vec<AddedFile>, u64, Cosigning), LogFailure> {
-    let (mut roots, mut root) = (Vec::new(), None);
-    if let Some(home) = home {
+    if let Some(home) = &home {
         // The entry of a trust root that ends the log's key is signed by the key that follows it.
         take_up(log, directory, &home.root)?;
-        (roots, root) = (home.roots, Some(home.root));
     }
-    let first = roots.len();
-    let all: Vec<Document> = roots.into_iter().chain(documents).collect();
-    let entries: Vec<Vec<u8>> = all.iter().map(|it| it.entry.clone()).collect();
-    let circle = Circle::of(log, directory, None)?;
+    let addition = Addition::of(home, documents);
+    let workspace = Workspace::find(directory)?;
+    let circle = Circle::of(log, workspace.as_ref(), None)?;
     let before = log.size();
-    let places = log.append(signer, &entries).map_err(at(directory))?;
-    for (document, place) in all.iter().zip(&places) {
+    let places = log
+        .append(signer, &addition.entries())
+        .map_err(at(directory))?;
+    for (document, place) in addition.all.iter().zip(&places) {
         if matches!(document.kind, Kind::Revoke | Kind::Retire) {
             ledger.keep_notice(place.index, &document.envelope)?;
         }
@@ -287,36 +296,73 @@ fn add_to(
     if ledger.logged()? == before && log.size() == ours {
         ledger.set_logged(log.size())?;
     }
-    // Before the Receipts, so that these have what the witnesses said.
-    let cosigning = circle.complete(log, directory)?;
-    let (prefix, own) = places.split_at_checked(first).unwrap_or_default();
-    let mut added = Vec::new();
-    for (document, place) in all.iter().skip(first).zip(own) {
-        let receipt = match document.kind {
-            Kind::Signed => {
-                let file = &document.file;
-                Some(write_receipt(directory, log, root.as_ref(), file, *place)?)
-            }
-            _ => None,
+    addition.finish(log, directory, &circle, &places)
+}
+
+/// What goes into a log in one append: the trust roots of a workspace that names it, then documents.
+pub(super) struct Addition {
+    all: Vec<Document>,
+    /// How many of them are trust roots that nobody named.
+    first: usize,
+    root: Option<TrustRoot>,
+}
+
+impl Addition {
+    pub(super) fn of(home: Option<Home>, documents: Vec<Document>) -> Self {
+        let (roots, root) = match home {
+            Some(home) => (home.roots, Some(home.root)),
+            None => (Vec::new(), None),
         };
-        // A trust root that was named, too, is new where it went before as a new one.
-        let twin = prefix.iter().find(|twin| twin.index == place.index);
-        added.push(AddedFile {
-            file: document.file.clone(),
-            kind: document.kind.as_str(),
-            index: place.index,
-            was_there: twin.unwrap_or(place).was_there,
-            receipt,
-        });
+        Self {
+            first: roots.len(),
+            all: roots.into_iter().chain(documents).collect(),
+            root,
+        }
     }
-    Ok((added, log.size(), cosigning))
+
+    pub(super) fn entries(&self) -> Vec<Vec<u8>> {
+        self.all.iter().map(|it| it.entry.clone()).collect()
+    }
+
+    /// Asks the witnesses, and writes the Receipts of what stands at `places`.
+    pub(super) fn finish<S: Store>(
+        &self,
+        log: &mut Log<S>,
+        directory: &Path,
+        circle: &Circle,
+        places: &[Appended],
+    ) -> Result<(Vec<AddedFile>, u64, Cosigning), LogFailure> {
+        // Before the Receipts, so that these have what the witnesses said.
+        let cosigning = circle.complete(log, directory)?;
+        let (prefix, own) = places.split_at_checked(self.first).unwrap_or_default();
+        let mut added = Vec::new();
+        for (document, place) in self.all.iter().skip(self.first).zip(own) {
+            let receipt = match document.kind {
+                Kind::Signed => {
+                    let (root, file) = (self.root.as_ref(), &document.file);
+                    Some(write_receipt(directory, log, root, file, *place)?)
+                }
+                _ => None,
+            };
+            // A trust root that was named, too, is new where it went before as a new one.
+            let twin = prefix.iter().find(|twin| twin.index == place.index);
+            added.push(AddedFile {
+                file: document.file.clone(),
+                kind: document.kind.as_str(),
+                index: place.index,
+                was_there: twin.unwrap_or(place).was_there,
+                receipt,
+            });
+        }
+        Ok((added, log.size(), cosigning))
+    }
 }
 
 /// Writes the Receipt beside an Envelope's file, unless there is one that is as good: also under `root`,
 /// which may have ended the key that signed its checkpoint.
-fn write_receipt(
+fn write_receipt<S: Source>(
     directory: &Path,
-    log: &Log<Beneath>,
+    log: &Log<S>,
     root: Option<&TrustRoot>,
     file: &Path,
     place: Appended,
@@ -343,7 +389,7 @@ fn write_receipt(
 
 /// Whether a Receipt that is there is of this log and proves that the entry stands at `index`:
 /// then no newer one is needed.
-fn vouches_for(log: &Log<Beneath>, receipt: &Receipt, index: u64, leaf: Digest) -> bool {
+fn vouches_for<S: Source>(log: &Log<S>, receipt: &Receipt, index: u64, leaf: Digest) -> bool {
     let Ok(checkpoint) = Checkpoint::parse(receipt.checkpoint.text()) else {
         return false;
     };

@@ -10,7 +10,7 @@ use super::policy::read_policy;
 use crate::archive::{Network, Patience, Posted, Proxies};
 use crate::key::{Role, TrustRoot};
 use crate::limits;
-use crate::log::Log;
+use crate::log::{Log, Source, Store};
 use crate::ops::workspace::Workspace;
 use crate::path::Escaped;
 use crate::sys::env;
@@ -70,7 +70,9 @@ pub fn cosign(
     open(directory)?.keys().map_err(at(directory))?;
     let _alone = Lock::exclusive(directory.join(".state/lock"))?;
     let mut log = open(directory)?;
-    let cosigning = Circle::of(&log, directory, policy)?.complete(&mut log, directory)?;
+    let workspace = Workspace::find(directory)?;
+    let circle = Circle::of(&log, workspace.as_ref(), policy)?;
+    let cosigning = circle.complete(&mut log, directory)?;
     Ok((log, cosigning))
 }
 
@@ -83,15 +85,14 @@ pub(super) struct Circle {
 }
 
 impl Circle {
-    /// What the policy, else that of the workspace above the log, and its trust root say. Read before
+    /// What the policy, else that of the workspace of the log, and its trust root say. Read before
     /// anything is added, so that a file that cannot be read stops nothing half way.
-    pub(super) fn of(
-        log: &Log<Beneath>,
-        directory: &Path,
+    pub(super) fn of<S: Source>(
+        log: &Log<S>,
+        workspace: Option<&Workspace>,
         policy: Option<&Path>,
     ) -> Result<Self, LogFailure> {
-        let workspace = Workspace::find(directory)?;
-        let own = workspace.as_ref().map(Workspace::witnesses);
+        let own = workspace.map(Workspace::witnesses);
         let file: Option<PathBuf> = match (policy, own) {
             (Some(file), _) => Some(file.to_owned()),
             (None, Some(file)) if fs::exists(&file)? => Some(file),
@@ -134,9 +135,9 @@ impl Circle {
 
     /// Asks those whose cosignature the published checkpoint lacks, and publishes what they answer: what
     /// every append ends with. Whoever calls this holds the log's lock.
-    pub(super) fn complete(
+    pub(super) fn complete<S: Store>(
         &self,
-        log: &mut Log<Beneath>,
+        log: &mut Log<S>,
         directory: &Path,
     ) -> Result<Cosigning, LogFailure> {
         let mut answers = BTreeMap::new();
@@ -197,7 +198,7 @@ impl Circle {
 
     /// What the published checkpoint still lacks: by the trust root, where it demands witnesses, else
     /// by the policy.
-    fn missing(&self, log: &Log<Beneath>) -> Option<String> {
+    fn missing<S: Source>(&self, log: &Log<S>) -> Option<String> {
         if let Some(root) = &self.root
             && root.role(Role::Witness).is_some()
         {
@@ -228,7 +229,7 @@ fn trust_root(file: &Path) -> Result<TrustRoot, LogFailure> {
     })
 }
 
-fn has_cosigned(log: &Log<Beneath>, key: &NoteKey) -> bool {
+fn has_cosigned<S: Source>(log: &Log<S>, key: &NoteKey) -> bool {
     Lines::of(log.note(), [key.clone()]).is_ok_and(|lines| lines.count(&lines.keys(), 1).is_ok())
 }
 
@@ -236,8 +237,8 @@ type Asked<'a> = (usize, &'a PolicyWitness, u64);
 type Reply = Result<Posted, String>;
 
 /// Asks some witnesses at the same time, each with the proof from where it left off.
-fn round<'a>(
-    log: &Log<Beneath>,
+fn round<'a, S: Source>(
+    log: &Log<S>,
     directory: &Path,
     network: &Network,
     asked: &[Asked<'a>],
@@ -275,7 +276,7 @@ enum Answered {
     No(WitnessAnswer),
 }
 
-fn read(log: &Log<Beneath>, key: &NoteKey, posted: Reply) -> Answered {
+fn read<S: Source>(log: &Log<S>, key: &NoteKey, posted: Reply) -> Answered {
     let posted = match posted {
         Ok(posted) => posted,
         Err(why) => return Answered::No(WitnessAnswer::Failed(why)),

@@ -7,7 +7,7 @@ use super::failure::{LogFailure, at};
 use crate::digest::Digest;
 use crate::envelope::Envelope;
 use crate::key::{Role, Signer, TrustRoot};
-use crate::log::{Log, Source};
+use crate::log::{Log, Source, Store};
 use crate::sys::fs::{self, Beneath, IoError, Lock};
 use crate::tlog::{Kind, NoteKey, NoteName, leaf_hash};
 
@@ -49,8 +49,8 @@ pub fn open(directory: &Path) -> Result<Log<Beneath>, LogFailure> {
 ///
 /// # Errors
 /// The log's directory is not as an operator left it, or the key was the log's before.
-pub(super) fn take_up(
-    log: &mut Log<Beneath>,
+pub(super) fn take_up<S: Store>(
+    log: &mut Log<S>,
     directory: &Path,
     root: &TrustRoot,
 ) -> Result<(), LogFailure> {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Forbidden;
+use crate::archive::CacheError;
 use crate::baseline::StatementError;
 use crate::envelope::EnvelopeError;
 use crate::key::{SignerError, TrustError};
@@ -18,6 +19,9 @@ pub enum LogFailure {
     /// The file system said no.
     #[error(transparent)]
     Io(#[from] IoError),
+    /// The cache cannot be used.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
     /// The log says no.
     #[error("{}: {source}", directory.display())]
     Log {
@@ -95,6 +99,9 @@ pub enum LogFailure {
     /// A log on a web server, which is read only.
     #[error("{0}: a log on a web server can only be read")]
     ReadOnly(String),
+    /// A log that is not its operator's own: the keys that it names itself say nothing.
+    #[error("{0}: whose log a web server shows, only a trust root says")]
+    NeedsTrust(String),
     /// The log has no such entry.
     #[error("{}: it is not in the log", .0.display())]
     NotLogged(PathBuf),

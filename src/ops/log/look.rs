@@ -118,6 +118,8 @@ pub fn check(
         log_keys(root)?
     } else if let Some(policy) = policy {
         policy.logs().iter().map(|log| log.key.clone()).collect()
+    } else if let LogPlace::Web(_) = place {
+        return Err(LogFailure::NeedsTrust(place.to_string()));
     } else {
         log.keys().map_err(at(directory))?
     };

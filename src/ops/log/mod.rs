@@ -8,6 +8,7 @@
 //! | `append` | adding, and the Receipts of what was added |
 //! | `home` | the workspace that a log belongs to, and its trust roots as entries |
 //! | `notice`, `notices` | saying that a key or a release counts no more; what such words forbid |
+//! | `bucket` | the same in a bucket |
 //! | `look` | entries, Receipts and checks of a log that is there |
 //! | `cosign` | asking the log's own witnesses |
 //! | `fork` | files that prove a fork |
@@ -17,6 +18,7 @@
 //! | `failure` | [`LogFailure`] |
 
 mod append;
+mod bucket;
 mod cosign;
 mod directory;
 mod document;
@@ -31,7 +33,8 @@ mod place;
 mod policy;
 mod witness;
 
-pub use append::{Added, AddedFile, append, append_notice, append_roots, append_signed, ledger};
+pub use append::{Added, AddedFile, append_notice, append_roots, append_signed, ledger};
+pub use bucket::{append, init_at};
 pub use cosign::{Cosigning, WitnessAnswer, cosign};
 pub use directory::{exists, init, open, places};
 pub use failure::LogFailure;

@@ -2,11 +2,17 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::failure::{LogFailure, at};
 use crate::archive::{Cache, Location, Network, Patience, Proxies};
-use crate::log::{Ahead, Kept, Log, Source, Web};
+use crate::log::{Ahead, Kept, Log, Source, Store, Web};
+#[cfg(feature = "s3")]
+use crate::log::{
+    Bucket,
+    s3::{S3, Settings},
+};
+use crate::sys;
 use crate::sys::fs::Beneath;
 
 /// Where a log is.
@@ -49,7 +55,7 @@ pub struct Way {
     pub cache: Option<PathBuf>,
     /// Who asks for objects of a bucket, and where.
     #[cfg(feature = "s3")]
-    pub s3: crate::log::s3::Settings,
+    pub s3: Settings,
 }
 
 impl Way {
@@ -60,7 +66,7 @@ impl Way {
             patience: Patience::default(),
             cache,
             #[cfg(feature = "s3")]
-            s3: crate::log::s3::Settings::from_environment(variable),
+            s3: Settings::from_environment(variable),
         }
     }
 }
@@ -92,7 +98,7 @@ impl LogPlace {
     }
 
     /// The directory, where it is one of this machine.
-    pub fn directory(&self) -> Option<&std::path::Path> {
+    pub fn directory(&self) -> Option<&Path> {
         match self {
             Self::Directory(path) => Some(path),
             Self::Web(_) | Self::Bucket(_) => None,
@@ -192,34 +198,62 @@ where
     }
 }
 
-#[cfg(feature = "s3")]
-fn objects(place: &BucketPlace, way: &Way) -> Result<impl Source + use<>, LogFailure> {
-    bucket(place, way)
-}
-
 /// The objects of a log in a bucket.
 ///
 /// # Errors
 /// The environment names no place to ask.
 #[cfg(feature = "s3")]
-pub(super) fn bucket(
-    place: &BucketPlace,
-    way: &Way,
-) -> Result<crate::log::Bucket<crate::log::s3::S3>, LogFailure> {
-    use crate::log::s3::S3;
-    let objects = S3::new(
-        &way.s3,
-        place.bucket(),
-        place.prefix(),
-        &way.proxies,
-        way.patience,
-    )?;
-    Ok(crate::log::Bucket::new(objects, 8))
+fn objects(place: &BucketPlace, way: &Way) -> Result<Bucket<S3>, LogFailure> {
+    let (name, prefix) = (place.bucket(), place.prefix());
+    let objects = S3::new(&way.s3, name, prefix, &way.proxies, way.patience)?;
+    Ok(Bucket::new(objects, WRITERS))
 }
 
 #[cfg(not(feature = "s3"))]
-fn objects(place: &BucketPlace, _way: &Way) -> Result<Web, LogFailure> {
+fn objects(place: &BucketPlace, _way: &Way) -> Result<Beneath, LogFailure> {
     Err(LogFailure::NoBuckets(place.to_string()))
+}
+
+/// As many objects are written at a time as are read.
+#[cfg(feature = "s3")]
+const WRITERS: usize = 8;
+
+/// The objects of a log that is written to.
+///
+/// # Errors
+/// The environment names no place to ask.
+pub(super) fn writable(place: &BucketPlace, way: &Way) -> Result<impl Store + use<>, LogFailure> {
+    #[cfg(feature = "s3")]
+    let store = Ahead::new(objects(place, way)?);
+    #[cfg(not(feature = "s3"))]
+    let store = objects(place, way)?;
+    Ok(store)
+}
+
+/// A directory of this machine for what can be read from a log again.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    path: PathBuf,
+    _cache: Cache,
+}
+
+impl Shelf {
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// The shelf called `name`; where there is no cache, for this run only.
+///
+/// # Errors
+/// Not even that can be made.
+pub(super) fn shelf(way: &Way, name: &str) -> Result<Shelf, LogFailure> {
+    let temp = sys::env::temp_dir();
+    let cache = Cache::open_or_temporary(way.cache.as_deref(), &temp, &mut drop)?;
+    Ok(Shelf {
+        path: cache.log(name),
+        _cache: cache,
+    })
 }
 
 impl LogPlace {

@@ -301,7 +301,8 @@ fn inventory_counts_by_kind() {
             (Kind::Objects, 1),
             (Kind::Trees, 0),
             (Kind::Partial, 0),
-            (Kind::Releases, 1)
+            (Kind::Releases, 1),
+            (Kind::Logs, 0)
         ]
     );
 }

@@ -1,11 +1,15 @@
 //! The log operator's side: appends that survive anything, and what is refused.
 
+mod bucket;
 mod commands;
 mod crash;
 mod disk;
+mod far;
 mod fork;
 mod hostile;
 mod notices;
+#[cfg(feature = "s3")]
+mod s3;
 mod whole;
 mod witness;
 mod witnessing;

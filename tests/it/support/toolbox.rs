@@ -92,6 +92,11 @@ pub fn toolbox() -> Option<Deb> {
     Some(deb)
 }
 
+/// A store that speaks like S3: moto's server (`moto[server]` for pip).
+pub fn moto() -> Option<super::Judge> {
+    super::judge("moto_server")
+}
+
 fn find(program: &str) -> Option<PathBuf> {
     ["/usr/bin", "/bin", "/usr/sbin", "/sbin"]
         .iter()
