@@ -41,6 +41,8 @@ pub const PROOF_HASHES_MAX: usize = 64;
 pub const RECEIPT_MAX: u64 = 1 << 20;
 /// Largest entry of a log: a bundle holds its length in two bytes (C2SP tlog-tiles).
 pub const LOG_ENTRY_MAX: usize = 65_535;
+/// Largest payload of a notice; its PAE stays below 4096 bytes because KMS signers cap messages there.
+pub const NOTICE_MAX: u64 = 2048;
 /// Largest trust root file.
 pub const TRUST_ROOT_MAX: u64 = 1 << 20;
 /// Largest policy of an image; real ones have 70 bytes.

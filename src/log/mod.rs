@@ -17,6 +17,7 @@
 //! | `append` | adding entries: all of them durable, or none of them logged |
 //! | `grow` | which bundles and tiles new entries make |
 //! | `check` | everything computed again |
+//! | `notice` | what a log is told beside signatures: revoked keys, retired releases |
 //!
 //! Two rules hold whatever happens in between, a crash at any operation included: an append that
 //! returned is never lost, and no two roots of one size are ever signed. Formats:
@@ -27,6 +28,7 @@ mod check;
 mod disk;
 mod error;
 mod grow;
+mod notice;
 mod read;
 mod state;
 
@@ -34,4 +36,5 @@ pub use append::Appended;
 pub use check::{Checked, Fault};
 pub use disk::Disk;
 pub use error::LogError;
+pub use notice::{Notice, NoticeError, OpenedNotice, Retirement, Revocation};
 pub use read::Log;
