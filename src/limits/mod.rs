@@ -39,6 +39,8 @@ pub const NOTE_MAX: usize = 512 << 10;
 pub const PROOF_HASHES_MAX: usize = 64;
 /// Largest Receipt: a signed note, a proof, and extra bytes of whoever wrote it.
 pub const RECEIPT_MAX: u64 = 1 << 20;
+/// Largest evidence of a fork: two signed notes and a proof.
+pub const FORK_MAX: u64 = (1 << 20) + (8 << 10);
 /// Largest entry of a log: a bundle holds its length in two bytes (C2SP tlog-tiles).
 pub const LOG_ENTRY_MAX: usize = 65_535;
 /// Largest payload of a notice; its PAE stays below 4096 bytes because KMS signers cap messages there.

@@ -18,6 +18,7 @@
 //! | `grow` | which bundles and tiles new entries make |
 //! | `check` | everything computed again |
 //! | `notice` | what a log is told beside signatures: revoked keys, retired releases |
+//! | `fork` | evidence of two histories, and what finds it |
 //!
 //! Two rules hold whatever happens in between, a crash at any operation included: an append that
 //! returned is never lost, and no two roots of one size are ever signed. Formats:
@@ -27,6 +28,7 @@ mod append;
 mod check;
 mod disk;
 mod error;
+mod fork;
 mod grow;
 mod notice;
 mod read;
@@ -37,4 +39,5 @@ pub use check::{Checked, Fault};
 pub use disk::Disk;
 pub use error::LogError;
 pub use notice::{Notice, NoticeError, OpenedNotice, Retirement, Revocation};
+pub use fork::{Fork, ForkError, ForkEvidence, View};
 pub use read::Log;

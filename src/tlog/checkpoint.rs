@@ -108,7 +108,7 @@ pub(super) fn number(text: &str) -> Option<u64> {
 }
 
 /// Standard base64 of 32 bytes.
-pub(super) fn digest(text: &str) -> Option<Digest> {
+pub(crate) fn digest(text: &str) -> Option<Digest> {
     let bytes = STANDARD.decode(text).ok()?;
     bytes.try_into().ok().map(Digest::from_bytes)
 }

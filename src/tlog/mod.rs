@@ -11,6 +11,7 @@
 //! | `node`, `inclusion`, `consistency` | addresses in a tree; proofs, and what a checked one is worth |
 //! | `tile`, `bundle` | tiles, their paths, bundles of entries (tlog-tiles) |
 //! | `cosignature` | what a witness signs (tlog-cosignature) |
+//! | `lines` | the signature lines that are of known keys, verified and counted |
 //! | `trusted` | the door from a note to a checkpoint that a trust root believes |
 //! | `receipt`, `logged` | a Receipt (tlog-proof); the door from it to a place in the log |
 //! | `policy` | who must sign and cosign, as text for other tools (tlog-policy) |
@@ -27,6 +28,7 @@ mod entry;
 mod frontier;
 mod hash;
 mod inclusion;
+mod lines;
 mod logged;
 mod name;
 mod node;
@@ -38,6 +40,8 @@ mod trusted;
 mod vkey;
 
 pub use bundle::{BundleError, decode_bundle, encode_bundle};
+#[cfg(feature = "build")]
+pub(crate) use checkpoint::digest as parse_hash;
 pub use checkpoint::{Checkpoint, CheckpointError, TreeHead};
 pub use consistency::{ConsistencyProof, Extends};
 pub use cosignature::{Cosignature, cosignature_message};
@@ -45,6 +49,7 @@ pub use entry::{Entry, EntryError, Kind};
 pub use frontier::Frontier;
 pub use hash::{empty_root, leaf_hash, node_hash};
 pub use inclusion::{Included, InclusionProof, ProofError};
+pub use lines::{BadLine, Cosigned, Lines};
 pub use logged::{Logged, LoggedEnvelope, ReceiptFault, locate};
 pub use name::{NameError, NoteName};
 pub use node::{Node, Nodes, root_of};
@@ -52,5 +57,5 @@ pub use note::{Note, NoteError, NoteSignature};
 pub use policy::{Policy, PolicyError};
 pub use receipt::{Receipt, ReceiptError};
 pub use tile::{Tile, TileKind, tiles_of};
-pub use trusted::{Cosigned, TrustedCheckpoint, UntrustedCheckpoint};
+pub use trusted::{TrustedCheckpoint, UntrustedCheckpoint};
 pub use vkey::{Algorithm, NoteKey, VkeyError};
