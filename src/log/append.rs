@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::state::{place, publish};
-use super::{Disk, Log, LogError};
+use super::{Disk, Log, LogError, Names};
 use crate::digest::Digest;
 use crate::key::Signer;
 use crate::limits;
@@ -131,7 +131,7 @@ impl<D: Disk> Log<D> {
 
     fn remove_partials(&self, tile: Tile) -> Result<(), IoError> {
         let directory = format!("{tile}.p");
-        let Some(names) = self.disk.list(&directory)? else {
+        let Names::Listed(names) = self.disk.list(&directory)? else {
             return Ok(());
         };
         for listed in names {

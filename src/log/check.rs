@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::read::{check_ours, read_checkpoint};
 use super::state::HISTORY;
-use super::{Disk, Log, LogError};
+use super::{Log, LogError, Names, Source};
 use crate::digest::Digest;
 use crate::path::Escaped;
 use crate::sys::fs::ListedKind;
@@ -21,6 +21,9 @@ pub struct Checked {
     pub faults: Vec<Fault>,
     /// Files that no checkpoint needs: of appends that were interrupted, or put there by somebody.
     pub leftovers: Vec<String>,
+    /// Directories whose names the source cannot tell: what else may be in them was not looked at. Of
+    /// the checkpoints before, only the published one was.
+    pub untold: Vec<String>,
 }
 
 /// A file that is not as it must be.
@@ -32,7 +35,7 @@ pub struct Fault {
     pub message: String,
 }
 
-impl<D: Disk> Log<D> {
+impl<S: Source> Log<S> {
     /// Checks the log: its checkpoints must be signed by one of `keys`, which are those that it has or
     /// had.
     ///
@@ -46,6 +49,7 @@ impl<D: Disk> Log<D> {
             bundle: Vec::new(),
             levels: BTreeMap::new(),
             faults: Vec::new(),
+            untold: Vec::new(),
         };
         pass.checkpoints(keys)?;
         pass.tree()?;
@@ -54,6 +58,7 @@ impl<D: Disk> Log<D> {
             checkpoints: pass.heads.len(),
             faults: pass.faults,
             leftovers: Vec::new(),
+            untold: pass.untold,
         };
         self.leftovers("tile", &mut checked)?;
         Ok(checked)
@@ -63,7 +68,12 @@ impl<D: Disk> Log<D> {
     fn leftovers(&self, directory: &str, checked: &mut Checked) -> Result<(), LogError> {
         let mut pending = vec![directory.to_owned()];
         while let Some(directory) = pending.pop() {
-            for listed in self.disk.list(&directory)?.unwrap_or_default() {
+            let names = self.disk.list(&directory)?;
+            if names == Names::Untold {
+                checked.untold.push(directory);
+                break;
+            }
+            for listed in names.known() {
                 let name = Escaped(&listed.name).to_string();
                 let path = format!("{directory}/{name}");
                 let tile = Tile::parse(&path).filter(|_| listed.kind == ListedKind::File);
@@ -80,8 +90,8 @@ impl<D: Disk> Log<D> {
 }
 
 /// One pass over all entries.
-struct Pass<'a, D> {
-    log: &'a Log<D>,
+struct Pass<'a, S> {
+    log: &'a Log<S>,
     /// The checkpoints that are kept, by size, with their files.
     heads: BTreeMap<u64, Vec<(String, TreeHead)>>,
     edge: Frontier,
@@ -89,9 +99,10 @@ struct Pass<'a, D> {
     bundle: Vec<Vec<u8>>,
     levels: BTreeMap<u8, Vec<Digest>>,
     faults: Vec<Fault>,
+    untold: Vec<String>,
 }
 
-impl<D: Disk> Pass<'_, D> {
+impl<S: Source> Pass<'_, S> {
     fn fault(&mut self, path: impl Into<String>, message: impl Into<String>) {
         self.faults.push(Fault {
             path: path.into(),
@@ -102,13 +113,21 @@ impl<D: Disk> Pass<'_, D> {
     fn checkpoints(&mut self, keys: &[NoteKey]) -> Result<(), LogError> {
         let disk = &self.log.disk;
         let mut paths = vec!["checkpoint".to_owned()];
-        for listed in disk.list(HISTORY)?.unwrap_or_default() {
+        let names = disk.list(HISTORY)?;
+        if names == Names::Untold {
+            self.untold.push(HISTORY.to_owned());
+            let size = self.log.size();
+            paths.push(format!("{HISTORY}/{size}"));
+        }
+        for listed in names.known() {
             let name = Escaped(&listed.name).to_string();
             paths.push(format!("{HISTORY}/{name}"));
         }
         for path in paths {
             let read = match read_checkpoint(disk, &path) {
                 Err(LogError::Io(error)) => return Err(error.into()),
+                // Nobody said that it is there.
+                Ok(None) if path != "checkpoint" && !self.untold.is_empty() => continue,
                 other => other,
             };
             let checked = read.and_then(|read| {

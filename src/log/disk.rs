@@ -1,22 +1,11 @@
 //! The operations on files that a log is made of.
 
-use crate::sys::fs::{Beneath, IoError, Listed};
+use super::Source;
+use crate::sys::fs::{Beneath, IoError};
 
-/// A directory of files. Tests put one in the place of the file system that stops at any operation,
-/// and forgets what was not made durable.
-pub trait Disk {
-    /// All bytes of a file of at most `cap` bytes; `None` where nothing is there.
-    ///
-    /// # Errors
-    /// It cannot be read, is no regular file, or is larger.
-    fn read(&self, path: &str, cap: u64) -> Result<Option<Vec<u8>>, IoError>;
-
-    /// The names in a directory, in order; `None` where nothing is there.
-    ///
-    /// # Errors
-    /// It cannot be read.
-    fn list(&self, path: &str) -> Result<Option<Vec<Listed>>, IoError>;
-
+/// A directory of files that can be changed. Tests put one in the place of the file system that stops
+/// at any operation, and forgets what was not made durable.
+pub trait Disk: Source {
     /// Makes a directory; gives whether it was not there before.
     ///
     /// # Errors
@@ -49,14 +38,6 @@ pub trait Disk {
 }
 
 impl Disk for Beneath {
-    fn read(&self, path: &str, cap: u64) -> Result<Option<Vec<u8>>, IoError> {
-        self.read(path, cap)
-    }
-
-    fn list(&self, path: &str) -> Result<Option<Vec<Listed>>, IoError> {
-        self.list(path)
-    }
-
     fn make_directory(&self, path: &str) -> Result<bool, IoError> {
         self.make_directory(path)
     }

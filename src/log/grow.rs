@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Disk, Log, LogError};
+use super::{Log, LogError, Source};
 use crate::digest::Digest;
 use crate::tlog::{Frontier, Node, Tile, TileKind, TreeHead, encode_bundle, leaf_hash};
 
@@ -15,7 +15,7 @@ pub(super) struct Growth {
     pub(super) head: TreeHead,
 }
 
-impl<D: Disk> Log<D> {
+impl<S: Source> Log<S> {
     /// What `entries` add to the published tree, whose right edge is checked first.
     pub(super) fn growth(&self, entries: &[Vec<u8>]) -> Result<Growth, LogError> {
         let old = self.checkpoint.head.size;

@@ -10,7 +10,8 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `disk` | the few operations on files that everything here is made of |
+//! | `source` | [`Source`]: where a log is read from |
+//! | `disk` | [`Disk`]: the few operations on files that appending is made of |
 //! | `error` | [`LogError`] |
 //! | `read` | [`Log`]: entries, tiles, proofs of a log that is there |
 //! | `state` | what the operator remembers, and what is left of an interrupted append |
@@ -32,6 +33,7 @@ mod fork;
 mod grow;
 mod notice;
 mod read;
+mod source;
 mod state;
 
 pub use append::Appended;
@@ -41,3 +43,4 @@ pub use error::LogError;
 pub use notice::{Notice, NoticeError, OpenedNotice, Retirement, Revocation};
 pub use fork::{Fork, ForkError, ForkEvidence, View};
 pub use read::Log;
+pub use source::{Names, Source};

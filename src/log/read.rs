@@ -1,12 +1,12 @@
 //! A log that is there.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
-use std::rc::Rc;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::state::{HISTORY, own_keys};
-use super::{Disk, LogError};
+use super::{LogError, Source};
 use crate::digest::Digest;
 use crate::key::Signature;
 use crate::limits;
@@ -15,14 +15,14 @@ use crate::tlog::{
     TileKind, TreeHead, decode_bundle, leaf_hash, node_hash,
 };
 
-/// A log in a directory, as its checkpoint says.
+/// A log, as its checkpoint says. Several threads may read one.
 #[derive(Debug)]
-pub struct Log<D> {
-    pub(super) disk: D,
+pub struct Log<S> {
+    pub(super) disk: S,
     pub(super) note: Note,
     pub(super) checkpoint: Checkpoint,
     /// Tiles that were read: proofs of neighbours share most of theirs.
-    cache: RefCell<BTreeMap<Tile, Rc<[u8]>>>,
+    cache: Mutex<BTreeMap<Tile, Arc<[u8]>>>,
 }
 
 /// The file that makes entries count.
@@ -34,23 +34,23 @@ const TILE_MAX: u64 = 8192;
 /// Most bytes of a full bundle: 256 entries, each behind its length.
 const BUNDLE_MAX: u64 = 256 * (2 + 65_535);
 
-impl<D: Disk> Log<D> {
+impl<S: Source> Log<S> {
     /// Opens the log that `disk` holds, as far as its checkpoint tells. Whose checkpoint that is,
     /// is for the reader's trust root to say.
     ///
     /// # Errors
     /// There is no checkpoint, or none that can be read.
-    pub fn open(disk: D) -> Result<Self, LogError> {
+    pub fn open(disk: S) -> Result<Self, LogError> {
         let (note, checkpoint) = read_checkpoint(&disk, CHECKPOINT)?.ok_or(LogError::NoLog)?;
         Ok(Self::at(disk, note, checkpoint))
     }
 
-    pub(super) fn at(disk: D, note: Note, checkpoint: Checkpoint) -> Self {
+    pub(super) fn at(disk: S, note: Note, checkpoint: Checkpoint) -> Self {
         Self {
             disk,
             note,
             checkpoint,
-            cache: RefCell::default(),
+            cache: Mutex::default(),
         }
     }
 
@@ -123,6 +123,28 @@ impl<D: Disk> Log<D> {
         } else {
             Err(LogError::Damaged(bundle.to_string()))
         }
+    }
+
+    /// Tells the source that the bundles of these entries are read next, with the tiles that prove
+    /// them: one that is far away fetches them at once.
+    pub fn ahead(&self, entries: Range<u64>) {
+        let (full, size) = (u64::from(Tile::FULL), self.size());
+        let last = entries.end.min(size).div_ceil(full);
+        let files: Vec<(String, u64)> = (entries.start / full..last)
+            .flat_map(|number| {
+                let index = number.saturating_mul(full);
+                let (tile, _) = Tile::holding(Node { level: 0, index }, size);
+                let bundle = Tile {
+                    kind: TileKind::Entries,
+                    ..tile
+                };
+                [
+                    (bundle.to_string(), BUNDLE_MAX),
+                    (tile.to_string(), TILE_MAX),
+                ]
+            })
+            .collect();
+        self.disk.ahead(&files);
     }
 
     /// One entry.
@@ -219,9 +241,9 @@ impl<D: Disk> Log<D> {
     }
 
     /// The bytes of a tile of hashes: exactly as many as its width says.
-    pub(super) fn tile(&self, tile: Tile) -> Result<Rc<[u8]>, LogError> {
-        if let Some(bytes) = self.cache.borrow().get(&tile) {
-            return Ok(Rc::clone(bytes));
+    pub(super) fn tile(&self, tile: Tile) -> Result<Arc<[u8]>, LogError> {
+        if let Some(bytes) = self.cached().get(&tile) {
+            return Ok(Arc::clone(bytes));
         }
         let mut bytes = self.bytes(tile)?;
         let length = usize::from(tile.width).saturating_mul(Digest::LEN);
@@ -229,12 +251,12 @@ impl<D: Disk> Log<D> {
             return Err(LogError::Damaged(tile.to_string()));
         }
         bytes.truncate(length);
-        let bytes: Rc<[u8]> = bytes.into();
-        let mut cache = self.cache.borrow_mut();
+        let bytes: Arc<[u8]> = bytes.into();
+        let mut cache = self.cached();
         if cache.len() >= CACHED_MAX {
             cache.clear();
         }
-        cache.insert(tile, Rc::clone(&bytes));
+        cache.insert(tile, Arc::clone(&bytes));
         Ok(bytes)
     }
 
@@ -268,13 +290,18 @@ impl<D: Disk> Log<D> {
 
     /// Forgets tiles that were read: files that were not published may be written anew.
     pub(super) fn forget(&self) {
-        self.cache.borrow_mut().clear();
+        self.cached().clear();
+    }
+
+    /// A thread that panicked holds nothing half done: each entry is put there whole.
+    fn cached(&self) -> MutexGuard<'_, BTreeMap<Tile, Arc<[u8]>>> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Reads a signed checkpoint of the log; `None` where there is none.
-pub(super) fn read_checkpoint<D: Disk>(
-    disk: &D,
+pub(super) fn read_checkpoint<S: Source>(
+    disk: &S,
     path: &str,
 ) -> Result<Option<(Note, Checkpoint)>, LogError> {
     let cap = u64::try_from(limits::NOTE_MAX).unwrap_or(u64::MAX);

@@ -12,7 +12,7 @@
 //! Ed25519 gives the same signature.
 
 use super::read::{CHECKPOINT, check_ours, read_checkpoint};
-use super::{Disk, Log, LogError};
+use super::{Disk, Log, LogError, Source};
 use crate::key::{KeyId, Signer};
 use crate::limits;
 use crate::sys::fs::ListedKind;
@@ -218,7 +218,7 @@ pub(super) fn place<D: Disk>(disk: &D, path: &str, bytes: &[u8]) -> Result<(), L
 }
 
 /// The keys that the log has and had, the present one last.
-pub(super) fn own_keys<D: Disk>(disk: &D) -> Result<Vec<NoteKey>, LogError> {
+pub(super) fn own_keys<S: Source>(disk: &S) -> Result<Vec<NoteKey>, LogError> {
     let bytes = disk.read(VKEY, limits::KEY_FILE_MAX)?;
     let bytes = bytes.ok_or(LogError::NoState("vkey"))?;
     let text = String::from_utf8_lossy(&bytes);
@@ -240,7 +240,7 @@ fn raw_id(key: &NoteKey) -> Result<KeyId, LogError> {
 }
 
 /// The checkpoint that was about to be signed.
-fn pending<D: Disk>(disk: &D) -> Result<Option<Checkpoint>, LogError> {
+fn pending<S: Source>(disk: &S) -> Result<Option<Checkpoint>, LogError> {
     let Some(bytes) = disk.read(PENDING, limits::KEY_FILE_MAX)? else {
         return Ok(None);
     };
@@ -254,8 +254,8 @@ fn pending<D: Disk>(disk: &D) -> Result<Option<Checkpoint>, LogError> {
 
 /// Refuses a directory in which something else is than a log has: whoever put it there may hope that
 /// it is written through.
-fn check_names<D: Disk>(disk: &D) -> Result<(), LogError> {
-    for listed in disk.list("")?.unwrap_or_default() {
+fn check_names<S: Source>(disk: &S) -> Result<(), LogError> {
+    for listed in disk.list("")?.known() {
         let known = NAMES
             .iter()
             .any(|(name, kind)| listed.name == name.as_bytes() && listed.kind == *kind);

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
 
-use karat::log::Disk;
+use karat::log::{Disk, Names, Source};
 use karat::sys::fs::{IoError, Listed, ListedKind};
 
 /// What a name leads to.
@@ -178,7 +178,7 @@ impl MemoryDisk {
     }
 }
 
-impl Disk for &MemoryDisk {
+impl Source for &MemoryDisk {
     fn read(&self, path: &str, cap: u64) -> Result<Option<Vec<u8>>, IoError> {
         let file = match self.now.borrow().get(path) {
             None => return Ok(None),
@@ -195,10 +195,10 @@ impl Disk for &MemoryDisk {
         Ok(Some(bytes))
     }
 
-    fn list(&self, path: &str) -> Result<Option<Vec<Listed>>, IoError> {
+    fn list(&self, path: &str) -> Result<Names, IoError> {
         let names = self.now.borrow();
         if !path.is_empty() && names.get(path) != Some(&Node::Directory) {
-            return Ok(None);
+            return Ok(Names::Missing);
         }
         let inside = names.iter().filter(|(name, _)| parent(name) == path);
         let listed = inside.map(|(name, node)| Listed {
@@ -208,9 +208,11 @@ impl Disk for &MemoryDisk {
                 Node::File(_) => ListedKind::File,
             },
         });
-        Ok(Some(listed.collect()))
+        Ok(Names::Listed(listed.collect()))
     }
+}
 
+impl Disk for &MemoryDisk {
     fn make_directory(&self, path: &str) -> Result<bool, IoError> {
         self.operate(path)?;
         let mut names = self.now.borrow_mut();
