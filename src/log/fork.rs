@@ -20,7 +20,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Disk, Log, LogError};
+use super::{Log, LogError, Source};
 use crate::digest::Digest;
 use crate::limits;
 use crate::path::Escaped;
@@ -242,7 +242,7 @@ impl Fork {
     }
 }
 
-impl<D: Disk> Log<D> {
+impl<S: Source> Log<S> {
     /// Compares the log at hand with `other`, a checkpoint of it that somebody else has. Who signed
     /// either is not looked at: [`ForkEvidence::check`] does.
     ///
@@ -295,7 +295,7 @@ impl<D: Disk> Log<D> {
     ///
     /// # Errors
     /// A tile is missing or damaged.
-    pub fn first_difference<E: Disk>(&self, other: &Log<E>) -> Result<Option<u64>, LogError> {
+    pub fn first_difference<T: Source>(&self, other: &Log<T>) -> Result<Option<u64>, LogError> {
         let size = self.size().min(other.size());
         let differs = |node| {
             Ok::<_, LogError>(self.node(node, self.size())? != other.node(node, other.size())?)

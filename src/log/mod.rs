@@ -17,6 +17,7 @@
 //! | `state` | what the operator remembers, and what is left of an interrupted append |
 //! | `append` | adding entries: all of them durable, or none of them logged |
 //! | `grow` | which bundles and tiles new entries make |
+//! | `pass` | one pass over all entries, which any number of threads read |
 //! | `check` | everything computed again |
 //! | `notice` | what a log is told beside signatures: revoked keys, retired releases |
 //! | `fork` | evidence of two histories, and what finds it |
@@ -32,15 +33,17 @@ mod error;
 mod fork;
 mod grow;
 mod notice;
+mod pass;
 mod read;
 mod source;
 mod state;
 
 pub use append::Appended;
-pub use check::{Checked, Fault};
+pub use check::{Checked, Fault, FaultKind};
 pub use disk::Disk;
 pub use error::LogError;
-pub use notice::{Notice, NoticeError, OpenedNotice, Retirement, Revocation};
 pub use fork::{Fork, ForkError, ForkEvidence, View};
+pub use notice::{Notice, NoticeError, OpenedNotice, Retirement, Revocation};
+pub use pass::{Bundle, Pass};
 pub use read::Log;
 pub use source::{Names, Source};

@@ -12,7 +12,7 @@ use crate::key::Signature;
 use crate::limits;
 use crate::tlog::{
     Algorithm, Checkpoint, Frontier, Included, InclusionProof, Node, Note, NoteKey, Receipt, Tile,
-    TileKind, TreeHead, decode_bundle, leaf_hash, node_hash,
+    TileKind, TreeHead, node_hash,
 };
 
 /// A log, as its checkpoint says. Several threads may read one.
@@ -92,37 +92,8 @@ impl<S: Source> Log<S> {
     /// # Errors
     /// There is no such entry, or the bundle is missing or damaged.
     pub fn bundle(&self, index: u64) -> Result<Vec<Vec<u8>>, LogError> {
-        let size = self.size();
-        if index >= size {
-            return Err(LogError::NoEntry { index, size });
-        }
-        let (tile, _) = Tile::holding(Node { level: 0, index }, size);
-        let leaves = self.tile(tile)?;
-        let bundle = Tile {
-            kind: TileKind::Entries,
-            ..tile
-        };
-        let bytes = self.bytes(bundle)?;
-        let damaged = |source| LogError::Bundle {
-            path: bundle.to_string(),
-            source,
-        };
-        let entries = decode_bundle(&bytes).map_err(damaged)?;
-        let entries: Vec<Vec<u8>> = entries
-            .into_iter()
-            .take(usize::from(bundle.width))
-            .map(<[u8]>::to_vec)
-            .collect();
-        let hashes = leaves.chunks(Digest::LEN);
-        let fits = hashes.len() == entries.len()
-            && hashes
-                .zip(&entries)
-                .all(|(hash, entry)| leaf_hash(entry).as_bytes() == hash);
-        if fits {
-            Ok(entries)
-        } else {
-            Err(LogError::Damaged(bundle.to_string()))
-        }
+        let bundle = self.read_bundle(index / u64::from(Tile::FULL))?;
+        Ok(bundle.entries().map(<[u8]>::to_vec).collect())
     }
 
     /// Tells the source that the bundles of these entries are read next, with the tiles that prove
@@ -261,7 +232,7 @@ impl<S: Source> Log<S> {
     }
 
     /// The bytes of a file of the tree; of the full one, where a partial one is gone since.
-    fn bytes(&self, tile: Tile) -> Result<Vec<u8>, LogError> {
+    pub(super) fn bytes(&self, tile: Tile) -> Result<Vec<u8>, LogError> {
         if let Some(bytes) = self.own_bytes(tile)? {
             return Ok(bytes);
         }
