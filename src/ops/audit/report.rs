@@ -88,8 +88,6 @@ pub struct LogFacts {
 pub enum Independence {
     /// A quorum of the trust root's witnesses cosigned the published checkpoint.
     Witnessed,
-    /// Log keys and baseline keys have holders with different names; nobody cosigns.
-    SeparateHolders,
     /// Nobody that is known: who has the log's key decides what the log was.
     None,
 }
