@@ -11,7 +11,7 @@ use super::threshold::tally;
 use super::{Claim, KeyId, PublicKey, Quorum, Rejected, ThresholdError};
 
 /// Keys that signatures may be of.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Candidates {
     keys: BTreeMap<PublicKey, (KeyId, Prepared)>,
     by_id: BTreeMap<KeyId, PublicKey>,

@@ -125,7 +125,7 @@ impl PublicKey {
 
 /// A [`PublicKey`] taken apart: its point need not be computed for each signature.
 #[cfg(feature = "build")]
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Prepared(VerifyingKey);
 
 #[cfg(feature = "build")]

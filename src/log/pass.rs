@@ -29,6 +29,15 @@ impl Bundle {
         self.first
     }
 
+    /// Its leaves alone, which are all that a [`Pass`] needs of it.
+    #[must_use]
+    pub fn without_entries(self) -> Self {
+        Self {
+            bytes: Vec::new(),
+            ..self
+        }
+    }
+
     /// Its entries, in their order.
     pub fn entries(&self) -> impl Iterator<Item = &[u8]> {
         // Whoever made the value has taken it apart before.

@@ -277,6 +277,13 @@ impl Entries {
         &mut self.rows[last]
     }
 
+    /// Gives the last row its name.
+    pub(super) fn set_name(&mut self, name: u32) {
+        if let Some(row) = self.rows.last_mut() {
+            row.name = name;
+        }
+    }
+
     /// Gives the last row its version.
     pub(super) fn set_version(&mut self, version: &str) {
         let start = u32::try_from(self.versions.len()).unwrap_or(u32::MAX);
