@@ -140,7 +140,7 @@ mod tests {
             Maker::Nobody(Some(public[2].id())),
         ];
         assert_eq!(found.makers(), expected);
-        for authorised in [&public[..1], &public[..2], &public[1..3], &public[2..]] {
+        for authorised in [&public[..1], &public[..2], &public[1..3], &public[2..3]] {
             let authorised: BTreeSet<PublicKey> = authorised.iter().copied().collect();
             for required in 0..3 {
                 let keys = |quorum: Quorum| quorum.keys().copied().collect::<Vec<_>>();

@@ -124,6 +124,23 @@ pub enum SignatureVerdict {
     Invalid,
 }
 
+impl SignatureVerdict {
+    /// The word in reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Counts => "counts",
+            Self::Ended => "ended",
+            Self::Revoked => "revoked",
+            Self::Early => "early",
+            Self::WrongRole => "wrong-role",
+            Self::WrongImage => "wrong-image",
+            Self::Duplicate => "duplicate",
+            Self::Unknown => "unknown",
+            Self::Invalid => "invalid",
+        }
+    }
+}
+
 /// A signature, as a list holds it: whose, by its place among the people, and what it is worth.
 pub(super) type Judged = (u32, SignatureVerdict);
 

@@ -103,7 +103,10 @@ pub(super) fn entries(
             EntryKind::Trust => format!("trust root {}", row.number),
             other => format!("{other:?}").to_lowercase(),
         };
-        tell(findings, index, &answer, &court, subject);
+        // A trust root that does not count is told as a whole.
+        if row.kind != EntryKind::Trust || row.verdict == EntryVerdict::Counts {
+            tell(findings, index, &answer, &court, subject);
+        }
         let mut verdict = row.verdict;
         if row.kind == EntryKind::Signed && verdict != EntryVerdict::Malformed {
             let (now, then) = (lineage.newest(), lineage.in_force(index));
@@ -275,7 +278,12 @@ impl Court<'_> {
         if role != wanted {
             return SignatureVerdict::WrongRole;
         }
-        if self.notices.of(key).is_some_and(|it| it.from <= index) {
+        let is_revoked = match row.kind {
+            EntryKind::Signed => self.notices.of(key).is_some_and(|it| it.from <= index),
+            // A notice counts by what the log had said until then.
+            _ => self.notices.was_revoked(key, index),
+        };
+        if is_revoked {
             return SignatureVerdict::Revoked;
         }
         if index < known.from {
@@ -297,9 +305,12 @@ impl Court<'_> {
         if role != Role::Root {
             return SignatureVerdict::WrongRole;
         }
-        let near = self.lineage.links().iter().map(|link| &link.root);
-        let mut near = near.filter(|root| {
-            root.version() == row.number || root.version().checked_add(1) == Some(row.number)
+        // One that is not of the lineage has none before it that would count.
+        let is_ours = row.verdict == EntryVerdict::Counts;
+        let all = self.lineage.links().iter().map(|link| &link.root);
+        let mut near = all.filter(|root| {
+            let version = root.version();
+            !is_ours || version == row.number || version.checked_add(1) == Some(row.number)
         });
         if near.any(|root| Link::has_root_key(root, key)) {
             SignatureVerdict::Counts

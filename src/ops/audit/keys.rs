@@ -1,10 +1,12 @@
 //! Every key and its life.
 
+use std::collections::BTreeSet;
+
 use super::judge::{Activity, People, Person};
 use super::lineage::{Lineage, escaped};
 use super::notices::Notices;
 use super::{KeyFacts, KeyState};
-use crate::key::{Role, RoleKey};
+use crate::key::{KeyId, Role, RoleKey};
 use crate::limits;
 
 /// All keys of the lineage, and after them those that signed and that no trust root names: of these
@@ -24,8 +26,11 @@ pub(super) fn facts(
             keys.push(known(*role, key, activity, lineage, notices, size));
         }
     }
+    let named: BTreeSet<KeyId> = keys.iter().filter_map(|key: &KeyFacts| key.key).collect();
     let strangers = people.all().filter_map(|(person, activity)| match person {
         Person::Known(_) => None,
+        // A forgery in the name of a key is nobody's.
+        Person::Stranger(Some(hint)) if named.contains(hint) => None,
         Person::Stranger(hint) => Some((*hint, activity)),
     });
     let most = usize::try_from(limits::AUDIT_FINDINGS_MAX).unwrap_or(usize::MAX);

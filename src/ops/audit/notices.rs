@@ -152,6 +152,13 @@ impl Notices {
             .min_by_key(|revoked| (revoked.from, revoked.index))
     }
 
+    /// Whether a notice before the entry `index` revoked a key for it.
+    pub(super) fn was_revoked(&self, key: &PublicKey, index: u64) -> bool {
+        let all = self.revoked.get(key).into_iter().flatten();
+        all.into_iter()
+            .any(|it| it.index < index && it.from <= index)
+    }
+
     /// What is retired of an image.
     pub(super) fn retired(&self, image: &str) -> &[Retired] {
         self.retired
