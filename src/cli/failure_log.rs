@@ -62,14 +62,13 @@ impl From<crate::ops::audit::AuditFailure> for Failure {
         use crate::ops::audit::{AcknowledgeError, AuditFailure as Error};
         let failure = Self::failed(&error);
         match error {
-            Error::Io(error) => error.into(),
+            Error::Io(error) | Error::Acknowledgements(AcknowledgeError::Io(error)) => error.into(),
             Error::Trust(error) => error.into(),
             Error::Log { source, log } => LogFailure::Log {
                 directory: log.into(),
                 source,
             }
             .into(),
-            Error::Acknowledgements(AcknowledgeError::Io(error)) => error.into(),
             Error::Acknowledgements(AcknowledgeError::Form { .. }) => failure.hint(
                 "each [[acknowledge]] has code, index or subject, reason and who: docs/formats/audit-report.md",
             ),

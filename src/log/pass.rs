@@ -187,7 +187,7 @@ impl<'a, S: Source> Pass<'a, S> {
                     levels.entry(node.level / 8).or_default().push(hash);
                 }
             });
-            let is_full = self.edge.size() % u64::from(Tile::FULL) == 0;
+            let is_full = self.edge.size().is_multiple_of(u64::from(Tile::FULL));
             if is_full || self.heads.contains_key(&self.edge.size()) {
                 self.reached()?;
             }
@@ -263,7 +263,7 @@ impl<'a, S: Source> Pass<'a, S> {
         let is_published = !kept.is_empty();
         let full = u64::from(Tile::FULL);
         // The full bundle was compared with its tile when it was read.
-        if is_published && size % full != 0 {
+        if is_published && !size.is_multiple_of(full) {
             self.beginning(TileKind::Entries, size)?;
         }
         let levels: Vec<(u8, usize)> = self

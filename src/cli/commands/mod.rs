@@ -59,7 +59,7 @@ pub enum Command {
     Trust(trust::Args),
     /// Keep a log of what was signed that only grows, and prove what is in it.
     Log(log::Args),
-    /// Replay and judge the whole history of a log: who signed what, with which key, in which order.
+    /// Replay and judge a log: who signed what, with which key, in which order.
     Audit(audit::Args),
     /// Print a completion script for a shell.
     Completions(completions::Args),

@@ -89,7 +89,7 @@ pub(super) fn of<S: Source>(
             continue;
         };
         match diff(old, new, threads) {
-            Ok(difference) => changes.push(change(name, from, to, difference)),
+            Ok(difference) => changes.push(change(name, from, to, &difference)),
             Err(error) => findings.add(Code::NotCompared, Some(*index), || {
                 let subject = format!("{name} {}..{}", from.serial, to.serial);
                 (subject, error.to_string())
@@ -108,7 +108,7 @@ fn manifest<S: Source>(reader: &mut Reader<'_, S>, index: u64) -> Result<Option<
     Ok(statement.and_then(|it| it.baseline().digest(Subject::Manifest)))
 }
 
-fn change(image: &str, from: Baseline, to: Baseline, difference: Difference) -> Change {
+fn change(image: &str, from: Baseline, to: Baseline, difference: &Difference) -> Change {
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     // A path that changed in several ways stands there for each.
     let mut paths: BTreeMap<&str, &str> = BTreeMap::new();

@@ -42,7 +42,7 @@ impl Findings {
         if severity != Severity::Fault && index.is_some_and(|index| index < self.since) {
             return;
         }
-        let count = self.counts.entry(code).or_insert(CodeCount {
+        let count = self.counts.entry(code).or_insert_with(|| CodeCount {
             code,
             severity,
             title: code.title(),

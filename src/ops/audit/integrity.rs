@@ -40,7 +40,7 @@ impl Cosignatures {
             let facts = self
                 .by
                 .entry((name.clone(), by.key))
-                .or_insert(WitnessFacts {
+                .or_insert_with(|| WitnessFacts {
                     name,
                     key: by.key.id(),
                     checkpoints: 0,

@@ -16,7 +16,7 @@ use super::notices::Notices;
 use super::scan::Scanned;
 use super::{Code, EntryKind, EntryVerdict, SignatureVerdict, Who};
 use crate::baseline::{OpenError, Serial, judge};
-use crate::key::{Attribution, KeyId, Maker, Position, PublicKey, Role};
+use crate::key::{Attribution, ImageGlob, KeyId, Maker, Position, PublicKey, Role};
 use crate::log::Notice;
 
 /// Who signed, and how often.
@@ -362,7 +362,7 @@ impl Court<'_> {
                 format!("signed by {who}, which has the role {role}")
             }
             (SignatureVerdict::WrongImage, Some((_, known))) => {
-                let images: Vec<&str> = known.images.iter().map(|it| it.as_str()).collect();
+                let images: Vec<&str> = known.images.iter().map(ImageGlob::as_str).collect();
                 format!("signed by {who}, which may sign {}", images.join(" "))
             }
             (SignatureVerdict::Duplicate, _) => format!("{who} signed it twice"),

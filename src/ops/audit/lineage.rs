@@ -97,7 +97,8 @@ impl Lineage {
         // Without any trust root in the log, nothing is known of the past but the newest.
         let is_logged = self.links.iter().any(|link| link.index.is_some());
         let oldest = if is_logged { self.links.first() } else { None };
-        link.or(oldest).map_or(self.newest(), |link| &link.root)
+        link.or(oldest)
+            .map_or_else(|| self.newest(), |link| &link.root)
     }
 
     /// A key as the newest trust root has it.

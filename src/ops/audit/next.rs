@@ -27,7 +27,7 @@ impl Code {
             Self::Leftover => {
                 "an interrupted append leaves such files; the next one writes over them"
             }
-            Self::ForeignRoot | Self::RefusedRoot | Self::TwoRoles => {
+            Self::ForeignRoot | Self::RefusedRoot | Self::TwoRoles | Self::RefusedNotice => {
                 "find out who logged it; nothing is judged by it"
             }
             Self::ForkedRoot => {
@@ -72,7 +72,6 @@ impl Code {
             Self::RetiredInUse => {
                 "deploy a newer baseline; instances obey the trust root's lowest serial"
             }
-            Self::RefusedNotice => "find out who logged it; nothing is judged by it",
             Self::PendingRevocation => {
                 "`karat key revoke` makes the trust root that instances obey"
             }

@@ -194,7 +194,7 @@ impl<S: Source + Sync> Audit<'_, S> {
         };
         let pinned = signed(&bytes).and_then(Lineage::pinned);
         let mut lineage = pinned.map_err(failed)?;
-        let directory = path.parent().unwrap_or(Path::new(""));
+        let directory = path.parent().unwrap_or_else(|| Path::new(""));
         let files = material::newer_roots(directory)?;
         let beside: Vec<_> = files
             .into_iter()

@@ -8,7 +8,6 @@
 //! rows are all that stays of an entry.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -77,14 +76,14 @@ pub(super) fn scan<S: Source + Sync>(
     let bundles = log.bundles();
     let range = |first: u64| first..first.saturating_add(BATCH).min(bundles);
     let mut first = 0;
-    let mut batch = read(log, range(0), lineage.candidates(), lineage.generation());
+    let mut batch = read(log, range(0), &lineage.candidates(), lineage.generation());
     while first < bundles {
         let following = range(first.saturating_add(BATCH));
         // The keys of the batch that is put in order now are not known to the one that is read; what
         // they leave open is looked at again at the end.
         let (keys, generation) = (lineage.candidates(), lineage.generation());
         let (next, ordered) = rayon::join(
-            || read(log, following, keys, generation),
+            || read(log, following, &keys, generation),
             || scanned.take_batch(first, batch, log, pass, lineage),
         );
         if ordered? == Ended::Early {
@@ -108,14 +107,14 @@ enum Ended {
 fn read<S: Source + Sync>(
     log: &Log<S>,
     bundles: std::ops::Range<u64>,
-    keys: Arc<Candidates>,
+    keys: &Candidates,
     generation: u32,
 ) -> Batch {
     let full = u64::from(Tile::FULL);
     log.ahead(bundles.start.saturating_mul(full)..bundles.end.saturating_mul(full));
     let one = |number| {
         let bundle = log.read_bundle(number)?;
-        let parsed = bundle.entries().map(|entry| parse(entry, &keys)).collect();
+        let parsed = bundle.entries().map(|entry| parse(entry, keys)).collect();
         Ok((bundle.without_entries(), parsed))
     };
     let bundles: Vec<u64> = bundles.collect();
@@ -284,7 +283,7 @@ impl<'a, S: Source> Reader<'a, S> {
         }
         let place = usize::try_from(index % full).unwrap_or(usize::MAX);
         let entry = self.bundle.as_ref().and_then(|it| it.entries().nth(place));
-        entry.map(<[u8]>::to_vec).ok_or(LogError::NoEntry {
+        entry.map(<[u8]>::to_vec).ok_or_else(|| LogError::NoEntry {
             index,
             size: self.log.size(),
         })
