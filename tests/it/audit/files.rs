@@ -20,6 +20,9 @@ fn grown(name: &str) -> History {
     log
 }
 
+/// What somebody does to the bytes of a file.
+type Change = fn(&mut Vec<u8>);
+
 fn name() -> NoteName {
     NoteName::parse(ORIGIN).unwrap()
 }
@@ -110,7 +113,6 @@ fn an_older_checkpoint_put_back_does_not_hide_that_there_was_more() {
 #[test]
 fn changed_reordered_truncated_and_missing_files() {
     let bundle = "log/tile/entries/000.p/6";
-    type Change = fn(&mut Vec<u8>);
     let cases: [(&str, &str, Change, Code); 4] = [
         (
             "a byte of an entry",
