@@ -72,7 +72,9 @@ pub(super) fn parse(bytes: &[u8], keys: &Candidates) -> Parsed {
             return nothing(EntryKind::Other, Body::Word(word));
         }
     };
-    let envelope = match Envelope::parse(entry.envelope) {
+    let exact = Envelope::parse_exact(entry.envelope);
+    let is_exact = exact.is_some();
+    let envelope = match exact.map_or_else(|| Envelope::parse(entry.envelope), Ok) {
         Ok(envelope) => envelope,
         Err(error) => return nothing(kind, malformed(&error)),
     };
@@ -97,7 +99,7 @@ pub(super) fn parse(bytes: &[u8], keys: &Candidates) -> Parsed {
         body,
         payload: Some(Digest::of(&signed.payload)),
         by: Some(by),
-        other_spelling: envelope.to_bytes() != entry.envelope,
+        other_spelling: !is_exact && envelope.to_bytes() != entry.envelope,
     }
 }
 
