@@ -63,6 +63,9 @@ bench: all
 bench-verify: all
 	@python3 benches/verify.py --bin $(DIST)/bin
 
+bench-audit: all
+	@python3 benches/audit.py --bin $(DIST)/bin
+
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
 	  $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d

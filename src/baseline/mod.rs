@@ -18,6 +18,8 @@ mod subject;
 pub use codec::StatementError;
 pub use ledger::Ledger;
 pub use name::{ImageName, ImageVersion, NameError};
+#[cfg(feature = "build")]
+pub use open::judge;
 pub use open::{OpenError, Verified};
 pub use statement::{Baseline, Draft, Inputs, Placement, Serial, SerialError, Statement};
 pub use subject::{Subject, Subjects};

@@ -138,24 +138,9 @@ impl Envelope {
         let statement = Statement::parse(&signed.payload)?;
         let name = statement.baseline().name.as_str();
         let theirs = role.map(|role| role.for_image(name, position));
-        let quorum = threshold(
-            &message,
-            &signed.claims,
-            &theirs.unwrap_or_default(),
-            required,
-        )
-        .map_err(|source| OpenError::Image {
-            name: name.to_owned(),
-            source,
-        })?;
-        let least = root.min_serial(name);
-        if statement.serial().get() < least {
-            return Err(OpenError::Rollback {
-                name: name.to_owned(),
-                serial: statement.serial(),
-                least,
-            });
-        }
+        let theirs = theirs.unwrap_or_default();
+        let quorum = threshold(&message, &signed.claims, &theirs, required);
+        let quorum = release(root, name, statement.serial(), quorum)?;
         Ok(Verified {
             value: statement,
             quorum,
@@ -163,4 +148,49 @@ impl Envelope {
             logged: None,
         })
     }
+}
+
+/// What [`Envelope::open_logged`] says of a statement about `name` that stands in the log at `index`,
+/// for who judges very many and knows already who made their signatures. Keys in `except` count for
+/// nobody, whatever `root` says.
+///
+/// # Errors
+/// Too few of the keys signed that may sign this image there, or its serial is too low.
+#[cfg(feature = "build")]
+pub fn judge(
+    root: &TrustRoot,
+    index: u64,
+    by: &crate::key::Attribution,
+    except: &std::collections::BTreeSet<crate::key::PublicKey>,
+    name: &str,
+    serial: Serial,
+) -> Result<Quorum, OpenError> {
+    let role = root.role(Role::Baseline);
+    let theirs = role.map(|role| role.for_image(name, Position::Logged(index)));
+    let mut theirs = theirs.unwrap_or_default();
+    theirs.retain(|key| !except.contains(key));
+    let quorum = by.count(&theirs, role.map_or(0, |role| role.threshold));
+    release(root, name, serial, quorum)
+}
+
+/// The last two questions: did enough keys sign that may sign this image, and is it not too old.
+fn release(
+    root: &TrustRoot,
+    name: &str,
+    serial: Serial,
+    counted: Result<Quorum, ThresholdError>,
+) -> Result<Quorum, OpenError> {
+    let quorum = counted.map_err(|source| OpenError::Image {
+        name: name.to_owned(),
+        source,
+    })?;
+    let least = root.min_serial(name);
+    if serial.get() < least {
+        return Err(OpenError::Rollback {
+            name: name.to_owned(),
+            serial,
+            least,
+        });
+    }
+    Ok(quorum)
 }

@@ -65,6 +65,19 @@ impl Console {
         }
     }
 
+    /// As [`Console::json`], for documents that are too large to be held as text.
+    pub fn json_stream(&self, document: &impl Serialize) {
+        if self.json {
+            let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+            // A closed pipe is no error: the reader has seen enough.
+            let written = serde_json::to_writer_pretty(&mut out, document)
+                .map_err(std::io::Error::from)
+                .and_then(|()| out.write_all(b"\n"))
+                .and_then(|()| out.flush());
+            drop(written);
+        }
+    }
+
     /// Prints text or bytes as they are, for output that is itself a file: a schema, a script.
     pub fn raw(&self, bytes: &[u8]) {
         let mut out = std::io::stdout().lock();

@@ -117,3 +117,25 @@ impl From<Forbidden> for Failure {
         }
     }
 }
+
+impl From<crate::ops::audit::AuditFailure> for Failure {
+    fn from(error: crate::ops::audit::AuditFailure) -> Self {
+        use crate::ops::audit::{AcknowledgeError, AuditFailure as Error};
+        let failure = Self::failed(&error);
+        match error {
+            Error::Io(error) | Error::Acknowledgements(AcknowledgeError::Io(error)) => error.into(),
+            Error::Trust(error) => error.into(),
+            Error::Log { source, log } => LogFailure::Log {
+                directory: log.into(),
+                source,
+            }
+            .into(),
+            Error::Acknowledgements(AcknowledgeError::Form { .. }) => failure.hint(
+                "each [[acknowledge]] has code, index or subject, reason and who: docs/formats/audit-report.md",
+            ),
+            Error::Since { .. } => failure
+                .hint("give the file `checkpoint` of the log as it was then, or a number of entries"),
+            Error::TooLarge(_) => failure,
+        }
+    }
+}

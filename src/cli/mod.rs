@@ -3,6 +3,10 @@
 pub mod agent;
 #[cfg(feature = "build")]
 pub mod args;
+#[cfg(feature = "build")]
+mod audit_csv;
+#[cfg(feature = "build")]
+mod audit_text;
 mod bless;
 #[cfg(feature = "build")]
 pub mod commands;

@@ -6,6 +6,8 @@
 //! The format, and what is refused: `docs/formats/envelope.md`.
 
 mod codec;
+#[cfg(feature = "build")]
+mod exact;
 mod trust;
 
 pub use codec::{Envelope, EnvelopeError};

@@ -10,6 +10,8 @@
 //! `docs/formats/keys.md` and `docs/formats/trust-root.md`.
 
 #[cfg(feature = "build")]
+mod attribution;
+#[cfg(feature = "build")]
 mod private;
 mod public;
 mod signed;
@@ -18,6 +20,8 @@ mod spki;
 mod threshold;
 mod trust;
 
+#[cfg(feature = "build")]
+pub use attribution::{Attribution, Candidates, Maker};
 #[cfg(feature = "build")]
 pub use private::{Passphrase, PrivateKeyError, SigningKey};
 pub use public::{BadSignature, KeyError, KeyId, PublicKey, Signature};

@@ -83,6 +83,12 @@ impl PublicKey {
         Self(key.to_bytes())
     }
 
+    /// The key taken apart, for checking many signatures of it.
+    #[cfg(feature = "build")]
+    pub(super) fn prepared(&self) -> Option<Prepared> {
+        VerifyingKey::from_bytes(&self.0).ok().map(Prepared)
+    }
+
     /// The 32 raw bytes.
     pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
         &self.0
@@ -113,9 +119,27 @@ impl PublicKey {
         let Ok(key) = VerifyingKey::from_bytes(&self.0) else {
             return Err(BadSignature);
         };
-        let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
-        key.verify_strict(message, &signature).or(Err(BadSignature))
+        strictly(&key, message, signature)
     }
+}
+
+/// A [`PublicKey`] taken apart: its point need not be computed for each signature.
+#[cfg(feature = "build")]
+#[derive(Clone, Debug)]
+pub(super) struct Prepared(VerifyingKey);
+
+#[cfg(feature = "build")]
+impl Prepared {
+    /// As [`PublicKey::verify`].
+    pub(super) fn verify(&self, message: &[u8], signature: &Signature) -> Result<(), BadSignature> {
+        strictly(&self.0, message, signature)
+    }
+}
+
+/// The one check of a signature.
+fn strictly(key: &VerifyingKey, message: &[u8], signature: &Signature) -> Result<(), BadSignature> {
+    let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
+    key.verify_strict(message, &signature).or(Err(BadSignature))
 }
 
 impl fmt::Debug for PublicKey {

@@ -138,9 +138,7 @@ pub fn threshold_each(
     authorised: &BTreeSet<PublicKey>,
     required: usize,
 ) -> Result<Quorum, ThresholdError> {
-    let mut verified = BTreeSet::new();
-    let mut rejected = Vec::new();
-    for (index, (message, claim)) in claims.iter().enumerate() {
+    let signer = |index: usize, (message, claim): &(&[u8], &Claim)| {
         let hinted = claim
             .hint()
             .and_then(|hint| authorised.iter().find(|key| key.id() == hint));
@@ -149,19 +147,43 @@ pub fn threshold_each(
             .chain(authorised.iter().filter(|key| Some(*key) != hinted))
             .find(|key| key.verify(message, &claim.signature).is_ok());
         match (signer, hinted) {
-            (Some(key), _) if verified.insert(*key) => {}
-            (Some(key), _) => rejected.push(Rejected::Duplicate {
+            (Some(key), _) => Ok(*key),
+            (None, Some(key)) => Err(Rejected::Invalid {
                 index,
                 key: key.id(),
             }),
-            (None, Some(key)) => rejected.push(Rejected::Invalid {
-                index,
-                key: key.id(),
-            }),
-            (None, None) => rejected.push(Rejected::Unknown {
+            (None, None) => Err(Rejected::Unknown {
                 index,
                 key_id: claim.key_id.clone(),
             }),
+        }
+    };
+    let signers = claims.iter().enumerate();
+    tally(
+        &mut signers.map(|(index, claim)| signer(index, claim)),
+        required,
+    )
+}
+
+/// Counts distinct keys among `signers`: for each signature the authorised key that made it, or why
+/// there is none.
+///
+/// # Errors
+/// They are fewer than `required`, or `required` is 0: nothing is ever proven by nobody.
+pub(super) fn tally(
+    signers: &mut dyn Iterator<Item = Result<PublicKey, Rejected>>,
+    required: usize,
+) -> Result<Quorum, ThresholdError> {
+    let mut verified = BTreeSet::new();
+    let mut rejected = Vec::new();
+    for (index, signer) in signers.enumerate() {
+        match signer {
+            Ok(key) if verified.insert(key) => {}
+            Ok(key) => rejected.push(Rejected::Duplicate {
+                index,
+                key: key.id(),
+            }),
+            Err(fault) => rejected.push(fault),
         }
     }
     if required > 0 && verified.len() >= required {

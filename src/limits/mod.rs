@@ -59,6 +59,16 @@ pub const LOG_ENTRY_MAX: usize = 65_535;
 pub const LOG_APPEND_MAX: usize = 256 << 20;
 /// Largest payload of a notice; its PAE stays below 4096 bytes because KMS signers cap messages there.
 pub const NOTICE_MAX: u64 = 2048;
+/// Most findings of one code that an audit lists; the rest is counted.
+pub const AUDIT_FINDINGS_MAX: u64 = 10_000;
+/// Largest file of acknowledged findings: some 200 bytes for each of 5,000.
+pub const ACKNOWLEDGEMENTS_MAX: u64 = 1 << 20;
+/// Most files that an audit looks at outside of the log: a release takes some ten.
+pub const AUDIT_FILES_MAX: usize = 1_000_000;
+/// Most pairs of baselines that an audit compares: each takes seconds.
+pub const AUDIT_CHANGES_MAX: usize = 256;
+/// Most packages that an audit lists of one change.
+pub const AUDIT_PACKAGES_MAX: usize = 200;
 /// Largest trust root file.
 pub const TRUST_ROOT_MAX: u64 = 1 << 20;
 /// Largest policy of an image; real ones have 70 bytes.

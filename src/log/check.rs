@@ -1,20 +1,17 @@
-//! Everything computed again: leaves from entries, tiles from leaves, roots from tiles.
+//! Everything computed again, and what is not as it must be.
 
-use std::collections::BTreeMap;
-
-use super::read::{check_ours, read_checkpoint};
-use super::state::HISTORY;
-use super::{Log, LogError, Names, Source};
-use crate::digest::Digest;
+use super::{Log, LogError, Names, Pass, Source};
 use crate::path::Escaped;
 use crate::sys::fs::ListedKind;
-use crate::tlog::{Frontier, Node, NoteKey, Tile, TileKind, TreeHead, encode_bundle, leaf_hash};
+use crate::tlog::{Note, NoteKey, Tile, TreeHead};
 
 /// What checking a whole log found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checked {
     /// The published tree.
     pub head: TreeHead,
+    /// How many entries the tree was computed from: fewer than it has, where some are not there.
+    pub computed: u64,
     /// How many checkpoints are kept, the published one included.
     pub checkpoints: usize,
     /// What is not as it must be.
@@ -33,7 +30,29 @@ pub struct Fault {
     pub path: String,
     /// What is wrong with it.
     pub message: String,
+    /// The rule that it breaks.
+    pub kind: FaultKind,
 }
+
+/// The rule that a file breaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FaultKind {
+    /// It must be there.
+    Missing,
+    /// A checkpoint must be one, must be signed by a key of the log, and have the name of its size.
+    NotOurs,
+    /// A checkpoint must not be larger than the published one: this one is, and the log signed it.
+    SetBack(Box<Note>),
+    /// A checkpoint must have the root of its entries: this one, which the log signed, has another.
+    Root(Option<Box<Note>>),
+    /// A tile must be what the entries make.
+    Tile,
+    /// A bundle must hold the entries that its tile has the hashes of.
+    Entries,
+}
+
+/// How many bundles are read ahead.
+const AHEAD: u64 = 32;
 
 impl<S: Source> Log<S> {
     /// Checks the log: its checkpoints must be signed by one of `keys`, which are those that it has or
@@ -42,30 +61,26 @@ impl<S: Source> Log<S> {
     /// # Errors
     /// The file system said no. What is wrong with the log is in the result.
     pub fn check(&self, keys: &[NoteKey]) -> Result<Checked, LogError> {
-        let mut pass = Pass {
-            log: self,
-            heads: BTreeMap::new(),
-            edge: Frontier::new(),
-            bundle: Vec::new(),
-            levels: BTreeMap::new(),
-            faults: Vec::new(),
-            untold: Vec::new(),
-        };
-        pass.checkpoints(keys)?;
-        pass.tree()?;
-        let mut checked = Checked {
-            head: self.checkpoint.head,
-            checkpoints: pass.heads.len(),
-            faults: pass.faults,
-            leftovers: Vec::new(),
-            untold: pass.untold,
-        };
-        self.leftovers("tile", &mut checked)?;
-        Ok(checked)
+        let mut pass = Pass::start(self, keys, |_, _| ())?;
+        for number in 0..self.bundles() {
+            if number.is_multiple_of(AHEAD) {
+                let full = u64::from(Tile::FULL);
+                let end = number.saturating_add(AHEAD).saturating_mul(full);
+                self.ahead(number.saturating_mul(full)..end);
+            }
+            match self.read_bundle(number) {
+                Ok(bundle) => pass.take(&bundle)?,
+                Err(error) => {
+                    pass.stop(number, error)?;
+                    break;
+                }
+            }
+        }
+        pass.finish()
     }
 
     /// Names every file below `directory` that is no tile of the published tree.
-    fn leftovers(&self, directory: &str, checked: &mut Checked) -> Result<(), LogError> {
+    pub(super) fn leftovers(&self, directory: &str, checked: &mut Checked) -> Result<(), LogError> {
         let mut pending = vec![directory.to_owned()];
         while let Some(directory) = pending.pop() {
             let names = self.disk.list(&directory)?;
@@ -85,184 +100,6 @@ impl<S: Source> Log<S> {
             }
         }
         checked.leftovers.sort();
-        Ok(())
-    }
-}
-
-/// How many entries are read ahead: 32 bundles.
-const AHEAD: u64 = 32 * 256;
-
-/// One pass over all entries.
-struct Pass<'a, S> {
-    log: &'a Log<S>,
-    /// The checkpoints that are kept, by size, with their files.
-    heads: BTreeMap<u64, Vec<(String, TreeHead)>>,
-    edge: Frontier,
-    /// The entries and hashes of the tiles that are being filled.
-    bundle: Vec<Vec<u8>>,
-    levels: BTreeMap<u8, Vec<Digest>>,
-    faults: Vec<Fault>,
-    untold: Vec<String>,
-}
-
-impl<S: Source> Pass<'_, S> {
-    fn fault(&mut self, path: impl Into<String>, message: impl Into<String>) {
-        self.faults.push(Fault {
-            path: path.into(),
-            message: message.into(),
-        });
-    }
-
-    fn checkpoints(&mut self, keys: &[NoteKey]) -> Result<(), LogError> {
-        let disk = &self.log.disk;
-        let mut paths = vec!["checkpoint".to_owned()];
-        let names = disk.list(HISTORY)?;
-        if names == Names::Untold {
-            self.untold.push(HISTORY.to_owned());
-            let size = self.log.size();
-            paths.push(format!("{HISTORY}/{size}"));
-        }
-        for listed in names.known() {
-            let name = Escaped(&listed.name).to_string();
-            paths.push(format!("{HISTORY}/{name}"));
-        }
-        for path in paths {
-            let read = match read_checkpoint(disk, &path) {
-                Err(LogError::Io(error)) => return Err(error.into()),
-                // Nobody said that it is there.
-                Ok(None) if path != "checkpoint" && !self.untold.is_empty() => continue,
-                other => other,
-            };
-            let checked = read.and_then(|read| {
-                let (note, checkpoint) = read.ok_or_else(|| LogError::Missing(path.clone()))?;
-                let ours = |key| check_ours(key, &note, &checkpoint, &path).is_ok();
-                if keys.iter().any(ours) {
-                    Ok(checkpoint.head)
-                } else {
-                    Err(LogError::NotOurs(path.clone()))
-                }
-            });
-            match checked {
-                Ok(head) => {
-                    let name = path.strip_prefix("checkpoints/");
-                    if name.is_some_and(|name| name != head.size.to_string()) {
-                        self.fault(&path, format!("it is of {} entries", head.size));
-                    }
-                    if head.size > self.log.size() {
-                        self.fault(&path, "it is larger than the published checkpoint");
-                    }
-                    self.heads.entry(head.size).or_default().push((path, head));
-                }
-                Err(error) => self.fault(&path, error.to_string()),
-            }
-        }
-        Ok(())
-    }
-
-    fn tree(&mut self) -> Result<(), LogError> {
-        let size = self.log.size();
-        self.reached()?;
-        let mut index = 0;
-        while index < size {
-            if index.is_multiple_of(AHEAD) {
-                self.log.ahead(index..index.saturating_add(AHEAD));
-            }
-            let (tile, _) = Tile::holding(Node { level: 0, index }, size);
-            // What the tiles above it say is compared below.
-            let entries = self.log.tile(tile);
-            let entries = entries.and_then(|leaves| self.log.entries(tile, &leaves));
-            let entries = match entries {
-                Ok(entries) => entries,
-                Err(LogError::Io(error)) => return Err(error.into()),
-                Err(error) => {
-                    let number = index / u64::from(Tile::FULL);
-                    self.fault(format!("tile/entries, number {number}"), error.to_string());
-                    // Without these entries nothing after them can be computed.
-                    return Ok(());
-                }
-            };
-            for entry in entries {
-                let leaf = leaf_hash(&entry);
-                self.bundle.push(entry);
-                let levels = &mut self.levels;
-                self.edge.push(leaf, |node, hash| {
-                    if node.level % 8 == 0 {
-                        levels.entry(node.level / 8).or_default().push(hash);
-                    }
-                });
-                self.reached()?;
-                index = index.saturating_add(1);
-            }
-        }
-        Ok(())
-    }
-
-    /// Compares whatever is complete at the size that is reached.
-    fn reached(&mut self) -> Result<(), LogError> {
-        let size = self.edge.size();
-        let head = self.edge.head();
-        let kept = self.heads.get(&size).cloned().unwrap_or_default();
-        for (path, said) in &kept {
-            if *said != head {
-                let message = format!("its root is another than that of the first {size} entries");
-                self.fault(path, message);
-            }
-        }
-        let full = usize::from(Tile::FULL);
-        let is_published = !kept.is_empty();
-        if self.bundle.len() == full || is_published && !self.bundle.is_empty() {
-            let bytes = encode_bundle(&self.bundle).unwrap_or_default();
-            self.compare(TileKind::Entries, self.bundle.len(), &bytes)?;
-        }
-        let levels: Vec<(u8, usize)> = self
-            .levels
-            .iter()
-            .map(|(level, hashes)| (*level, hashes.len()))
-            .collect();
-        for (level, width) in levels {
-            if width == full || is_published && width > 0 {
-                let hashes = self.levels.get(&level).into_iter().flatten();
-                let bytes: Vec<u8> = hashes.flat_map(|hash| *hash.as_bytes()).collect();
-                self.compare(TileKind::Hashes(level), width, &bytes)?;
-            }
-            if width == full {
-                self.levels.insert(level, Vec::new());
-            }
-        }
-        if self.bundle.len() == full {
-            self.bundle.clear();
-        }
-        Ok(())
-    }
-
-    /// Compares the file of the tile that ends here, `width` wide, with what it must hold.
-    fn compare(&mut self, kind: TileKind, width: usize, expected: &[u8]) -> Result<(), LogError> {
-        let span = match kind {
-            TileKind::Entries => 1,
-            TileKind::Hashes(level) => 1_u64.checked_shl(u32::from(level) * 8).unwrap_or(u64::MAX),
-        };
-        let last = (self.edge.size() / span).saturating_sub(1);
-        let tile = Tile {
-            kind,
-            index: last / u64::from(Tile::FULL),
-            width: u16::try_from(width).unwrap_or(Tile::FULL),
-        };
-        let own = self.log.own_bytes(tile);
-        // A full file stands for a partial one that is gone.
-        let is_there = match own {
-            Ok(None) if !tile.is_full() => self
-                .log
-                .own_bytes(tile.full())
-                .map(|full| full.map(|bytes| bytes.starts_with(expected))),
-            own => own.map(|own| own.map(|bytes| bytes == expected)),
-        };
-        match is_there {
-            Ok(Some(true)) => {}
-            Ok(Some(false)) => self.fault(tile.to_string(), "it is not what its entries make"),
-            Ok(None) => self.fault(tile.to_string(), "it is missing"),
-            Err(LogError::Io(error)) => return Err(error.into()),
-            Err(error) => self.fault(tile.to_string(), error.to_string()),
-        }
         Ok(())
     }
 }

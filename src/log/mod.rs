@@ -26,6 +26,7 @@
 //! | `grow` | which bundles and tiles new entries make |
 //! | `cosign` | what the log's own witnesses are asked, and their answers |
 //! | `witness` | what a witness of other logs is asked, answers and remembers |
+//! | `pass` | one pass over all entries, which any number of threads read |
 //! | `check` | everything computed again |
 //! | `memory` | what a monitor remembers, and what came since |
 //! | `fork` | evidence of two histories, and what finds it |
@@ -48,6 +49,7 @@ mod intent;
 mod kept;
 mod memory;
 mod notice;
+mod pass;
 mod read;
 #[cfg(feature = "s3")]
 pub mod s3;
@@ -61,7 +63,7 @@ mod witness;
 pub use ahead::Ahead;
 pub use append::Appended;
 pub use bucket::{Bucket, Objects, Only, Put};
-pub use check::{Checked, Fault};
+pub use check::{Checked, Fault, FaultKind};
 pub use cosign::AnswerError;
 pub use disk::Disk;
 pub use error::LogError;
@@ -69,6 +71,7 @@ pub use fork::{Fork, ForkError, ForkEvidence, View};
 pub use kept::Kept;
 pub use memory::{Memory, MemoryError};
 pub use notice::{Notice, NoticeError, OpenedNotice, Retirement, Revocation};
+pub use pass::{Bundle, Pass};
 pub use read::Log;
 pub use source::{Names, Source};
 pub use store::{Store, Swap, Version};

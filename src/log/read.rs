@@ -12,7 +12,7 @@ use crate::key::Signature;
 use crate::limits;
 use crate::tlog::{
     Algorithm, Checkpoint, Frontier, Included, InclusionProof, Node, Note, NoteKey, Receipt, Tile,
-    TileKind, TreeHead, decode_bundle, leaf_hash, node_hash,
+    TileKind, TreeHead, node_hash,
 };
 
 /// A log, as its checkpoint says. Several threads may read one.
@@ -97,44 +97,13 @@ impl<S: Source> Log<S> {
     /// # Errors
     /// There is no such entry, or the bundle is missing or damaged, or a tile that proves it.
     pub fn bundle(&self, index: u64) -> Result<Vec<Vec<u8>>, LogError> {
+        let number = index / u64::from(Tile::FULL);
+        let bundle = self.bundle_of(number, |tile| self.sound_tile(tile))?;
         let size = self.size();
         if index >= size {
             return Err(LogError::NoEntry { index, size });
         }
-        let (tile, _) = Tile::holding(Node { level: 0, index }, size);
-        let leaves = self.sound_tile(tile)?;
-        self.entries(tile, &leaves)
-    }
-
-    /// The entries whose leaves are `leaves`, which the tile `tile` holds.
-    pub(super) fn entries(&self, tile: Tile, leaves: &[u8]) -> Result<Vec<Vec<u8>>, LogError> {
-        let bundle = Tile {
-            kind: TileKind::Entries,
-            ..tile
-        };
-        self.trying_again(&[bundle], || {
-            let bytes = self.bytes(bundle)?;
-            let damaged = |source| LogError::Bundle {
-                path: bundle.to_string(),
-                source,
-            };
-            let entries = decode_bundle(&bytes).map_err(damaged)?;
-            let entries: Vec<Vec<u8>> = entries
-                .into_iter()
-                .take(usize::from(bundle.width))
-                .map(<[u8]>::to_vec)
-                .collect();
-            let hashes = leaves.chunks(Digest::LEN);
-            let fits = hashes.len() == entries.len()
-                && hashes
-                    .zip(&entries)
-                    .all(|(hash, entry)| leaf_hash(entry).as_bytes() == hash);
-            if fits {
-                Ok(entries)
-            } else {
-                Err(LogError::Damaged(bundle.to_string()))
-            }
-        })
+        Ok(bundle.entries().map(<[u8]>::to_vec).collect())
     }
 
     /// Tells the source that the bundles of these entries are read next, with the tiles that prove

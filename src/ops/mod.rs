@@ -1,6 +1,7 @@
 //! One file per user verb; no printing.
 
 pub mod attach;
+pub mod audit;
 pub mod build;
 pub mod cache;
 pub mod diff;

@@ -18,6 +18,7 @@
 )]
 
 mod archive;
+mod audit;
 mod build;
 mod cli;
 mod deb;

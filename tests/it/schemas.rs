@@ -16,8 +16,9 @@ use crate::support::schema::{Published, published};
 use crate::support::signed::Release;
 
 /// All schemas in `docs/schemas/`, each held to by a test.
-const ALL: [&str; 31] = [
+const ALL: [&str; 32] = [
     "attach",
+    "audit",
     "build-report",
     "cache-gc",
     "cache-show",

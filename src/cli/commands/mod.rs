@@ -1,6 +1,7 @@
 //! One thin file per verb: arguments in, an operation called, its result rendered.
 
 pub mod attach;
+pub mod audit;
 pub mod build;
 pub mod cache;
 pub mod completions;
@@ -65,6 +66,8 @@ pub enum Command {
     Trust(trust::Args),
     /// Keep a log of what was signed that only grows, and prove what is in it.
     Log(log::Args),
+    /// Replay and judge a log: who signed what, with which key, in which order.
+    Audit(audit::Args),
     /// Print a completion script for a shell.
     Completions(completions::Args),
     /// Write man pages.
@@ -87,6 +90,7 @@ pub fn run(command: &Command, console: &Console) -> Result<Exit, Failure> {
         Command::Key(args) => key::run(args, console),
         Command::Trust(args) => trust::run(args, console),
         Command::Log(args) => log::run(args, console),
+        Command::Audit(args) => audit::run(args, console),
         Command::Completions(args) => completions::run(args, console),
         Command::Man(args) => man::run(args, console),
     }
