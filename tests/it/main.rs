@@ -23,6 +23,7 @@ mod build;
 mod cli;
 mod deb;
 mod diff;
+mod fuzz;
 mod image;
 mod keys;
 mod layers;
