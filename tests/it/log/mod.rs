@@ -3,5 +3,6 @@
 mod commands;
 mod crash;
 mod disk;
+mod disorder;
 mod hostile;
 mod whole;
