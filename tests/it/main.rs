@@ -19,6 +19,7 @@
 
 mod archive;
 mod audit;
+mod audit_page;
 mod build;
 mod cli;
 mod deb;
