@@ -18,14 +18,19 @@ fn smoke(name: &str) {
     for (number, seed) in seeds.iter().chain(&found).enumerate() {
         run(target.run, seed, &format!("{name}-seed-{number}"));
     }
-    let mut chance = Chance::new(0);
+    let mut chance = Chance::new(number("KARAT_FUZZ_SEED", 0));
     let seeds = [seeds, found].concat();
-    for round in 0..target.rounds {
+    for round in 0..number("KARAT_FUZZ_ROUNDS", u64::from(target.rounds)) {
         let bytes = chance.mutated(&seeds);
         if bytes.len() <= LENGTH_MAX {
             run(target.run, &bytes, &format!("{name}-round-{round}"));
         }
     }
+}
+
+/// For longer runs, and others: a number of the environment.
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).map_or(otherwise, |text| text.parse().expect("a number"))
 }
 
 /// Runs a target; an input that breaks it is kept, to become a file of the kit.
