@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use karat::deb::archive::{Archive, Control, Entries, EntryKind};
 use karat::deb::openpgp::{Keyring, verify};
-use karat::deb::release::{Layout, Release};
+use karat::deb::release::{Layout, Release, is_below};
 use karat::deb::{Architecture, PackageName, RelationField, Source, Universe, Version, relation};
 use karat::limits;
 
@@ -203,7 +203,13 @@ pub fn release(bytes: &[u8]) {
     for layout in [Layout::Suite, Layout::Flat] {
         if let Ok(release) = Release::parse(&signed, layout) {
             for component in &release.components {
-                assert!(karat::deb::release::is_below(component), "{component:?}");
+                let indexes = release.indexes(component, &"amd64".parse().unwrap());
+                for index in indexes.into_iter().flatten() {
+                    assert!(is_below(&index.path), "{:?}", index.path);
+                    for (path, _, content) in &index.forms {
+                        assert!(is_below(path) && content.size <= limits::PACKAGES_INDEX_MAX);
+                    }
+                }
             }
         }
     }
