@@ -3,6 +3,7 @@
 #   make demo                  build everything, then build, sign and verify a sample image,
 #                              and show a tampered copy being caught
 #   make test                  all tests; the ones that need an outside program say so if it is missing
+#   make fuzz TARGET=NAME SECONDS=N    one parser under libFuzzer (nightly toolchain, cargo-fuzz)
 #   make install PREFIX=DIR    karat and karat-agent into DIR/bin, man pages and completions beside them
 
 PREFIX ?= /usr/local
@@ -16,7 +17,7 @@ AGENT_FLAGS := --profile agent --bin karat-agent --no-default-features --feature
 AGENT_LINK := -C link-arg=-Wl,-z,pack-relative-relocs -C link-arg=-Wl,-T,$(CURDIR)/src/bin/karat-agent/no-unwind-tables.ld
 STATIC_GNU := -C target-feature=+crt-static
 
-.PHONY: all demo test lint bench install clean
+.PHONY: all demo test lint bench fuzz install clean
 
 all: $(DIST)/bin/karat $(DIST)/bin/karat-agent
 
@@ -62,6 +63,13 @@ bench: all
 
 bench-verify: all
 	@python3 benches/verify.py --bin $(DIST)/bin
+
+# Seeds come from the tests' fixtures; what is found is written to fuzz/artifacts.
+TARGET ?= receipt
+SECONDS ?= 300
+fuzz:
+	cd fuzz && $(CARGO) +nightly fuzz run $(TARGET) --sanitizer address -- \
+	  -max_total_time=$(SECONDS) -timeout=20 -rss_limit_mb=3000
 
 bench-audit: all
 	@python3 benches/audit.py --bin $(DIST)/bin

@@ -6,6 +6,8 @@ pub mod args;
 #[cfg(feature = "build")]
 mod audit_csv;
 #[cfg(feature = "build")]
+pub mod audit_page;
+#[cfg(feature = "build")]
 mod audit_text;
 mod bless;
 #[cfg(feature = "build")]

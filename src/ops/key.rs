@@ -1,5 +1,6 @@
 //! `karat key`, without printing: key files.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -8,7 +9,7 @@ use super::workspace::Workspace;
 use crate::key::{KeyError, Passphrase, PrivateKeyError, PublicKey, Signer as _, SigningKey};
 use crate::limits;
 use crate::path::Escaped;
-use crate::sys::fs::{self, IoError};
+use crate::sys::fs::{self, IoContext as _, IoError};
 
 /// What a key file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,15 +118,17 @@ pub fn read_private(
     path: &Path,
     passphrase: impl FnOnce() -> Option<Passphrase>,
 ) -> Result<SigningKey, KeyFileError> {
-    let bytes = Zeroizing::new(fs::read(path, limits::KEY_FILE_MAX)?);
-    let (mode, _, _) = fs::mode_and_owner(path)?;
-    // A symbolic link has mode 0777; what counts then is the directory that holds it.
-    if mode & 0o022 != 0 && mode & 0o777 != 0o777 {
+    let file = fs::open(path)?;
+    // What a link leads to is asked, not the link, and before a byte of it is read.
+    let mode = file.metadata().at("stat", path)?.permissions().mode() & 0o7777;
+    if mode & 0o022 != 0 {
         return Err(KeyFileError::Writable {
             path: path.to_owned(),
             mode,
         });
     }
+    let bytes = fs::read_all(file, limits::KEY_FILE_MAX).at("read", path)?;
+    let bytes = Zeroizing::new(bytes);
     SigningKey::read(&bytes, passphrase).map_err(|source| KeyFileError::Private {
         path: path.to_owned(),
         source,

@@ -92,7 +92,11 @@ impl Tile {
             )
         };
         let (number, width) = match rest.split_once(".p/") {
-            Some((number, width)) => (number, width.parse().ok().filter(|width| *width > 0)?),
+            Some((number, width)) => {
+                let partial = 1..Self::FULL;
+                let width = width.parse().ok().filter(|width| partial.contains(width))?;
+                (number, width)
+            }
             None => (rest, Self::FULL),
         };
         let mut index = 0_u64;
@@ -201,6 +205,9 @@ mod tests {
             "tile/0/+01",
             "tile/0/000.p/0",
             "tile/0/000.p/256",
+            "tile/0/000.p/257",
+            "tile/7/x001/x234/067.p/2255",
+            "tile/0/000.p/65535",
             "tile/0/000.p/01",
             "tile/0/000.p/",
             "tile/0/000/",

@@ -19,10 +19,12 @@
 
 mod archive;
 mod audit;
+mod audit_page;
 mod build;
 mod cli;
 mod deb;
 mod diff;
+mod fuzz;
 mod image;
 mod keys;
 mod layers;

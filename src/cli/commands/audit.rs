@@ -7,7 +7,7 @@ use crate::cli::Exit;
 use crate::cli::console::Console;
 use crate::cli::failure::Failure;
 use crate::cli::progress::ProgressArgs;
-use crate::cli::{audit_csv, audit_text};
+use crate::cli::{audit_csv, audit_page, audit_text};
 use crate::ops::audit::{Report, Request, Since, Verdict, audit};
 use crate::ops::log;
 use crate::ops::workspace::Workspace;
@@ -20,7 +20,7 @@ Examples:
   karat audit log                                          in a workspace
   karat audit /srv/log --trust trust.json --json           of somebody else's log, for a program
   karat audit log --since last.checkpoint --acknowledged known.toml
-  karat audit log --envelopes out --outputs out --csv signatures.csv
+  karat audit log --envelopes out --outputs out --csv signatures.csv --html audit.html
 
 The trust root that is given decides, or the newest that it leads to. Keep the log's `checkpoint` of
 each audit: given as --since next time, it proves that nothing before it was changed.
@@ -56,6 +56,10 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
 
+    /// Write all of it as one page for a browser, which needs nothing else.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+
     /// Write the evidence of each fork there, for whoever else relies on the log.
     #[arg(long, value_name = "DIR")]
     evidence: Option<PathBuf>,
@@ -84,6 +88,10 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     let report = audit(&log, &name, &request, &progress)?;
     if let Some(path) = &args.csv {
         write(path, |out| audit_csv::write(&report, out))?;
+    }
+    if let Some(path) = &args.html {
+        let page = audit_page::page(&report);
+        write(path, |out| out.write_all(page.as_bytes()))?;
     }
     if console.is_json() {
         console.json_stream(&report);

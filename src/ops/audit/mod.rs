@@ -44,6 +44,8 @@ mod parse;
 mod report;
 mod roots;
 mod run;
+#[cfg(test)]
+mod sample;
 mod scan;
 mod serials;
 
@@ -58,3 +60,5 @@ pub use report::{
     WitnessFacts,
 };
 pub use run::{Request, Since, audit};
+#[cfg(test)]
+pub(crate) use sample::sample;

@@ -85,7 +85,7 @@ fn file(path: &str) -> Seen<Vec<u8>> {
 }
 
 /// A line of passwd(5).
-struct Account<'b> {
+pub(super) struct Account<'b> {
     name: &'b [u8],
     password: &'b [u8],
     uid: u32,
@@ -98,7 +98,7 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter(|line| !line.is_empty())
 }
 
-fn passwd(bytes: &[u8]) -> Result<Vec<Account<'_>>, String> {
+pub(super) fn passwd(bytes: &[u8]) -> Result<Vec<Account<'_>>, String> {
     lines(bytes)
         .map(|line| account(line).ok_or_else(|| "a line is malformed".to_owned()))
         .collect()
@@ -121,7 +121,7 @@ fn account(line: &[u8]) -> Option<Account<'_>> {
 }
 
 /// Accounts of shadow(5) that a password opens.
-fn shadow_passwords(bytes: &[u8]) -> Result<Vec<PasswordOf>, String> {
+pub(super) fn shadow_passwords(bytes: &[u8]) -> Result<Vec<PasswordOf>, String> {
     let mut found = Vec::new();
     for line in lines(bytes) {
         let mut fields = line.split(|byte| *byte == b':');

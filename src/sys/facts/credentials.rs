@@ -63,7 +63,7 @@ fn smbios() -> Seen<Vec<Entry>> {
 
 /// Names of the credentials in one OEM Strings structure (SMBIOS type 11): its length is its second
 /// byte, its strings follow, each ended by a NUL, an empty one at the end.
-fn oem_credentials(structure: &[u8]) -> Result<Vec<Vec<u8>>, String> {
+pub(super) fn oem_credentials(structure: &[u8]) -> Result<Vec<Vec<u8>>, String> {
     let length = structure.get(1).copied().map_or(0, usize::from);
     let Some(strings) = structure.get(length..).filter(|_| length >= 5) else {
         return Err("its firmware structure is malformed".to_owned());

@@ -13,7 +13,7 @@ pub(super) fn cmdline() -> Seen<Vec<Vec<u8>>> {
 }
 
 /// Words as the kernel takes them: blanks separate, but not between double quotes.
-fn cmdline_words(bytes: &[u8]) -> Vec<Vec<u8>> {
+pub(super) fn cmdline_words(bytes: &[u8]) -> Vec<Vec<u8>> {
     let mut words = Vec::new();
     let mut word = Vec::new();
     let mut is_quoted = false;
@@ -34,7 +34,7 @@ pub(super) fn modules() -> Seen<Vec<String>> {
 }
 
 /// The first word of each line (`proc_modules(5)`).
-fn module_names(bytes: Vec<u8>) -> Result<Vec<String>, String> {
+pub(super) fn module_names(bytes: Vec<u8>) -> Result<Vec<String>, String> {
     let text = text(bytes)?;
     let mut names = BTreeSet::new();
     for line in text.lines() {
@@ -75,7 +75,7 @@ pub(super) fn lockdown() -> Seen<Lockdown> {
 }
 
 /// `none [integrity] confidentiality`: the one in brackets.
-fn lockdown_in_force(bytes: Vec<u8>) -> Result<Lockdown, String> {
+pub(super) fn lockdown_in_force(bytes: Vec<u8>) -> Result<Lockdown, String> {
     let text = text(bytes)?;
     let mut marked = text
         .split_ascii_whitespace()

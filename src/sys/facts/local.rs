@@ -28,7 +28,7 @@ pub(super) fn packet() -> Seen<Vec<PacketSocket>> {
 /// sk               RefCnt Type Proto  Iface R Rmem   User   Inode
 /// 0000000000000000 3      3    88cc   2     1 0      998    17034
 /// ```
-fn packet_sockets(bytes: Vec<u8>) -> Result<Vec<(u16, u32)>, String> {
+pub(super) fn packet_sockets(bytes: Vec<u8>) -> Result<Vec<(u16, u32)>, String> {
     let text = text(bytes)?;
     let mut sockets = Vec::new();
     for line in text.lines().skip(1) {
@@ -72,7 +72,7 @@ pub(super) fn unix() -> Seen<Vec<Vec<u8>>> {
 /// Num       RefCount Protocol Flags    Type St Inode Path
 /// 0000000000000000: 00000002 00000000 00010000 0001 01 1234 /run/dbus/system_bus_socket
 /// ```
-fn listening(bytes: &[u8]) -> Result<Vec<Vec<u8>>, String> {
+pub(super) fn listening(bytes: &[u8]) -> Result<Vec<Vec<u8>>, String> {
     let mut found: Vec<Vec<u8>> = Vec::new();
     // Whether the socket before was taken; `None` where there is none.
     let mut last = None;

@@ -18,9 +18,12 @@
 //! | `firewall` | the ruleset, by the image's own `nft` |
 //! | `startup` | spools, homes, rules in `/run`: what starts by itself or lets somebody in |
 //! | `units` | where systemd looks for units and generators |
+//! | `each` | every parser over the same bytes, for fuzzing |
 
 mod accounts;
 mod credentials;
+#[cfg(feature = "build")]
+mod each;
 mod firewall;
 mod kernel;
 mod local;
@@ -32,4 +35,6 @@ mod sockets;
 mod startup;
 mod units;
 
+#[cfg(feature = "build")]
+pub use each::read_as_each;
 pub use scene::{observe, scene};

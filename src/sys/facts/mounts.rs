@@ -14,7 +14,7 @@ pub(super) fn observe() -> Seen<Vec<MountPoint>> {
 /// ```text
 /// 36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue
 /// ```
-fn parse(bytes: &[u8]) -> Result<Vec<MountPoint>, String> {
+pub(super) fn parse(bytes: &[u8]) -> Result<Vec<MountPoint>, String> {
     let mut mounts = Vec::new();
     for line in bytes.split(|byte| *byte == b'\n') {
         if line.is_empty() {

@@ -18,7 +18,7 @@ pub(super) fn observe() -> Preloads {
 }
 
 /// Variables of the dynamic linker, as they stand there; an empty one does nothing.
-fn loader_variables(environ: &[u8]) -> Vec<Variable> {
+pub(super) fn loader_variables(environ: &[u8]) -> Vec<Variable> {
     environ
         .split(|byte| *byte == 0)
         .filter_map(|entry| {

@@ -36,7 +36,11 @@ pub(super) fn observe() -> BTreeMap<&'static str, Seen<Vec<Listening>>> {
 ///   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
 ///    0: 0100007F:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 637 …
 /// ```
-fn parse(bytes: Vec<u8>, protocol: Protocol, state: &str) -> Result<Vec<Listening>, String> {
+pub(super) fn parse(
+    bytes: Vec<u8>,
+    protocol: Protocol,
+    state: &str,
+) -> Result<Vec<Listening>, String> {
     let text = text(bytes)?;
     let mut sockets = Vec::new();
     for line in text.lines().skip(1) {

@@ -174,6 +174,17 @@ impl Signer for AgentSigner {
     }
 }
 
+/// Reads what an agent answered, whatever was asked: how many keys it lists, and whether it is a
+/// signature. The door for fuzzing, which needs no socket.
+#[doc(hidden)]
+pub fn agent_answer(bytes: &[u8]) -> (usize, bool) {
+    let keys = identities(bytes).unwrap_or_default();
+    for blob in &keys {
+        drop((fingerprint(blob), plain(blob)));
+    }
+    (keys.len(), signature(bytes).is_some())
+}
+
 /// One request on a connection of its own.
 fn ask(socket: &Path, request: &[u8]) -> Result<Vec<u8>, AgentError> {
     let failed = |source| AgentError::Io {

@@ -14,7 +14,7 @@ mod command;
 #[cfg(feature = "pkcs11")]
 mod token;
 
-pub use agent::{AgentError, AgentSigner};
+pub use agent::{AgentError, AgentSigner, agent_answer};
 pub use command::CommandSigner;
 #[cfg(feature = "pkcs11")]
 pub use token::{Lookup, TokenError, TokenSigner};

@@ -1,7 +1,7 @@
 //! Image formats: tar, OCI, compression.
 
 mod compress;
-mod fixture;
+pub mod fixture;
 mod hostile_layout;
 mod hostile_tar;
 mod judges;

@@ -6,6 +6,7 @@ mod changes;
 mod commands;
 mod envelopes;
 mod export;
+mod failures;
 pub mod fixture;
 mod judges;
 mod roots;

@@ -4,6 +4,7 @@ mod bucket;
 mod commands;
 mod crash;
 mod disk;
+mod disorder;
 mod far;
 mod fork;
 mod hostile;

@@ -252,3 +252,42 @@ fn what_the_image_says_about_itself() {
     assert_eq!(code, 13);
     assert!(told.starts_with("<4>INCOMPLETE"), "{told}");
 }
+
+#[test]
+fn a_memory_that_cannot_be_written_is_said_and_blesses_nothing() {
+    let Some(machine) = Machine::new("memory") else {
+        return;
+    };
+    assert_eq!(machine.boot().0, 0);
+    let state = machine.root.join("var/lib/karat/state");
+    drop(fs::remove_dir_all(&state));
+    fs::create_dir_all(state.parent().unwrap()).unwrap();
+    // Something else in its place, which not even root can write files into.
+    fs::write(&state, "no directory").unwrap();
+    let (code, out, err) = machine.agent(&["bless"]);
+    assert_eq!((code, out.as_str()), (1, ""), "{err}");
+    assert!(err.contains("/var/lib/karat/state"), "{err}");
+    assert_eq!(fs::read_to_string(&state).unwrap(), "no directory");
+    machine.reboot();
+    let (code, told) = machine.boot();
+    assert_eq!(code, 13, "what was accepted before cannot be known: {told}");
+    // There again, whatever was remembered is lost, which is a first boot and is said.
+    fs::remove_file(&state).unwrap();
+    machine.reboot();
+    let (code, told) = machine.boot();
+    assert_eq!(code, 0, "{told}");
+    assert!(told.contains("this is a first boot"), "{told}");
+    assert_eq!(machine.agent(&["bless"]).0, 0);
+    // Both files spoilt: said, and no floor is made up.
+    for file in ["state.0", "state.1"] {
+        fs::write(state.join(file), "rubbish").unwrap();
+        chmod(&state.join(file), 0o644);
+    }
+    machine.reboot();
+    let (code, told) = machine.boot();
+    assert_eq!(code, 0, "{told}");
+    assert!(
+        told.contains("state.0") && told.contains("state.1"),
+        "{told}"
+    );
+}

@@ -1,0 +1,4 @@
+//! As in the tests.
+
+#[path = "../../tests/it/image/fixture.rs"]
+pub mod fixture;

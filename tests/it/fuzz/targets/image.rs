@@ -1,0 +1,241 @@
+//! Images of anybody: archives, layouts, compression, sums.
+
+use std::io::{self, Cursor, Read};
+use std::num::NonZero;
+
+use karat::digest::Digest;
+use karat::image::compress::{Compression, Decoder, Encoder};
+use karat::image::oci::{self, Files, Image};
+use karat::image::sums::Sums;
+use karat::image::tar;
+use karat::limits;
+use karat::tlog::decode_bundle;
+use karat::tree::{MemoryBlobs, Open, Tree};
+
+use super::seeds::texts;
+use crate::image::fixture::{Fixture, acl, epoch, origin};
+
+const ONE: NonZero<usize> = NonZero::<usize>::MIN;
+
+/// What is read of an archive has one canonical spelling, which reads the same.
+pub fn image_tar(bytes: &[u8]) {
+    if let Ok((tree, blobs)) = tar::read(bytes, epoch(), &origin(), &mut |_, size| size < 1 << 16) {
+        settles(tree, &blobs);
+    }
+}
+
+fn settles(tree: Tree<Open>, blobs: &MemoryBlobs) {
+    let Ok(tree) = tree.seal() else {
+        return;
+    };
+    let Ok((bytes, _)) = tar::write(&tree, blobs, Vec::new()) else {
+        // Contents of larger files were not kept.
+        return;
+    };
+    let read = tar::read(bytes.as_slice(), epoch(), &origin(), &mut |_, _| true);
+    let (again, blobs) = read.unwrap();
+    let (written, _) = tar::write(&again.seal().unwrap(), &blobs, Vec::new()).unwrap();
+    assert!(written == bytes, "a second spelling of one tree");
+}
+
+fn small() -> Fixture {
+    let mut tree = Fixture::new(true);
+    tree.directory("/etc")
+        .file("/etc/hosts", "127.0.0.1 localhost\n")
+        .symlink("/etc/link", "hosts")
+        .link("/etc/hard", "/etc/hosts")
+        .file(format!("/etc/{}", "n".repeat(200)), "long")
+        .xattr("/etc/hosts", "user.comment", b"raw \0 bytes")
+        .xattr("/etc/hosts", "system.posix_acl_access", &acl());
+    tree
+}
+
+fn written() -> Vec<u8> {
+    let (tree, blobs) = small().seal();
+    tar::write(&tree, &blobs, Vec::new()).unwrap().0
+}
+
+pub fn tar_seeds() -> Vec<Vec<u8>> {
+    vec![written(), vec![0; 1024]]
+}
+
+/// Not a byte more comes out than the cap says.
+pub fn compressed(bytes: &[u8]) {
+    const CAP: u64 = 1 << 16;
+    let mut out = Vec::new();
+    if let Ok(mut decoder) = Decoder::detect(bytes, CAP) {
+        drop(decoder.read_to_end(&mut out));
+    }
+    assert!(u64::try_from(out.len()).unwrap() <= CAP);
+}
+
+pub fn compressed_seeds() -> Vec<Vec<u8>> {
+    let with = |compression, bytes: &[u8]| {
+        let mut encoder = Encoder::new(compression, ONE, Vec::new()).unwrap();
+        io::copy(&mut Cursor::new(bytes), &mut encoder).unwrap();
+        encoder.finish().unwrap()
+    };
+    [Compression::Gzip, Compression::Zstd]
+        .into_iter()
+        .flat_map(|one| [with(one, b"text text text"), with(one, &[0; 1 << 17])])
+        .collect()
+}
+
+/// The segments of a layout: `index.json`, then blobs. `@N@` stands for the digest of segment N, and
+/// `#N#` for its length, so that changed bytes are still those that were named.
+struct Segments(Vec<Vec<u8>>);
+
+impl Segments {
+    fn of(bytes: &[u8]) -> Option<Self> {
+        let mut segments: Vec<Vec<u8>> = decode_bundle(bytes)
+            .ok()?
+            .into_iter()
+            .map(<[u8]>::to_vec)
+            .collect();
+        if segments.len() > 8 {
+            return None;
+        }
+        for index in (1..segments.len()).rev() {
+            let digest = Digest::of(&segments[index]).to_string();
+            let length = segments[index].len().to_string();
+            for segment in &mut segments[..index] {
+                replace(segment, &format!("@{index}@"), &digest);
+                replace(segment, &format!("#{index}#"), &length);
+            }
+        }
+        Some(Self(segments))
+    }
+}
+
+fn replace(segment: &mut Vec<u8>, from: &str, to: &str) {
+    while let Some(at) = segment
+        .windows(from.len())
+        .position(|part| part == from.as_bytes())
+    {
+        segment.splice(at..at + from.len(), to.bytes());
+    }
+}
+
+impl Files for Segments {
+    fn open(&self, path: &str) -> io::Result<Box<dyn Read + Send + '_>> {
+        assert!(!path.contains("..") && !path.starts_with('/'));
+        let found = match path {
+            "index.json" => self.0.first(),
+            "oci-layout" => return Ok(Box::new(&br#"{"imageLayoutVersion":"1.0.0"}"#[..])),
+            _ => self
+                .0
+                .iter()
+                .find(|one| oci::blob_path(&Digest::of(one)) == path),
+        };
+        let bytes = found.ok_or(io::ErrorKind::NotFound)?;
+        Ok(Box::new(bytes.as_slice()))
+    }
+}
+
+/// An image that opens has the documents that its digests name, and a tree with one spelling.
+pub fn oci(bytes: &[u8]) {
+    let Some(files) = Segments::of(bytes) else {
+        return;
+    };
+    let Ok(image) = Image::open(&files, None) else {
+        return;
+    };
+    let named = files.0.iter().any(|one| Digest::of(one) == image.digest());
+    assert!(named);
+    assert!(image.manifest.layers.len() <= limits::OCI_LAYERS_MAX);
+    if let Ok((tree, blobs)) = image.read(&files, epoch(), &origin(), &mut |_, size| size < 1 << 16)
+    {
+        settles(tree, &blobs);
+    }
+}
+
+pub fn oci_seeds() -> Vec<Vec<u8>> {
+    let (tree, blobs) = small().seal();
+    let (layer_bytes, layer) = oci::layer(&tree, &blobs, ONE, "test", Vec::new()).unwrap();
+    let description = oci::Description {
+        name: "demo".to_owned(),
+        version: "1".to_owned(),
+        description: String::new(),
+        architecture: "amd64".to_owned(),
+        epoch: tree.epoch(),
+        command: Vec::new(),
+    };
+    let layout = oci::layout(&description, &[layer]);
+    let find = |path: &str| {
+        layout
+            .documents
+            .iter()
+            .find(|one| one.path == path)
+            .unwrap()
+            .bytes
+            .clone()
+    };
+    let index = find("index.json");
+    let manifest = find(&oci::blob_path(&layout.manifest));
+    let blob = |one: &&oci::Document| one.path.starts_with("blobs/") && one.bytes != manifest;
+    let config = layout.documents.iter().find(blob).unwrap().bytes.clone();
+    let mut segments = vec![index, manifest, config, layer_bytes];
+    let mut seeds = vec![bundle(&segments)];
+    // With the names of what is named in place of its digest.
+    for named in 1..segments.len() {
+        let (digest, length) = (
+            Digest::of(&segments[named]).to_string(),
+            segments[named].len().to_string(),
+        );
+        for segment in &mut segments[..named] {
+            replace(segment, &digest, &format!("@{named}@"));
+            replace(
+                segment,
+                &format!("\"size\":{length}"),
+                &format!("\"size\":#{named}#"),
+            );
+        }
+    }
+    seeds.push(bundle(&segments));
+    // An uncompressed layer, so that changes reach the archive in it.
+    let tar = written();
+    let diff = format!("sha256:{}", Digest::of(&tar));
+    let config = String::from_utf8(segments[2].clone()).unwrap();
+    let old = config.split("sha256:").nth(1).unwrap()[..64].to_owned();
+    segments[2] = config
+        .replace(&format!("sha256:{old}"), "sha256:@3@")
+        .into_bytes();
+    assert!(diff.len() == 71);
+    replace(&mut segments[1], "layer.v1.tar+zstd", "layer.v1.tar");
+    replace(&mut segments[1], "layer.v1.tar+gzip", "layer.v1.tar");
+    segments[3] = tar;
+    let seed = bundle(&segments);
+    let files = Segments::of(&seed).unwrap();
+    let image = Image::open(&files, None).expect("a seed that opens");
+    image
+        .read(&files, epoch(), &origin(), &mut tar::keep_nothing)
+        .expect("a seed that is read");
+    seeds.push(seed);
+    seeds
+}
+
+fn bundle(segments: &[Vec<u8>]) -> Vec<u8> {
+    karat::tlog::encode_bundle(segments).unwrap()
+}
+
+/// Sums are written so that they read the same; no name leads elsewhere.
+pub fn sums(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    if let Ok(sums) = text.parse::<Sums>() {
+        assert_eq!(sums.to_string().parse::<Sums>().unwrap(), sums);
+        for (name, _) in sums.iter() {
+            assert!(name.split('/').all(|part| !matches!(part, "" | "." | "..")));
+        }
+    }
+}
+
+pub fn sums_seeds() -> Vec<Vec<u8>> {
+    let digest = Digest::of(b"");
+    texts([
+        format!("{digest}  a.oci/index.json\n{digest} *b.tar\n"),
+        format!("{digest}  ../a\n"),
+        format!("{digest} a\n"),
+    ])
+}

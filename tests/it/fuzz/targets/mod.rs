@@ -1,0 +1,184 @@
+//! One target for each parser that takes hostile bytes: what must hold for any bytes at all.
+//!
+//! A target is a function that panics where a property is broken: what is accepted is written back as
+//! it came, what was signed is never another thing, caps hold. The list stands here once. The test
+//! `fuzz::smoke` runs each target over its seeds and some thousands of their mutations; the package
+//! in `fuzz/` runs the same functions under libFuzzer for as long as one likes.
+
+mod archive;
+mod build;
+mod image;
+mod instance;
+mod log;
+mod seeds;
+mod signed;
+
+pub use seeds::found;
+
+/// A parser under test.
+pub struct Target {
+    pub name: &'static str,
+    /// Panics where the bytes break a property.
+    pub run: fn(&[u8]),
+    /// Good inputs and bad ones, made by code.
+    pub seeds: fn() -> Vec<Vec<u8>>,
+    /// How many mutations the smoke test tries: fewer where one takes long.
+    pub rounds: u32,
+}
+
+/// Gives the names of all targets to a macro.
+macro_rules! each_target {
+    ($use:ident) => {
+        $use! {
+            agent_answers, apt_sources, bundle, checkpoint, compressed, consistency, control, cosignature,
+            deb, deb_tar, draft, elf, entry, envelope, expectations, fact_rules, glob, image_tar,
+            inclusion, inrelease, json, keyring, kernel_tables, lock, manifest, note, oci, packages, policy,
+            private_key, public_key, receipt, relation, release, report, ruleset, state, statement, successor,
+            sums, template, tile, trust_root, version, vkey,
+        }
+    };
+}
+pub(crate) use each_target;
+
+/// The target called `name`.
+pub fn target(name: &str) -> Option<&'static Target> {
+    TARGETS.iter().find(|target| target.name == name)
+}
+
+const fn of(
+    name: &'static str,
+    rounds: u32,
+    run: fn(&[u8]),
+    seeds: fn() -> Vec<Vec<u8>>,
+) -> Target {
+    Target {
+        name,
+        run,
+        seeds,
+        rounds,
+    }
+}
+
+/// All targets, sorted by name.
+pub const TARGETS: &[Target] = &[
+    of(
+        "agent_answers",
+        20000,
+        instance::agent_answers,
+        instance::agent_answer_seeds,
+    ),
+    of(
+        "apt_sources",
+        20000,
+        build::apt_sources,
+        build::apt_source_seeds,
+    ),
+    of("bundle", 20000, log::bundle, log::bundle_seeds),
+    of("checkpoint", 20000, log::checkpoint, log::checkpoint_seeds),
+    of(
+        "compressed",
+        5000,
+        image::compressed,
+        image::compressed_seeds,
+    ),
+    of("consistency", 10000, log::consistency, log::proof_seeds),
+    of("control", 10000, archive::control, archive::control_seeds),
+    of(
+        "cosignature",
+        20000,
+        log::cosignature,
+        log::cosignature_seeds,
+    ),
+    of("deb", 5000, archive::deb, archive::deb_seeds),
+    of("deb_tar", 10000, archive::deb_tar, archive::deb_tar_seeds),
+    of("draft", 10000, signed::draft, signed::draft_seeds),
+    of("elf", 10000, instance::elf, instance::elf_seeds),
+    of("entry", 10000, log::entry, log::entry_seeds),
+    of("envelope", 5000, signed::envelope, signed::envelope_seeds),
+    of(
+        "expectations",
+        10000,
+        instance::expectations,
+        instance::expectation_seeds,
+    ),
+    of(
+        "fact_rules",
+        20000,
+        instance::fact_rules,
+        instance::fact_rule_seeds,
+    ),
+    of("glob", 20000, instance::glob, instance::glob_seeds),
+    of("image_tar", 5000, image::image_tar, image::tar_seeds),
+    of("inclusion", 10000, log::inclusion, log::proof_seeds),
+    of(
+        "inrelease",
+        1500,
+        archive::inrelease,
+        archive::inrelease_seeds,
+    ),
+    of("json", 20000, signed::json, signed::json_seeds),
+    of(
+        "kernel_tables",
+        20000,
+        instance::kernel_tables,
+        instance::kernel_table_seeds,
+    ),
+    of("keyring", 2500, archive::keyring, archive::keyring_seeds),
+    of("lock", 5000, build::lock, build::lock_seeds),
+    of(
+        "manifest",
+        10000,
+        instance::manifest,
+        instance::manifest_seeds,
+    ),
+    of("note", 20000, log::note, log::note_seeds),
+    of("oci", 2500, image::oci, image::oci_seeds),
+    of("packages", 10000, archive::packages, archive::package_seeds),
+    of("policy", 10000, instance::policy, instance::policy_seeds),
+    of(
+        "private_key",
+        10000,
+        signed::private_key,
+        signed::private_key_seeds,
+    ),
+    of(
+        "public_key",
+        10000,
+        signed::public_key,
+        signed::public_key_seeds,
+    ),
+    of("receipt", 5000, log::receipt, log::receipt_seeds),
+    of(
+        "relation",
+        20000,
+        archive::relation,
+        archive::relation_seeds,
+    ),
+    of("release", 1500, archive::release, archive::release_seeds),
+    of("report", 5000, instance::report, instance::report_seeds),
+    of("ruleset", 10000, instance::ruleset, instance::ruleset_seeds),
+    of("state", 10000, instance::state, instance::state_seeds),
+    of(
+        "statement",
+        2500,
+        signed::statement,
+        signed::statement_seeds,
+    ),
+    of(
+        "successor",
+        1500,
+        signed::successor,
+        signed::trust_root_seeds,
+    ),
+    of("sums", 20000, image::sums, image::sums_seeds),
+    of("template", 1500, build::template, build::template_seeds),
+    of("tile", 20000, log::tile, log::tile_seeds),
+    of(
+        "trust_root",
+        1500,
+        signed::trust_root,
+        signed::trust_root_seeds,
+    ),
+    of("version", 20000, archive::version, archive::version_seeds),
+    of("vkey", 10000, log::vkey, log::vkey_seeds),
+];
