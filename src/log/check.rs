@@ -16,6 +16,10 @@ pub struct Checked {
     pub checkpoints: usize,
     /// What is not as it must be.
     pub faults: Vec<Fault>,
+    /// The one checkpoint, at most, that is kept and not published yet: the tree is there and begins
+    /// with the published one. Somebody is adding, or copying, or was interrupted; or put an older
+    /// checkpoint back.
+    pub unpublished: Vec<String>,
     /// Files that no checkpoint needs: of appends that were interrupted, or put there by somebody.
     pub leftovers: Vec<String>,
     /// Directories whose names the source cannot tell: what else may be in them was not looked at. Of

@@ -1,13 +1,8 @@
 //! Cosignatures of a log's own checkpoint: what its witnesses are asked, and what they answer.
 
-use super::read::CHECKPOINT;
-use super::state::HISTORY;
-use super::{AddCheckpoint, Log, LogError, Source, Store, Swap};
+use super::{AddCheckpoint, Log, LogError, Source, Store};
 use crate::limits;
 use crate::tlog::{BadLine, ConsistencyProof, Lines, Note, NoteError, NoteKey, NoteSignature};
-
-/// How often a file is tried that others change, too.
-const TRIES: u32 = 100;
 
 /// Why the answer of a witness is no cosignature.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -84,45 +79,12 @@ impl<S: Store> Log<S> {
         if lines.is_empty() {
             return Ok(());
         }
-        let kept = format!("{HISTORY}/{}", self.size());
-        for path in [kept.as_str(), CHECKPOINT] {
-            if let Some(note) = self.join(path, lines)? {
-                self.note = note;
-            }
-        }
-        Ok(())
-    }
-
-    /// Adds lines to a checkpoint that is published; gives what is there now, or `None` where another
-    /// one is.
-    fn join(&self, path: &str, lines: &[NoteSignature]) -> Result<Option<Note>, LogError> {
-        let cap = u64::try_from(limits::NOTE_MAX).unwrap_or(u64::MAX);
-        for _ in 0..TRIES {
-            let there = self.disk.fetch(path, cap)?;
-            let Some((bytes, version)) = there else {
-                return Err(LogError::Missing(path.to_owned()));
-            };
-            let damaged = |source| LogError::Note {
-                path: path.to_owned(),
-                source,
-            };
-            let mut note = Note::parse(&bytes).map_err(damaged)?;
-            if note.text() != self.note.text() {
-                return Ok(None);
-            }
-            for line in lines {
+        let mut note = self.note.clone();
+        for line in lines {
+            if !note.signatures().contains(line) {
                 note.add(line.clone());
             }
-            let joined = note.to_bytes();
-            if joined == bytes {
-                return Ok(Some(note));
-            }
-            // What is published must be a note that everybody reads.
-            Note::parse(&joined).map_err(damaged)?;
-            if self.disk.swap(path, Some(&version), &joined)? == Swap::Done {
-                return Ok(Some(note));
-            }
         }
-        Err(LogError::Busy)
+        self.restate(&note)
     }
 }

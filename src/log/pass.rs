@@ -13,7 +13,8 @@ use super::{Log, LogError, Names, Source};
 use crate::digest::Digest;
 use crate::path::Escaped;
 use crate::tlog::{
-    Checkpoint, Frontier, Node, Note, NoteKey, Tile, TileKind, TreeHead, decode_bundle, leaf_hash,
+    Checkpoint, ConsistencyProof, Frontier, Node, Note, NoteKey, Tile, TileKind, TreeHead,
+    decode_bundle, leaf_hash,
 };
 
 /// A bundle of entries that was read, and the leaves that they make, which are those of the tile.
@@ -113,6 +114,8 @@ pub struct Pass<'a, S> {
     edge: Frontier,
     /// The hashes of the tiles that are being filled.
     levels: BTreeMap<u8, Vec<Digest>>,
+    /// Checkpoints that are larger than the published one.
+    larger: Vec<(String, TreeHead, Note)>,
     faults: Vec<Fault>,
     untold: Vec<String>,
 }
@@ -133,6 +136,7 @@ impl<'a, S: Source> Pass<'a, S> {
             heads: BTreeMap::new(),
             edge: Frontier::new(),
             levels: BTreeMap::new(),
+            larger: Vec::new(),
             faults: Vec::new(),
             untold: Vec::new(),
         };
@@ -180,8 +184,7 @@ impl<'a, S: Source> Pass<'a, S> {
             self.report(path, FaultKind::NotOurs, message)?;
         }
         if size > self.log.size() {
-            let kind = FaultKind::SetBack(Box::new(note));
-            self.report(path, kind, "it is larger than the published checkpoint")?;
+            self.larger.push((path.to_owned(), checkpoint.head, note));
         }
         let kept = self.heads.entry(size).or_default();
         kept.push((path.to_owned(), root));
@@ -232,17 +235,45 @@ impl<'a, S: Source> Pass<'a, S> {
     ///
     /// # Errors
     /// The file system said no.
-    pub fn finish(self) -> Result<Checked, LogError> {
+    pub fn finish(mut self) -> Result<Checked, LogError> {
+        let larger = std::mem::take(&mut self.larger);
+        let mut unpublished = Vec::new();
+        match larger.as_slice() {
+            [(path, head, _)] if self.is_whole(*head)? => unpublished.push(path.clone()),
+            _ => {
+                for (path, _, note) in larger {
+                    let kind = FaultKind::SetBack(Box::new(note));
+                    self.report(&path, kind, "it is larger than the published checkpoint")?;
+                }
+            }
+        }
         let mut checked = Checked {
             head: self.log.checkpoint.head,
             computed: self.edge.size(),
             checkpoints: self.heads.len(),
             faults: self.faults,
+            unpublished,
             leftovers: Vec::new(),
             untold: self.untold,
         };
         self.log.leftovers("tile", &mut checked)?;
         Ok(checked)
+    }
+
+    /// Whether the tiles make the larger tree `head`, and it begins with the published one: so it is
+    /// when an append, or the copying of a log, is just being done or was interrupted before its end.
+    fn is_whole(&self, head: TreeHead) -> Result<bool, LogError> {
+        let published = self.log.checkpoint.head;
+        let nodes = &mut |node| self.log.node(node, head.size);
+        let grown = ConsistencyProof::make(published.size, head.size, nodes);
+        let grown = grown.and_then(|proof| {
+            self.log.edge(head)?;
+            Ok(proof.is_some_and(|proof| proof.check(published, head).is_ok()))
+        });
+        match grown {
+            Err(LogError::Io(error)) => Err(error.into()),
+            other => Ok(other.unwrap_or(false)),
+        }
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "the end of what may fail")]
@@ -331,12 +362,12 @@ impl<'a, S: Source> Pass<'a, S> {
             return Ok(());
         }
         let expected = self.expected(tile)?;
-        self.compare(tile, |log| match log.own_bytes(tile)? {
-            Some(own) => Ok(Some(own == expected)),
-            None => {
-                let whole = log.own_bytes(whole)?;
-                Ok(whole.map(|whole| whole.starts_with(&expected)))
+        self.compare(tile, |log| {
+            if let Some(own) = log.own_bytes(tile)? {
+                return Ok(Some(own == expected));
             }
+            let whole = log.own_bytes(whole)?;
+            Ok(whole.map(|whole| whole.starts_with(&expected)))
         })
     }
 

@@ -3,13 +3,14 @@
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
+use super::log::{near, place, way};
 use crate::cli::Exit;
 use crate::cli::console::Console;
 use crate::cli::failure::Failure;
 use crate::cli::progress::ProgressArgs;
 use crate::cli::{audit_csv, audit_page, audit_text};
 use crate::ops::audit::{Report, Request, Since, Verdict, audit};
-use crate::ops::log;
+use crate::ops::log::{self, LogPlace};
 use crate::ops::workspace::Workspace;
 use crate::sys::fs::{AtomicFile, IoError};
 
@@ -18,7 +19,8 @@ use crate::sys::fs::{AtomicFile, IoError};
 #[command(after_help = "\
 Examples:
   karat audit log                                          in a workspace
-  karat audit /srv/log --trust trust.json --json           of somebody else's log, for a program
+  karat audit https://example.com/log --trust trust.json --json
+                                                           of somebody else's log, for a program
   karat audit log --since last.checkpoint --acknowledged known.toml
   karat audit log --envelopes out --outputs out --csv signatures.csv --html audit.html
 
@@ -28,8 +30,9 @@ each audit: given as --since next time, it proves that nothing before it was cha
 Exit codes: 0 nothing was found · 10 rules were broken · 11 a cryptographic fault or a fork ·
 13 something could not be checked")]
 pub struct Args {
-    /// The log's directory.
-    log: PathBuf,
+    /// The log: a directory, or an address (http, https, file, s3).
+    #[arg(value_parser = place())]
+    log: LogPlace,
 
     /// The trust root to judge by; else that of the nearest workspace above the log.
     #[arg(long, value_name = "FILE")]
@@ -70,8 +73,11 @@ pub struct Args {
 
 /// Runs `karat audit`.
 pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
-    let log = log::open(&args.log)?;
-    let trust = args.trust.clone().map_or_else(|| nearest(&args.log), Ok)?;
+    let log = log::open_at(&args.log, &way())?;
+    let trust = args
+        .trust
+        .clone()
+        .map_or_else(|| nearest(near(&args.log)), Ok)?;
     let request = Request {
         trust: &trust,
         since: args.since.as_ref().map(|since| since_of(since)),
@@ -84,7 +90,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     let progress = args
         .progress
         .listener(console.is_quiet() || console.is_json())?;
-    let name = args.log.display().to_string();
+    let name = args.log.to_string();
     let report = audit(&log, &name, &request, &progress)?;
     if let Some(path) = &args.csv {
         write(path, |out| audit_csv::write(&report, out))?;

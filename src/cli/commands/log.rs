@@ -252,6 +252,7 @@ struct CheckReport {
     root_sha256: Digest,
     checkpoints: usize,
     faults: Vec<FaultJson>,
+    unpublished: Vec<String>,
     leftovers: Vec<String>,
     untold: Vec<String>,
 }
@@ -273,7 +274,7 @@ pub(super) fn way() -> Way {
 }
 
 /// Where a workspace is looked for: above the log, or here where that is elsewhere.
-fn near(log: &LogPlace) -> &Path {
+pub(super) fn near(log: &LogPlace) -> &Path {
     log.directory().unwrap_or_else(|| Path::new("."))
 }
 
@@ -537,6 +538,12 @@ fn check(args: &CheckArgs, console: &Console) -> Result<Exit, Failure> {
             "{directory}: this place cannot tell what else is in it; that was not looked at"
         ));
     }
+    for path in &checked.unpublished {
+        console.warn(format_args!(
+            "{path} is not published: somebody is adding or copying, or was interrupted, or put an older \
+             checkpoint back"
+        ));
+    }
     for path in &checked.leftovers {
         console.warn(format_args!("{path}: no checkpoint needs it"));
     }
@@ -558,6 +565,7 @@ fn check(args: &CheckArgs, console: &Console) -> Result<Exit, Failure> {
                 message: fault.message,
             })
             .collect(),
+        unpublished: checked.unpublished,
         leftovers: checked.leftovers,
         untold: checked.untold,
     });

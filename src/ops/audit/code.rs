@@ -86,6 +86,8 @@ codes! {
     NoHistory = "KA110", Incomplete, "earlier checkpoints are not at hand";
     /// Files that no checkpoint needs.
     Leftover = "KA111", Note, "a file that no checkpoint needs";
+    /// One kept checkpoint that is larger than the published one, and fits it.
+    Unpublished = "KA112", Incomplete, "a checkpoint is kept that is not published";
 
     /// A trust root in the log that is not of the lineage of the given one.
     ForeignRoot = "KA201", Fault, "a trust root of another lineage";

@@ -127,6 +127,12 @@ pub(super) fn files<S: Source>(
             )
         });
     }
+    for path in &checked.unpublished {
+        findings.add(Code::Unpublished, None, || {
+            let text = "its entries are there, and the log does not show them";
+            (path.clone(), text.to_owned())
+        });
+    }
     for path in &checked.leftovers {
         findings.add(Code::Leftover, None, || {
             (path.clone(), "no checkpoint needs it".to_owned())

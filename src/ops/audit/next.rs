@@ -20,9 +20,13 @@ impl Code {
                 "keep the evidence, show it to everybody who relies on the log, and end the log's key"
             }
             Self::Untrusted => "compare with `karat trust show`: origin, log keys, witnesses",
-            Self::NoQuorum => "let the witnesses cosign: `karat log append LOG` asks them again",
+            Self::NoQuorum => "let the witnesses cosign: `karat log cosign LOG` asks them again",
             Self::NoHistory => {
                 "audit where the log keeps checkpoints/, or keep the checkpoint of each audit for --since"
+            }
+            Self::Unpublished => {
+                "audit again: somebody may be adding or copying; if it stays, `karat log append` there finishes \
+                 what was interrupted, or the checkpoint was set back"
             }
             Self::Leftover => {
                 "an interrupted append leaves such files; the next one writes over them"

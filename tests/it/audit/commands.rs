@@ -106,7 +106,7 @@ fn every_exit_code() {
     fs::write(log.path("out/web.dsse.json"), b"{").unwrap();
     json(&log, 13, "--envelopes out");
     // A fault outweighs both.
-    fs::copy(log.path("log/checkpoints/1"), log.path("log/checkpoint")).unwrap();
+    fs::copy(log.path("log/checkpoints/0"), log.path("log/checkpoint")).unwrap();
     json(&log, 11, "--envelopes out");
     // Failures.
     for (arguments, exit) in [

@@ -101,6 +101,18 @@ fn the_checkpoint_of_another_history_that_an_auditor_kept() {
 }
 
 #[test]
+fn an_append_that_is_being_done_or_was_interrupted_is_no_fault() {
+    let log = grown("audit-unpublished");
+    fs::copy(log.path("log/checkpoints/5"), log.path("log/checkpoint")).unwrap();
+    let report = log.audit();
+    assert_eq!(found(&report), [(Code::Unpublished, None)]);
+    assert_eq!(report.verdict, Verdict::Incomplete);
+    // Unless the entries that it speaks for are not there.
+    fs::write(log.path("log/tile/0/000.p/6"), [0; 6 * 32]).unwrap();
+    assert_eq!(found(&log.audit())[0], (Code::SetBack, None));
+}
+
+#[test]
 fn an_older_checkpoint_put_back_does_not_hide_that_there_was_more() {
     let log = grown("audit-set-back");
     fs::copy(log.path("log/checkpoints/4"), log.path("log/checkpoint")).unwrap();
