@@ -33,7 +33,7 @@ const SMALL_MAX: usize = 256;
 /// One list for each multiple of [`UNIT`] up to [`SMALL_MAX`].
 const SIZES: usize = SMALL_MAX / UNIT;
 /// Bytes that are asked for at a time.
-const BLOCK: usize = 64 << 10;
+const BLOCK: usize = 256 << 10;
 
 /// What a thread has.
 struct Supply {
