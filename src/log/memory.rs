@@ -91,15 +91,24 @@ impl Memory {
     /// The file.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut text = format!("{HEADER}\n");
-        let images = self.images.iter().map(|name| ("image", name));
-        for (word, value) in images.chain(self.keys.iter().map(|id| ("key", id))) {
-            // What entries hold is hostile: escaped, nothing in it ends a line.
-            let value = Escaped(value.as_bytes());
-            // Writing to a string cannot fail.
-            let _: std::fmt::Result = writeln!(text, "{word} {value}");
+        for (word, values) in [("image", &self.images), ("key", &self.keys)] {
+            let lines: BTreeSet<String> = values.iter().map(|value| on_a_line(value)).collect();
+            for line in lines {
+                // Writing to a string cannot fail.
+                let _: std::fmt::Result = writeln!(text, "{word} {line}");
+            }
         }
         text.push('\n');
         [text.as_bytes(), &self.checkpoint.to_bytes()].concat()
+    }
+}
+
+/// What entries hold is hostile: nothing in it may end a line. What was escaped is not once more.
+fn on_a_line(value: &str) -> String {
+    if value.contains(char::is_control) {
+        Escaped(value.as_bytes()).to_string()
+    } else {
+        value.to_owned()
     }
 }
 

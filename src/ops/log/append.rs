@@ -127,7 +127,7 @@ pub(super) fn append_in(
 /// and writes its Receipt. Versions of the trust root that are not logged yet go before it.
 ///
 /// # Errors
-/// As [`append`].
+/// As [`append`](super::append).
 pub fn append_signed(
     workspace: &Workspace,
     signer: &dyn Signer,
@@ -151,7 +151,7 @@ pub fn append_signed(
 /// present one.
 ///
 /// # Errors
-/// As [`append`].
+/// As [`append`](super::append).
 pub fn append_roots(
     workspace: &Workspace,
     signer: &dyn Signer,
@@ -167,7 +167,7 @@ pub fn append_roots(
 /// Logs a notice; gives its index, and whether it stood there before.
 ///
 /// # Errors
-/// Nobody in charge signed it, or as [`append`].
+/// Nobody in charge signed it, or as [`append`](super::append).
 pub fn append_notice(
     workspace: &Workspace,
     signer: &dyn Signer,

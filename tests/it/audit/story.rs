@@ -7,6 +7,7 @@ use karat::ops::audit::{
 
 use super::history::{History, REVOKER, add, end, found, release};
 use crate::keys::fixture::key;
+use crate::support::history::{History as Workspace, KINDS};
 
 /// Init, build, rotate, build, revoke, a signature that is refused, recover, build.
 pub fn story(name: &str) -> History {
@@ -188,4 +189,41 @@ fn acknowledged_findings_stay_and_decide_nothing() {
         .iter()
         .filter(|it| it.code == Code::StaleAcknowledgement);
     assert_eq!(stale.count(), 2);
+}
+
+/// The commands' own words: the workspace of `support::history`, audited as anybody would.
+#[test]
+fn what_commands_do_is_the_story_that_an_audit_tells() {
+    let told = Workspace::told("audit-told");
+    told.ok("audit log --html audit.html");
+    let report = told.json("audit", "audit log");
+    let entries = report["entries"].as_array().unwrap();
+    let kinds: Vec<&str> = entries
+        .iter()
+        .map(|it| it["kind"].as_str().unwrap())
+        .collect();
+    assert_eq!(kinds, KINDS);
+    assert!(
+        entries.iter().all(|it| it["verdict"] == "counts"),
+        "{entries:?}"
+    );
+    assert_eq!(report["verdict"], "clean");
+    let keys = report["keys"].as_array().unwrap().iter();
+    let lives: Vec<(&str, &str)> = keys
+        .filter(|it| it["role"] == "baseline")
+        .map(|it| {
+            (
+                it["state"].as_str().unwrap(),
+                it["until"].as_u64().map_or("", |_| "until"),
+            )
+        })
+        .collect();
+    assert_eq!(
+        lives,
+        [("ended", "until"), ("revoked", "until"), ("valid", "")]
+    );
+    let page = std::fs::read_to_string(told.path("audit.html")).unwrap();
+    for word in ["stolen", "web", "revoke", "retire"] {
+        assert!(page.contains(word), "{word}");
+    }
 }

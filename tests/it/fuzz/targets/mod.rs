@@ -7,6 +7,7 @@
 
 mod archive;
 mod build;
+mod history;
 mod image;
 mod instance;
 mod log;
@@ -31,10 +32,10 @@ macro_rules! each_target {
     ($use:ident) => {
         $use! {
             agent_answers, apt_sources, bundle, checkpoint, compressed, consistency, control, cosignature,
-            deb, deb_tar, draft, elf, entry, envelope, expectations, fact_rules, glob, image_tar,
-            inclusion, inrelease, json, keyring, kernel_tables, lock, manifest, note, oci, packages, policy,
+            deb, deb_tar, draft, elf, entry, envelope, expectations, fact_rules, fork, glob, image_tar,
+            inclusion, inrelease, json, keyring, kernel_tables, lock, manifest, monitor_memory, note, notice, oci, packages, policy,
             private_key, public_key, receipt, relation, release, report, ruleset, state, statement, successor,
-            sums, template, tile, trust_root, version, vkey,
+            sums, template, tile, tlog_policy, trust_root, version, vkey, witness_request,
         }
     };
 }
@@ -107,6 +108,7 @@ pub const TARGETS: &[Target] = &[
         instance::fact_rules,
         instance::fact_rule_seeds,
     ),
+    of("fork", 10000, history::fork, history::fork_seeds),
     of("glob", 20000, instance::glob, instance::glob_seeds),
     of("image_tar", 5000, image::image_tar, image::tar_seeds),
     of("inclusion", 10000, log::inclusion, log::proof_seeds),
@@ -131,7 +133,14 @@ pub const TARGETS: &[Target] = &[
         instance::manifest,
         instance::manifest_seeds,
     ),
+    of(
+        "monitor_memory",
+        5000,
+        history::monitor_memory,
+        history::monitor_memory_seeds,
+    ),
     of("note", 20000, log::note, log::note_seeds),
+    of("notice", 10000, history::notice, history::notice_seeds),
     of("oci", 2500, image::oci, image::oci_seeds),
     of("packages", 10000, archive::packages, archive::package_seeds),
     of("policy", 10000, instance::policy, instance::policy_seeds),
@@ -174,6 +183,12 @@ pub const TARGETS: &[Target] = &[
     of("template", 1500, build::template, build::template_seeds),
     of("tile", 20000, log::tile, log::tile_seeds),
     of(
+        "tlog_policy",
+        20000,
+        history::tlog_policy,
+        history::tlog_policy_seeds,
+    ),
+    of(
         "trust_root",
         1500,
         signed::trust_root,
@@ -181,4 +196,10 @@ pub const TARGETS: &[Target] = &[
     ),
     of("version", 20000, archive::version, archive::version_seeds),
     of("vkey", 10000, log::vkey, log::vkey_seeds),
+    of(
+        "witness_request",
+        20000,
+        history::witness_request,
+        history::witness_request_seeds,
+    ),
 ];
