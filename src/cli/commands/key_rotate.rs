@@ -186,7 +186,8 @@ pub fn revoke(args: &RevokeArgs, console: &Console) -> Result<Exit, Failure> {
         yes: args.how.yes || notice.is_some(),
         ..args.how.clone()
     };
-    carry_out(&workspace, &[edit], &how, notice.as_ref(), console)
+    let exit = carry_out(&workspace, &[edit], &how, notice.as_ref(), console)?;
+    Ok(notice.map_or(exit, |said| exit.and(said.exit)))
 }
 
 /// Logs a revocation, where a key of the role `revoke` is at hand; root keys alone make the next trust

@@ -312,6 +312,7 @@ fn init(args: &InitArgs, console: &Console) -> Result<Exit, Failure> {
     console.line(format_args!("{GOOD}made{GOOD:#} {}", args.log));
     console.line(format_args!("origin  {}", checkpoint.origin));
     console.line(format_args!("key     {vkey}"));
+    let mut exit = Exit::Ok;
     if let (Some(workspace), Some(directory)) = (&workspace, args.log.directory())
         && fs::same(workspace.log(), directory)?
         && trust::read(&workspace.trust_root())?
@@ -319,8 +320,12 @@ fn init(args: &InitArgs, console: &Console) -> Result<Exit, Failure> {
             .is_some_and(|log| log.origin == origin)
     {
         let ledger = log::ledger(directory)?;
-        let index = log::append_roots(workspace, signer.as_ref(), &ledger)?;
-        console.line(format_args!("the trust root is logged as entry {index}"));
+        let placed = log::append_roots(workspace, signer.as_ref(), &ledger)?;
+        console.line(format_args!(
+            "the trust root is logged as entry {}",
+            placed.index
+        ));
+        exit = log_cosign::tell(&placed.cosigning, console);
     }
     console.json(&InitReport {
         log: shown(args.log.to_string()),
@@ -328,7 +333,7 @@ fn init(args: &InitArgs, console: &Console) -> Result<Exit, Failure> {
         key: signer.public_key().id(),
         vkey,
     });
-    Ok(Exit::Ok)
+    Ok(exit)
 }
 
 fn append(args: &AppendArgs, console: &Console) -> Result<Exit, Failure> {

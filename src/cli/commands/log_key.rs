@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::log_cosign;
 use crate::cli::console::Console;
 use crate::cli::failure::Failure;
 use crate::cli::keys;
@@ -83,8 +84,10 @@ pub fn log_root(
             return Ok(None);
         };
         let ledger = log::ledger(&workspace.log())?;
-        let index = log::append_roots(workspace, key.as_ref(), &ledger)?;
-        Ok::<_, Failure>(Some(index))
+        let placed = log::append_roots(workspace, key.as_ref(), &ledger)?;
+        // The trust root counts whatever witnesses say: what follows in the log says it again.
+        _ = log_cosign::tell(&placed.cosigning, console);
+        Ok::<_, Failure>(Some(placed.index))
     };
     log().unwrap_or_else(|failure: Failure| {
         console.warn(format_args!(

@@ -117,6 +117,7 @@ pub fn run(args: &RetireArgs, console: &Console) -> Result<Exit, Failure> {
             through.get().saturating_add(1)
         ));
     }
+    let exit = said.exit;
     console.json(&Report {
         image: args.image.clone(),
         from: from.get(),
@@ -125,7 +126,7 @@ pub fn run(args: &RetireArgs, console: &Console) -> Result<Exit, Failure> {
         signed_by: signers.iter().map(|key| key.public_key().id()).collect(),
         notice: said,
     });
-    Ok(Exit::Ok)
+    Ok(exit)
 }
 
 fn name(text: &str) -> Result<ImageName, String> {

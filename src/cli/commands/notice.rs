@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::log_key;
+use super::{log_cosign, log_key};
+use crate::cli::Exit;
 use crate::cli::console::{Console, GOOD, shown};
 use crate::cli::failure::Failure;
 use crate::cli::passphrase::Source;
 use crate::key::{Position, Role, Signer, TrustRoot};
 use crate::log::Notice;
-use crate::ops::log;
+use crate::ops::log::{self, Placed};
 use crate::ops::workspace::Workspace;
 use crate::sys::fs;
 
@@ -23,6 +24,9 @@ pub struct Said {
     pub was_there: bool,
     /// Its file, where it waits to be logged.
     pub file: Option<String>,
+    /// What the answers of the log's witnesses come to.
+    #[serde(skip)]
+    pub exit: Exit,
 }
 
 /// Whose word a notice of this workspace's log would be now.
@@ -59,9 +63,14 @@ pub fn declare(
             index: None,
             was_there: false,
             file: Some(shown(&path)),
+            exit: Exit::Ok,
         });
     };
-    let (index, was_there) = log::append_notice(workspace, key.as_ref(), &envelope)?;
+    let Placed {
+        index,
+        was_there,
+        cosigning,
+    } = log::append_notice(workspace, key.as_ref(), &envelope)?;
     let how = if was_there { ", as before" } else { "" };
     let kind = match notice {
         Notice::Revoke(_) => "revoked",
@@ -74,5 +83,6 @@ pub fn declare(
         index: Some(index),
         was_there,
         file: None,
+        exit: log_cosign::tell(&cosigning, console),
     })
 }

@@ -34,6 +34,17 @@ pub struct Added {
     pub cosigning: Cosigning,
 }
 
+/// Where what has no Receipt stands in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// Its index.
+    pub index: u64,
+    /// Whether it stood there before.
+    pub was_there: bool,
+    /// What the log's witnesses said.
+    pub cosigning: Cosigning,
+}
+
 /// What came of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddedFile {
@@ -147,7 +158,7 @@ pub fn append_signed(
     })
 }
 
-/// Logs every version of the workspace's trust root that is not logged yet; gives the index of the
+/// Logs every version of the workspace's trust root that is not logged yet; gives the place of the
 /// present one.
 ///
 /// # Errors
@@ -156,15 +167,14 @@ pub fn append_roots(
     workspace: &Workspace,
     signer: &dyn Signer,
     ledger: &DirectoryLedger,
-) -> Result<u64, LogFailure> {
+) -> Result<Placed, LogFailure> {
     let file = workspace.trust_root();
     let documents = vec![document(&file)?];
-    let (added, _) = add_at_home(workspace, signer, ledger, documents)?;
-    let added = added.into_iter().next();
-    Ok(added.ok_or(LogFailure::NotLogged(file))?.index)
+    let added = add_at_home(workspace, signer, ledger, documents)?;
+    Placed::first(added).ok_or(LogFailure::NotLogged(file))
 }
 
-/// Logs a notice; gives its index, and whether it stood there before.
+/// Logs a notice.
 ///
 /// # Errors
 /// Nobody in charge signed it, or as [`append`](super::append).
@@ -172,14 +182,24 @@ pub fn append_notice(
     workspace: &Workspace,
     signer: &dyn Signer,
     envelope: &Envelope,
-) -> Result<(u64, bool), LogFailure> {
+) -> Result<Placed, LogFailure> {
     let directory = workspace.log();
     let documents = vec![notice(&directory, envelope.clone())?];
     let ledger = ledger(&directory)?;
-    let (added, _) = add_at_home(workspace, signer, &ledger, documents)?;
-    let added = added.into_iter().next();
-    let added = added.ok_or(LogFailure::NotLogged(directory))?;
-    Ok((added.index, added.was_there))
+    let added = add_at_home(workspace, signer, &ledger, documents)?;
+    Placed::first(added).ok_or(LogFailure::NotLogged(directory))
+}
+
+impl Placed {
+    /// The place of the one document that was added.
+    fn first((added, cosigning): (Vec<AddedFile>, Cosigning)) -> Option<Self> {
+        let added = added.into_iter().next()?;
+        Some(Self {
+            index: added.index,
+            was_there: added.was_there,
+            cosigning,
+        })
+    }
 }
 
 /// Adds to the log of a workspace, which must be the one that its trust root names.

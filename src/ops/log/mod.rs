@@ -33,7 +33,7 @@ mod place;
 mod policy;
 mod witness;
 
-pub use append::{Added, AddedFile, append_notice, append_roots, append_signed, ledger};
+pub use append::{Added, AddedFile, Placed, append_notice, append_roots, append_signed, ledger};
 pub use bucket::{append, init_at};
 pub use cosign::{Cosigning, WitnessAnswer, cosign};
 pub use directory::{exists, init, open, places};

@@ -297,6 +297,10 @@ fn a_witness_that_is_away_leaves_the_entry_durable_and_is_asked_again() {
     fs::remove_file(teams.path("a", "keys/witnesses.policy")).unwrap();
     let draft = teams.draft("a", "web", "3");
     teams.json("sign", "a", &format!("sign {draft}"), 13);
+    // Notices, too: they are durable, and the exit code says what is missing.
+    let retire = "log retire web --serial 3 --reason withdrawn --yes";
+    let retired = teams.json("log-retire", "a", retire, 13);
+    assert!(retired["notice"]["index"].is_u64());
     let said = teams.json("log-cosign", "a", "log cosign log", 13);
     assert_eq!(
         said["cosigning"]["witnesses"][0]["answer"], "not-asked",
@@ -307,7 +311,7 @@ fn a_witness_that_is_away_leaves_the_entry_durable_and_is_asked_again() {
     let draft = teams.draft("a", "web", "4");
     let (code, _, err) = teams.run("a", &format!("sign {draft}"));
     assert!(code == 1 && err.contains("line 1"), "{code} {err}");
-    assert_eq!(teams.size("a"), size + 1);
+    assert_eq!(teams.size("a"), size + 2);
 }
 
 #[test]
