@@ -13,11 +13,11 @@ use super::place::{LogPlace, Way};
 use super::{directory, place};
 use crate::baseline::{Ledger as _, Serial, Statement};
 use crate::envelope::Envelope;
-use crate::key::Signer;
+use crate::key::{Role, Signer, TrustRoot};
 use crate::log::{Log, LogError, Store};
 use crate::ops::ledger::{DirectoryLedger, LedgerError};
 use crate::ops::workspace::Workspace;
-use crate::tlog::{Checkpoint, Kind, NoteName};
+use crate::tlog::{Algorithm, Checkpoint, Kind, NoteKey, NoteName};
 
 /// Makes a log called `origin`, without entries, wherever `place` is, and gives its checkpoint.
 ///
@@ -92,7 +92,11 @@ fn add<S: Store>(
     let record = place::shelf(way, &format!("{place} {key}"))?;
     let mut ledger = DirectoryLedger::open(record.path())?;
     let home = workspace.map(|workspace| Home::of(workspace, &log.checkpoint().origin));
-    let home = home.transpose()?.flatten();
+    // A workspace that does not know the log's present key is one of somebody else, with a log of that name.
+    let home = home
+        .transpose()?
+        .flatten()
+        .filter(|home| keys.last().is_some_and(|key| knows(&home.root, key)));
     if let Some(home) = &home {
         // Of what this machine has seen: a revoked key is not taken up, nor asked to sign.
         catch_up(&mut ledger, &shown, &log)?;
@@ -116,6 +120,15 @@ fn add<S: Store>(
         Refused::Other(error) => error,
     })?;
     Addition::of(home, documents).finish(&mut log, &shown, &circle, &places)
+}
+
+/// Whether a trust root names a key of a log, which may have ended.
+fn knows(root: &TrustRoot, key: &NoteKey) -> bool {
+    let role = root.role(Role::Log);
+    let known = role.map(|role| role.keys.as_slice()).unwrap_or_default();
+    known
+        .iter()
+        .any(|known| *key.algorithm() == Algorithm::Ed25519(known.key))
 }
 
 /// Why nothing was added.
