@@ -7,8 +7,9 @@
 //! system's allocator gives. Large pieces are left to that.
 //!
 //! A piece that is given back joins the supply of the thread that gives it back. The supply of a
-//! thread that ends is not used again: at most one block, and what it had been given back; threads
-//! here are few and live long.
+//! thread that ends is not used again: at most one block, of which the system gives only the pages
+//! that were touched, and what it had been given back. Threads that walk live as long as a scan; those
+//! that decode a part of a manifest end with it, and what they took lives on in its entries.
 //!
 //! Its safe twin is the system's allocator: a test asks both for the same.
 
