@@ -22,15 +22,17 @@ mod parse;
 mod raw;
 mod reader;
 mod schema;
+mod segment;
 mod show;
 mod source;
 
 pub use choice::Choice;
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Location};
-pub use load::{Files, load};
+pub use load::{Files, Fleet, load, load_fleet};
 pub use model::{
-    Agent, Category, Compression, FileEntry, FileKind, Format, Group, Image, Initrd, Kernel,
-    Lifecycle, Mutable, Outputs, Owner, PackageSpec, Segment, Services, Template, User, Verify,
+    Agent, Category, Compression, DataClass, FileEntry, FileKind, Format, Group, Image, Initrd,
+    Kernel, Lifecycle, Mutable, Outputs, Owner, PackageSpec, Segment, Services, Template, User,
+    Verify,
 };
 pub use names::{
     AccountName, ComponentName, DEBIAN, DEBIAN_SECURITY, Date, PackageName, RepositoryName,

@@ -8,11 +8,12 @@ use crate::baseline::{ImageName, ImageVersion};
 use crate::expect::{self, Class, Facts};
 use crate::instance::OnFailure;
 use crate::path::{Glob, ImagePath};
+use crate::segment::Statement;
+pub use crate::segment::{Category, DataClass, Lifecycle, Segment};
 use crate::tree::{Epoch, Mode, Origin};
 
-use super::names::{
-    AccountName, Date, PackageName, SegmentName, SshKey, SysctlKey, UnitName, VersionText, Word,
-};
+use super::names::{AccountName, PackageName, SshKey, SysctlKey, UnitName, VersionText, Word};
+use super::reader::Span;
 use super::source::{Body, Source, SourceFile};
 
 /// What to build: the template and all that it extends, merged and checked.
@@ -48,6 +49,8 @@ pub struct Template {
     pub chain: Vec<PathBuf>,
     /// Which template file stated what; for people, not part of any digest.
     pub(super) provenance: BTreeMap<String, usize>,
+    /// Where what the fleet's checks look at is stated; for people, not part of any digest.
+    pub(super) places: BTreeMap<Statement, Span>,
 }
 
 /// `[image]`: what the image is called.
@@ -178,43 +181,6 @@ pub enum Initrd {
     Distribution,
     /// karat, which provides `linux-initramfs-tool` itself.
     Karat,
-}
-
-/// `[segment]`: where the image belongs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Segment {
-    /// What kind of service it runs.
-    pub category: Option<Category>,
-    /// The name of its segment.
-    pub segment: Option<SegmentName>,
-    /// Whether it is kept up to date.
-    pub lifecycle: Option<Lifecycle>,
-    /// When its support ends.
-    pub eol: Option<Date>,
-}
-
-/// What kind of service an image runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Category {
-    /// Databases and what else keeps data.
-    Data,
-    /// Reached from outside.
-    Frontend,
-    /// Reached from inside only.
-    Internal,
-    /// Out of date, kept apart.
-    Legacy,
-    /// Bastions, monitoring, builders.
-    Management,
-}
-
-/// Whether an image is kept up to date.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Lifecycle {
-    /// It is.
-    Current,
-    /// It is not.
-    Legacy,
 }
 
 /// `[verify]`: what instances are checked with, and what may differ on them.

@@ -14,7 +14,7 @@ const LINES: [&[&str]; 11] = [
     &["appraise", "instance"],
     &["sys"],
     // The wall.
-    &["deb", "image", "progress"],
+    &["deb", "image", "progress", "segment"],
     &["template", "lock"],
     &["archive", "stage", "log"],
     &["ops"],

@@ -2,10 +2,11 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `template` | the template itself, `[image]`, `[segment]`, `[verify]`, `[outputs]` |
+//! | `template` | the template itself, `[image]`, `[verify]`, `[outputs]` |
 //! | `source` | `[source]` with its pins and further repositories |
 //! | `files` | `[[files]]` |
 //! | `accounts` | `[[groups]]`, `[[users]]` |
+//! | `segment` | `[segment]` |
 //! | `facts` | `[verify.facts]` |
 //! | `system` | `[services]`, `[kernel]` |
 //! | `rules` | what several of them share: paths, lines, modes, owners |
@@ -14,6 +15,7 @@ mod accounts;
 mod facts;
 mod files;
 mod rules;
+mod segment;
 mod source;
 mod system;
 mod template;

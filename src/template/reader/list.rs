@@ -69,8 +69,42 @@ impl<'t> Reader<'t> {
         strings
     }
 
+    /// A string, or a list of strings.
+    pub(in crate::template) fn string_or_strings(
+        &self,
+        key: &'static str,
+    ) -> Option<At<Result<String, Vec<At<String>>>>> {
+        let (value, span) = self.value(key)?;
+        if let Some(text) = value.as_str() {
+            return Some(At {
+                value: Ok(text.to_owned()),
+                span,
+            });
+        }
+        if value.as_array().is_none() {
+            self.wrong_type(key, &span, "a string or a list of strings", value);
+            return None;
+        }
+        Some(At {
+            value: Err(self.strings(key)),
+            span,
+        })
+    }
+
     /// A table with free keys, whose values are strings or whole numbers.
     pub(in crate::template) fn pairs(&self, key: &'static str) -> Vec<(At<String>, At<String>)> {
+        self.pairs_of(key, false)
+    }
+
+    /// As [`Reader::pairs`]; values may be fractions too.
+    pub(in crate::template) fn fractions(
+        &self,
+        key: &'static str,
+    ) -> Vec<(At<String>, At<String>)> {
+        self.pairs_of(key, true)
+    }
+
+    fn pairs_of(&self, key: &'static str, fractions: bool) -> Vec<(At<String>, At<String>)> {
         let Some((value, span)) = self.value(key) else {
             return Vec::new();
         };
@@ -79,7 +113,7 @@ impl<'t> Reader<'t> {
             return Vec::new();
         };
         let mut pairs = Vec::new();
-        self.collect_pairs(table, "", &mut pairs);
+        self.collect_pairs(table, "", fractions, &mut pairs);
         pairs
     }
 
@@ -89,6 +123,7 @@ impl<'t> Reader<'t> {
         &self,
         table: &'t DeTable<'t>,
         prefix: &str,
+        fractions: bool,
         pairs: &mut Vec<(At<String>, At<String>)>,
     ) {
         for (key, value) in table {
@@ -97,8 +132,9 @@ impl<'t> Reader<'t> {
             let text = match value.get_ref() {
                 DeValue::String(text) => text.to_string(),
                 DeValue::Integer(number) if number.radix() == 10 => number.as_str().to_owned(),
+                DeValue::Float(number) if fractions => number.as_str().to_owned(),
                 DeValue::Table(table) => {
-                    self.collect_pairs(table, &format!("{name}."), pairs);
+                    self.collect_pairs(table, &format!("{name}."), fractions, pairs);
                     continue;
                 }
                 other => {

@@ -40,11 +40,7 @@ impl Sink {
         message: String,
         help: Option<String>,
     ) {
-        let files = self.files.borrow();
-        let location = files.get(span.file).map_or_else(
-            || Location::file(""),
-            |(name, text)| Location::of(name, text, &span.range),
-        );
+        let location = self.location(span);
         self.push(
             span.file,
             span.range.start,
@@ -55,6 +51,15 @@ impl Sink {
                 help,
             },
         );
+    }
+
+    /// A place, as people see it.
+    pub(in crate::template) fn location(&self, span: &Span) -> Location {
+        let files = self.files.borrow();
+        files.get(span.file).map_or_else(
+            || Location::file(""),
+            |(name, text)| Location::of(name, text, &span.range),
+        )
     }
 
     /// Reports a broken rule of a file as a whole.
@@ -105,6 +110,8 @@ impl Sink {
     pub(in crate::template) fn into_diagnostics(self) -> Diagnostics {
         let mut found = self.found.into_inner();
         found.sort_by_key(|(file, start, diagnostic)| (*file, *start, diagnostic.code));
+        // Where many templates extend a broken one, each would say the same.
+        found.dedup();
         Diagnostics(
             found
                 .into_iter()
