@@ -11,16 +11,25 @@
 //! | `port` | [`Port`], [`Proto`], [`Exposure`] |
 //! | `value` | [`Segment`] and what it holds |
 //! | `flow` | [`Flow`]: what one image lets in and out |
+//! | `member` | [`Fleet`] of [`Member`]s, and its [`Charter`] |
+//! | `graph` | [`Graph`]: what may reach what |
+//! | `check` | [`check()`]: whether a fleet keeps its own rules |
 //!
 //! The format is described in `docs/formats/segment.md`.
 
+mod check;
 mod flow;
+mod graph;
+mod member;
 mod name;
 mod peer;
 mod port;
 mod value;
 
+pub use check::{Demand, Finding, Rule, Spot, check};
 pub use flow::{Direction, Flow, SSH_PORT};
+pub use graph::{Graph, Group, Link, LinkKind, Node, Source};
+pub use member::{Assertion, Charter, Fleet, Member, Place};
 pub(crate) use name::is_day;
 pub use name::{Date, PackageGlob, SegmentName, ServiceName, UnitName};
 pub use peer::{Audience, Cidr, Infrastructure, Peer};

@@ -64,6 +64,22 @@ impl Cidr {
         self.address.is_ipv4()
     }
 
+    /// Whether an address is in both.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let length = u32::from(self.length.min(other.length));
+        match (self.address, other.address) {
+            (IpAddr::V4(a), IpAddr::V4(b)) => {
+                let differ = a.to_bits() ^ b.to_bits();
+                length == 0 || differ.leading_zeros() >= length
+            }
+            (IpAddr::V6(a), IpAddr::V6(b)) => {
+                let differ = a.to_bits() ^ b.to_bits();
+                length == 0 || differ.leading_zeros() >= length
+            }
+            _ => false,
+        }
+    }
+
     /// Whether it is all addresses of its family.
     pub const fn is_all(&self) -> bool {
         self.length == 0
