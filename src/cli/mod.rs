@@ -35,6 +35,8 @@ pub mod passphrase;
 pub mod progress;
 pub mod report;
 #[cfg(feature = "build")]
+pub mod segment_page;
+#[cfg(feature = "build")]
 pub mod units;
 
 #[cfg(feature = "build")]
