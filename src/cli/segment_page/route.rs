@@ -35,8 +35,7 @@ pub(super) fn routes<'s>(scene: &'s Scene, layout: &Layout) -> Vec<Route<'s>> {
             let track = layout.corridor.0 + (tracks % 24) * 8;
             let offset = (tracks % 6) * 7;
             tracks += 1;
-            let path = across(*from, *to, track.min(layout.corridor.1), offset);
-            (path, None)
+            across(*from, *to, track.min(layout.corridor.1), offset)
         };
         routes.push(Route {
             arrow,
@@ -100,12 +99,16 @@ fn beside(from: Point, to: Point, out: i64, into: i64) -> (String, Option<Point>
 }
 
 /// Between the bands: along the gutters, where no box stands.
-fn across(from: Point, to: Point, track: i64, offset: i64) -> String {
+fn across(from: Point, to: Point, track: i64, offset: i64) -> (String, Option<Point>) {
     let upwards = from.y > to.y;
     if upwards {
         let (x1, gutter, y2) = (from.x + WIDE / 2 + offset, to.x - 26 - offset, to.y + HIGH - 18);
         let step = if gutter < x1 { -8 } else { 8 };
-        format!(
+        let words = Point {
+            x: x1,
+            y: from.y - 22,
+        };
+        let path = format!(
             "M{x1} {}V{}Q{x1} {track} {} {track}H{}Q{gutter} {track} {gutter} {}V{}Q{gutter} {y2} {} {y2}H{}",
             from.y,
             track + 8,
@@ -115,11 +118,16 @@ fn across(from: Point, to: Point, track: i64, offset: i64) -> String {
             y2 + 8,
             gutter + 8,
             to.x - 2
-        )
+        );
+        (path, Some(words))
     } else {
         let (gutter, y1, x2) = (from.x + WIDE + 20 + offset, from.y + HIGH - 18, to.x + WIDE / 2 - 20 - offset);
         let step = if x2 < gutter { -8 } else { 8 };
-        format!(
+        let words = Point {
+            x: x2,
+            y: to.y - 22,
+        };
+        let path = format!(
             "M{} {y1}H{}Q{gutter} {y1} {gutter} {}V{}Q{gutter} {track} {} {track}H{}Q{x2} {track} {x2} {}V{}",
             from.x + WIDE,
             gutter - 8,
@@ -129,7 +137,8 @@ fn across(from: Point, to: Point, track: i64, offset: i64) -> String {
             x2 - step,
             track + 8,
             to.y - 2
-        )
+        );
+        (path, Some(words))
     }
 }
 

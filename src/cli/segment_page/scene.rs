@@ -145,7 +145,10 @@ impl Scene {
         match (from, to) {
             (Some(from), _) if link.kind == LinkKind::Egress => {
                 if let Some(shape) = self.shapes.get_mut(&from) {
-                    shape.out.insert(link.to.to_string());
+                    shape.out.insert(match &link.to {
+                        Node::Public => "anywhere".to_owned(),
+                        other => other.to_string(),
+                    });
                 }
             }
             (Some(from), Some(to)) if from == to => {

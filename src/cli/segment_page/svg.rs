@@ -1,6 +1,6 @@
 //! The drawing.
 
-use super::layout::{HIGH, Layout, PAD, Point, WHOLE, WIDE};
+use super::layout::{HIGH, Layout, PAD, Point, WHOLE, WIDE, is_lower};
 use super::route::{LINE, Route, routes};
 use super::scene::{Lane, Scene, Shape};
 use crate::cli::audit_page::html::{Html, Text, shortened};
@@ -32,7 +32,9 @@ pub(super) fn draw(out: &mut Html, scene: &Scene, alone: bool) {
         "<svg class=\"fleet\"{file} viewBox=\"0 0 {WHOLE} {high}\" role=\"img\" \
          aria-label=\"{} boxes and {} arrows; the tables say the same in words\">\n{style}\
          <defs><marker id=\"tip\" viewBox=\"0 0 10 10\" refX=\"8\" refY=\"5\" markerWidth=\"7\" \
-         markerHeight=\"7\" orient=\"auto-start-reverse\"><path class=\"tip\" d=\"M0 0L10 5L0 10z\"/></marker></defs>\n",
+         markerHeight=\"7\" orient=\"auto-start-reverse\"><path class=\"tip\" d=\"M0 0L10 5L0 10z\"/></marker>\
+         <marker id=\"admin-tip\" viewBox=\"0 0 10 10\" refX=\"8\" refY=\"5\" markerWidth=\"7\" \
+         markerHeight=\"7\" orient=\"auto-start-reverse\"><path class=\"tip admin\" d=\"M0 0L10 5L0 10z\"/></marker></defs>\n",
         scene.shapes.len(),
         scene.arrows.len(),
     ));
@@ -43,16 +45,12 @@ pub(super) fn draw(out: &mut Html, scene: &Scene, alone: bool) {
     }
     for ground in &layout.grounds {
         out.put(format_args!(
-            "<rect class=\"ground {}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"14\"/>\
-             <text class=\"lane\" x=\"{}\" y=\"{}\">{}</text>\n",
+            "<rect class=\"ground {}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"14\"/>\n",
             ground.lane.class(),
             ground.corner.x,
             ground.corner.y,
             ground.wide,
             ground.high,
-            ground.corner.x + PAD,
-            ground.corner.y + 28,
-            ground.lane.title(),
         ));
     }
     let routes = routes(scene, &layout);
@@ -67,6 +65,19 @@ pub(super) fn draw(out: &mut Html, scene: &Scene, alone: bool) {
     for route in &routes {
         words(out, route);
     }
+    for ground in &layout.grounds {
+        // Arrows come into the lower lanes from above: their headings stand aside.
+        let (x, class) = if is_lower(ground.lane) {
+            (ground.corner.x + ground.wide - PAD, "lane end")
+        } else {
+            (ground.corner.x + PAD, "lane")
+        };
+        out.put(format_args!(
+            "<text class=\"{class}\" x=\"{x}\" y=\"{}\">{}</text>\n",
+            ground.corner.y + 28,
+            ground.lane.title(),
+        ));
+    }
     out.raw("</svg>\n");
 }
 
@@ -79,9 +90,13 @@ fn ends(route: &Route<'_>) -> String {
 }
 
 fn way(out: &mut Html, route: &Route<'_>) {
-    let class = if route.arrow.admin { "way admin" } else { "way" };
+    let (class, tip) = if route.arrow.admin {
+        ("way admin", "admin-tip")
+    } else {
+        ("way", "tip")
+    };
     out.put(format_args!(
-        "<path class=\"{class}\" {} d=\"{}\" marker-end=\"url(#tip)\"><title>{} to {}: {}</title></path>\n",
+        "<path class=\"{class}\" {} d=\"{}\" marker-end=\"url(#{tip})\"><title>{} to {}: {}</title></path>\n",
         ends(route),
         route.path,
         Text(&route.arrow.from.1),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cli::audit_page::html::{Html, Text, count};
-use crate::segment::{Category, Fleet, Group, Link, Node};
+use crate::segment::{Category, Fleet, Group, Link, Node, Port, Proto};
 
 /// Most segments of which the matrix is shown: more is for the CSV.
 const MATRIX_MAX: usize = 40;
@@ -23,12 +23,13 @@ pub(super) fn matrix(page: &mut Html, fleet: &Fleet) {
         );
         return;
     }
-    let mut cells: BTreeMap<(&Node, &Node), BTreeSet<String>> = BTreeMap::new();
+    let mut cells: BTreeMap<(&Node, &Node), BTreeMap<(Proto, Option<Port>), String>> =
+        BTreeMap::new();
     for link in graph.links.keys() {
         cells
             .entry((&link.from, &link.to))
             .or_default()
-            .insert(link.opening());
+            .insert((link.proto, link.port), link.opening());
     }
     let from: BTreeSet<&Node> = cells.keys().map(|(from, _)| *from).collect();
     let to: BTreeSet<&Node> = cells.keys().map(|(_, to)| *to).collect();
@@ -52,7 +53,7 @@ pub(super) fn matrix(page: &mut Html, fleet: &Fleet) {
             match cells.get(&(start, *end)) {
                 Some(openings) => {
                     page.raw("<td>");
-                    for opening in openings {
+                    for opening in openings.values() {
                         page.put(format_args!("<code>{}</code>", Text(opening)));
                     }
                     page.raw("</td>");

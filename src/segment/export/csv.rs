@@ -1,8 +1,8 @@
 //! Tables (RFC 4180). No field holds what would need quotes: names, words and numbers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::segment::graph::{Graph, Link, Node};
+use crate::segment::graph::{Graph, Node};
 use crate::segment::value::Category;
 
 /// One line for each flow.
@@ -44,13 +44,13 @@ pub fn matrix(graph: &Graph) -> String {
     for start in from {
         text.push_str(&start.to_string());
         for end in &to {
-            let openings: BTreeSet<String> = graph
+            let openings: BTreeMap<_, String> = graph
                 .links
                 .keys()
                 .filter(|link| link.from == *start && link.to == **end)
-                .map(Link::opening)
+                .map(|link| ((link.proto, link.port), link.opening()))
                 .collect();
-            let openings: Vec<String> = openings.into_iter().collect();
+            let openings: Vec<String> = openings.into_values().collect();
             text = format!("{text},{}", openings.join(" "));
         }
         text.push_str("\r\n");

@@ -21,7 +21,8 @@ pub fn network_policies(fleet: &Fleet) -> Result<Policies, ExportError> {
     let mut each = BTreeMap::new();
     let both = json!(["Ingress", "Egress"]);
     each.insert(
-        "default-deny".to_owned(),
+        // No segment's name has an underscore.
+        "_default-deny".to_owned(),
         object(
             "karat-default-deny",
             &json!({ "podSelector": {}, "policyTypes": both }),
