@@ -9,9 +9,7 @@ use super::diagnostic::{Code, Diagnostics, Location};
 use super::load::{Files, read_text};
 use super::parse::{line, port};
 use super::reader::{Reader, Sink, Span};
-use crate::segment::{
-    Assertion, Charter, Cidr, Demand, Infrastructure, Place, SegmentName,
-};
+use crate::segment::{Assertion, Charter, Cidr, Demand, Infrastructure, Place, SegmentName};
 
 /// A charter, and where its demands stand.
 #[derive(Debug, Default)]
@@ -104,7 +102,9 @@ fn charter(top: Reader<'_>, sink: &Sink) -> Chartered {
 fn addresses(top: &Reader<'_>, sink: &Sink) -> BTreeMap<String, Vec<Cidr>> {
     let mut addresses = BTreeMap::new();
     for (key, texts) in top.lists("addresses") {
-        let infrastructure = Infrastructure::WORDS.iter().any(|(word, _)| *word == key.value);
+        let infrastructure = Infrastructure::WORDS
+            .iter()
+            .any(|(word, _)| *word == key.value);
         if !infrastructure && SegmentName::new(&key.value).is_none() {
             let message = format!(
                 "{:?} is not allowed: it is the name of a segment, or dns, log, ntp or updates",

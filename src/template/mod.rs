@@ -27,9 +27,9 @@ mod segment;
 mod show;
 mod source;
 
+pub use charter::{Chartered, load_charter};
 pub use choice::Choice;
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Location};
-pub use charter::{Chartered, load_charter};
 pub use load::{Files, Loaded, load, load_all};
 pub use model::{
     Agent, Category, Compression, DataClass, FileEntry, FileKind, Format, Group, Image, Initrd,

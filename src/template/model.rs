@@ -8,8 +8,8 @@ use crate::baseline::{ImageName, ImageVersion};
 use crate::expect::{self, Class, Facts};
 use crate::instance::OnFailure;
 use crate::path::{Glob, ImagePath};
-use crate::segment::{Member, Statement};
 pub use crate::segment::{Category, DataClass, Lifecycle, Segment};
+use crate::segment::{Member, Statement};
 use crate::tree::{Epoch, Mode, Origin};
 
 use super::names::{AccountName, PackageName, SshKey, SysctlKey, UnitName, VersionText, Word};

@@ -34,6 +34,7 @@ mod oracle_apt;
 mod oracle_mmdebstrap;
 mod sandbox;
 mod schemas;
+mod segment;
 mod support;
 mod template;
 mod tlog;

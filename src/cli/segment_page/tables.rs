@@ -77,7 +77,13 @@ pub(super) fn segments(page: &mut Html, fleet: &Fleet) {
     page.table(
         "blast",
         "Segments and their blast radius",
-        &["Segment", "Category", "Images", "Reached by", "Falls with it"],
+        &[
+            "Segment",
+            "Category",
+            "Images",
+            "Reached by",
+            "Falls with it",
+        ],
     );
     for (name, group) in &fleet.graph.segments {
         let node = Node::Segment(name.clone());

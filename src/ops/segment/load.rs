@@ -66,7 +66,8 @@ pub fn load(paths: &[PathBuf], charter: Option<&Path>) -> Result<Loaded, Segment
     }
     listed.sort();
     listed.retain(|file| !named.contains(file));
-    let wanted = |path: &Path, has_category: bool| has_category || named.iter().any(|it| it == path);
+    let wanted =
+        |path: &Path, has_category: bool| has_category || named.iter().any(|it| it == path);
     let mut all = named.clone();
     all.extend(listed);
     if all.len() > limits::FLEET_MAX {

@@ -62,12 +62,16 @@ const COMPILERS: &[&str] = &[
     "rustc",
 ];
 /// What runs programs of others.
-const INTERPRETERS: &[&str] = &[
-    "gunicorn", "nodejs", "php*", "python3", "ruby", "uwsgi*",
-];
+const INTERPRETERS: &[&str] = &["gunicorn", "nodejs", "php*", "python3", "ruby", "uwsgi*"];
 /// What people manage or probe other machines with.
 const TOOLS: &[&str] = &[
-    "ansible*", "docker.io", "kubectl", "nmap", "podman", "tcpdump", "wireshark*",
+    "ansible*",
+    "docker.io",
+    "kubectl",
+    "nmap",
+    "podman",
+    "tcpdump",
+    "wireshark*",
 ];
 
 /// What an image of a category has nothing of.
@@ -107,7 +111,12 @@ fn packages(index: usize, member: &Member, found: &mut Vec<Finding>) {
                 .any(|glob| name_matches(glob.as_bytes(), name.as_bytes()))
         })
     };
-    let own = |name: &str| segment.forbid_packages.iter().find(|glob| glob.covers(name));
+    let own = |name: &str| {
+        segment
+            .forbid_packages
+            .iter()
+            .find(|glob| glob.covers(name))
+    };
     for package in &member.packages {
         let reason = match (by_category(package), own(package)) {
             (Some(category), _) => format!("a {category} image has no {package}"),
@@ -123,7 +132,9 @@ fn packages(index: usize, member: &Member, found: &mut Vec<Finding>) {
         );
     }
     for unit in &member.enabled {
-        let stem = unit.rsplit_once('.').map_or(unit.as_str(), |(stem, _)| stem);
+        let stem = unit
+            .rsplit_once('.')
+            .map_or(unit.as_str(), |(stem, _)| stem);
         if let Some(category) = by_category(stem) {
             found.add(
                 Rule::KS113,
@@ -200,7 +211,10 @@ fn sockets(index: usize, member: &Member, found: &mut Vec<Finding>) {
         return;
     };
     for (number, it) in segment.provides.iter().enumerate() {
-        if !listen.iter().any(|socket| listens(socket, it.proto, it.port)) {
+        if !listen
+            .iter()
+            .any(|socket| listens(socket, it.proto, it.port))
+        {
             found.add(
                 Rule::KS115,
                 index,
@@ -231,7 +245,10 @@ fn sockets(index: usize, member: &Member, found: &mut Vec<Finding>) {
                 Rule::KS115,
                 index,
                 Statement::Table,
-                format!("{} listens at tcp/{ports}, which it does not provide", member.image),
+                format!(
+                    "{} listens at tcp/{ports}, which it does not provide",
+                    member.image
+                ),
                 "state it in [[segment.provides]], or let it listen on loopback alone",
             );
         }

@@ -12,7 +12,10 @@ pub(super) fn check(fleet: &Fleet, found: &mut Vec<Finding>) {
             found.push(finding(Demand::Deny, index, name));
         } else if let Some(way) = way(fleet, assertion) {
             let because = because(assertion);
-            let message = format!("{} must not reach {}{because}, and does: {way}", assertion.from, assertion.to);
+            let message = format!(
+                "{} must not reach {}{because}, and does: {way}",
+                assertion.from, assertion.to
+            );
             found.push(finding(Demand::Deny, index, message));
         }
     }
@@ -21,7 +24,10 @@ pub(super) fn check(fleet: &Fleet, found: &mut Vec<Finding>) {
             found.push(finding(Demand::Permit, index, name));
         } else if way(fleet, assertion).is_none() {
             let because = because(assertion);
-            let message = format!("{} must reach {}{because}, and does not", assertion.from, assertion.to);
+            let message = format!(
+                "{} must reach {}{because}, and does not",
+                assertion.from, assertion.to
+            );
             found.push(finding(Demand::Permit, index, message));
         }
     }
@@ -68,9 +74,9 @@ fn way(fleet: &Fleet, assertion: &Assertion) -> Option<String> {
     for start in nodes(fleet, &assertion.from) {
         if !assertion.indirect {
             let links = outgoing.get(&start).into_iter().flatten();
-            let link = links
-                .into_iter()
-                .find(|link| link.to != start && is_at(fleet, &link.to, &assertion.to) && fits(link, assertion));
+            let link = links.into_iter().find(|link| {
+                link.to != start && is_at(fleet, &link.to, &assertion.to) && fits(link, assertion)
+            });
             if let Some(link) = link {
                 return Some(shown(std::slice::from_ref(link)));
             }
@@ -82,9 +88,9 @@ fn way(fleet: &Fleet, assertion: &Assertion) -> Option<String> {
         }
         for (node, way) in from {
             let links = outgoing.get(&node).into_iter().flatten();
-            let last = links
-                .into_iter()
-                .find(|link| link.to != start && is_at(fleet, &link.to, &assertion.to) && fits(link, assertion));
+            let last = links.into_iter().find(|link| {
+                link.to != start && is_at(fleet, &link.to, &assertion.to) && fits(link, assertion)
+            });
             if let Some(last) = last {
                 let mut way = way;
                 way.push((*last).clone());
@@ -124,9 +130,7 @@ fn is_at(fleet: &Fleet, node: &Node, place: &Place) -> bool {
     match (place, node) {
         (Place::Public, Node::Public) => true,
         (Place::Segment(wanted), Node::Segment(name) | Node::Outside(name)) => wanted == name,
-        (Place::Category(category), Node::Segment(name)) => {
-            fleet.category(name) == Some(*category)
-        }
+        (Place::Category(category), Node::Segment(name)) => fleet.category(name) == Some(*category),
         _ => false,
     }
 }

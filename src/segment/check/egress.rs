@@ -25,7 +25,10 @@ pub(super) fn check(fleet: &Fleet, found: &mut Vec<Finding>) {
                     Rule::KS116,
                     index,
                     Statement::Egress(number),
-                    format!("{} may connect to {}, and nobody says why", member.image, it.to),
+                    format!(
+                        "{} may connect to {}, and nobody says why",
+                        member.image, it.to
+                    ),
                     "state reason = \"WHY\", or narrower destinations",
                 );
             }

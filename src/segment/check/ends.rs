@@ -152,10 +152,7 @@ fn consumed(
             Rule::KS105,
             index,
             statement,
-            format!(
-                "{} of {} is not offered to {own}",
-                it.service, it.segment
-            ),
+            format!("{} of {} is not offered to {own}", it.service, it.segment),
             "add it to the audience there, or remove this",
         );
     }

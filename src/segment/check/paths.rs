@@ -50,13 +50,17 @@ fn data(fleet: &Fleet, found: &mut Vec<Finding>) {
     let outgoing = fleet.graph.outgoing();
     // Management has a rule of its own, and is how people reach data.
     let through = |name: &SegmentName| {
-        !of(name, Category::Internal) && !of(name, Category::Data) && !of(name, Category::Management)
+        !of(name, Category::Internal)
+            && !of(name, Category::Data)
+            && !of(name, Category::Management)
     };
     for start in std::iter::once(Node::Public).chain(fronts) {
         for (target, way) in fleet.graph.blast_through(&start, &outgoing, &through) {
             // What lies behind a front end is that front end's own finding.
             let passes_front = start == Node::Public && way.len() > 1;
-            let Some(last) = way.last().filter(|_| of(&target, Category::Data) && !passes_front)
+            let Some(last) = way
+                .last()
+                .filter(|_| of(&target, Category::Data) && !passes_front)
             else {
                 continue;
             };
@@ -68,7 +72,10 @@ fn data(fleet: &Fleet, found: &mut Vec<Finding>) {
                     Rule::KS109,
                     *index,
                     statement.clone(),
-                    format!("{start} reaches data without an internal hop: {}", shown(&way)),
+                    format!(
+                        "{start} reaches data without an internal hop: {}",
+                        shown(&way)
+                    ),
                     "let an internal service stand between them, and open data to that one alone",
                 );
             }
@@ -123,7 +130,12 @@ pub(super) fn shown(way: &[Link]) -> String {
         .map(|link| link.from.to_string())
         .unwrap_or_default();
     for link in way {
-        text = format!("{text} -> {} ({}, {})", link.to, link.service, link.opening());
+        text = format!(
+            "{text} -> {} ({}, {})",
+            link.to,
+            link.service,
+            link.opening()
+        );
     }
     text
 }

@@ -16,10 +16,7 @@ pub(super) fn check(fleet: &Fleet, day: &str, found: &mut Vec<Finding>) {
     }
     for name in fleet.segments.keys() {
         one_kind(fleet, name, found);
-        if fleet
-            .members_of(name)
-            .any(|(_, member)| is_legacy(member))
-        {
+        if fleet.members_of(name).any(|(_, member)| is_legacy(member)) {
             behind_gateway(fleet, name, found);
         }
     }

@@ -86,7 +86,7 @@ pub(super) fn day(stated: Option<&str>) -> Result<String, Failure> {
             .map(|date| date.to_string())
             .ok_or_else(|| Failure::usage(format!("--at: {}", Date::RULE)));
     }
-    let now = clock::reported()
-        .map_err(|error| Failure::usage(format!("SOURCE_DATE_EPOCH: {error}")))?;
+    let now =
+        clock::reported().map_err(|error| Failure::usage(format!("SOURCE_DATE_EPOCH: {error}")))?;
     Ok(now.rfc3339().chars().take(10).collect())
 }

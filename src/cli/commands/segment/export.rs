@@ -50,22 +50,30 @@ enum Format {
 }
 
 pub(super) fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
-    if console.is_json() && args.format == Format::Csv {
-        return Err(Failure::usage("a table is no JSON document")
+    if console.is_json() {
+        return Err(Failure::usage("what others read is chosen by --format, not by --json")
             .hint("`karat segment graph --json` has the flows"));
     }
     let loaded = args.templates.load(console)?;
     let fleet = &loaded.fleet;
     match args.format {
         Format::Csv => {
-            write(&export::flows(&fleet.graph), args.output.as_deref(), console)?;
+            write(
+                &export::flows(&fleet.graph),
+                args.output.as_deref(),
+                console,
+            )?;
         }
         Format::TerraformAws => {
             let document = export::terraform_aws(fleet).map_err(failure)?;
             write(&pretty(&document), args.output.as_deref(), console)?;
         }
         Format::Networkpolicy => {
-            policies(&export::network_policies(fleet).map_err(failure)?, args, console)?;
+            policies(
+                &export::network_policies(fleet).map_err(failure)?,
+                args,
+                console,
+            )?;
         }
         Format::Cilium => {
             policies(&export::cilium(fleet).map_err(failure)?, args, console)?;

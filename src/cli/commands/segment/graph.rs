@@ -70,10 +70,13 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     let fleet = &loaded.fleet;
     let graph = &fleet.graph;
     let document = GraphDocument::new(graph);
-    let format = if console.is_json() {
-        Format::Json
-    } else {
-        args.format
+    let format = match (console.is_json(), &args.output) {
+        (false, _) => args.format,
+        (true, None) => Format::Json,
+        (true, Some(_)) => {
+            return Err(Failure::usage("--json prints a document")
+                .hint("to write one to a file: --format json -o FILE"));
+        }
     };
     let text = match format {
         Format::Csv => export::matrix(graph),

@@ -79,7 +79,8 @@ fn read(
             for diagnostic in &found.0 {
                 console.diagnostic(diagnostic);
             }
-            Failure::failed(&Faulty).hint("mend them first: `karat template check FILE` says the same")
+            Failure::failed(&Faulty)
+                .hint("mend them first: `karat template check FILE` says the same")
         }
         SegmentError::Nobody => Failure::failed(&error)
             .exit(Exit::Usage)
