@@ -9,7 +9,6 @@
     reason = "a benchmark reads and prints"
 )]
 
-use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -29,7 +28,10 @@ fn main() -> io::Result<()> {
         let measured = written.and_then(|()| best(&directory));
         fs::remove_dir_all(&directory)?;
         let (took, flows) = measured?;
-        println!("{size} templates: {:.3} s, {flows} flows", took.as_secs_f64());
+        println!(
+            "{size} templates: {:.3} s, {flows} flows",
+            took.as_secs_f64()
+        );
     }
     Ok(())
 }
@@ -40,7 +42,10 @@ fn write(directory: &Path, shipped: &Path, size: usize) -> io::Result<()> {
     fs::copy(shipped.join("base.toml"), directory.join("base.toml"))?;
     for file in fs::read_dir(shipped.join("files/base"))? {
         let file = file?;
-        fs::copy(file.path(), directory.join("files/base").join(file.file_name()))?;
+        fs::copy(
+            file.path(),
+            directory.join("files/base").join(file.file_name()),
+        )?;
     }
     let mut bastion = String::from(
         "extends = \"base\"\n[image]\nname = \"bastion\"\n[segment]\ncategory = \"management\"\n\
@@ -65,14 +70,16 @@ fn write(directory: &Path, shipped: &Path, size: usize) -> io::Result<()> {
              audience = {audience}\nunit = \"s.service\"\n"
         );
         if place < 9 && next < size.saturating_sub(1) {
-            text.push_str(&format!(
+            let call = format!(
                 "[[segment.consumes]]\nservice = \"http\"\nsegment = \"s{next}\"\nport = 8000\n"
-            ));
+            );
+            text.push_str(&call);
         }
         text.push_str("[verify.facts]\nlisten = [\"tcp *:8000\"]\n");
         fs::write(directory.join(format!("s{index}.toml")), text)?;
-        let ssh = format!("[[segment.consumes]]\nservice = \"ssh\"\nsegment = \"s{index}\"\nport = 22\n");
-        let _: std::fmt::Result = bastion.write_str(&ssh);
+        let ssh =
+            format!("[[segment.consumes]]\nservice = \"ssh\"\nsegment = \"s{index}\"\nport = 22\n");
+        bastion.push_str(&ssh);
     }
     fs::write(directory.join("bastion.toml"), bastion)
 }

@@ -302,7 +302,10 @@ fn segments() {
     let web = format!("{templates}/web-frontend.toml");
     let arguments = ["segment", "diff", templates, &web];
     let less = desk.document("segment-diff", 0, &arguments);
-    assert_eq!(less["segments_removed"], json!(["api", "bastion", "postgres"]));
+    assert_eq!(
+        less["segments_removed"],
+        json!(["api", "bastion", "postgres"])
+    );
     let (code, out, _) = desk.output(&["segment", "export", templates, "--format", "csv"]);
     assert_eq!(code, 2, "{out}");
 }

@@ -21,10 +21,9 @@ fn policies_are_what_kubernetes_takes() {
             "[[segment.egress]]\nto = \"any\"\nreason = \"x\"\n[[segment.egress]]\nto = \"2001:db8::/32\"\nport = 443\n[[segment.consumes]]",
         ),
     ]));
-    fs::create_dir(scratch.join("out")).unwrap();
     let made = karat(
         &scratch,
-        &["export", ".", "--format", "networkpolicy", "-o", "out"],
+        &["export", ".", "--format", "networkpolicy", "-o", "out/"],
     );
     assert_eq!(made.status.code(), Some(0), "{made:?}");
     let mut files: Vec<_> = fs::read_dir(scratch.join("out"))

@@ -48,7 +48,7 @@ pub(super) struct Args {
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 
-    /// Today, for the faults on the page; else the day of SOURCE_DATE_EPOCH, else that of the clock.
+    /// Today, for the faults on the page; else the day of `SOURCE_DATE_EPOCH`, else that of the clock.
     #[arg(long, value_name = "YYYY-MM-DD")]
     at: Option<String>,
 }
