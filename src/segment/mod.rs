@@ -11,6 +11,7 @@
 //! | `port` | [`Port`], [`Proto`], [`Exposure`] |
 //! | `value` | [`Segment`] and what it holds |
 //! | `flow` | [`Flow`]: what one image lets in and out |
+//! | `ruleset` | [`Ruleset`]: the packet filter that follows |
 //!
 //! The format is described in `docs/formats/segment.md`.
 
@@ -18,11 +19,14 @@ mod flow;
 mod name;
 mod peer;
 mod port;
+mod ruleset;
 mod value;
 
+pub use crate::peers::Cidr;
 pub use flow::{Direction, Flow, SSH_PORT};
 pub(crate) use name::is_day;
 pub use name::{Date, PackageGlob, SegmentName, ServiceName, UnitName};
-pub use peer::{Audience, Cidr, Infrastructure, Peer};
+pub use peer::{Audience, Infrastructure, Peer};
 pub use port::{Exposure, Port, Proto};
+pub use ruleset::Ruleset;
 pub use value::{Category, Consumes, DataClass, Egress, Lifecycle, Provides, Segment, Statement};

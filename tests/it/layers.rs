@@ -10,7 +10,7 @@ const LINES: [&[&str]; 11] = [
     &["limits", "json", "order", "digest", "path"],
     &["tree", "key"],
     &["manifest", "envelope", "tlog"],
-    &["baseline", "expect"],
+    &["baseline", "expect", "peers"],
     &["appraise", "instance"],
     &["sys"],
     // The wall.
