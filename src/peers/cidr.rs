@@ -51,6 +51,12 @@ impl Cidr {
         self.address.is_ipv4()
     }
 
+    /// Whether an address is in both.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let length = self.length.min(other.length);
+        masked(self.address, length) == masked(other.address, length)
+    }
+
     /// Whether it is one address.
     pub const fn is_one(&self) -> bool {
         self.length == if self.is_v4() { 32 } else { 128 }

@@ -202,6 +202,11 @@ fn sets(all: &mut Map<String, Value>) -> Result<BTreeMap<String, Vec<Cidr>>, Pee
     Ok(sets)
 }
 
+/// What the file of a segment's peers is called; `None` where no segment has that name.
+pub fn file_name(segment: &str) -> Option<String> {
+    is_segment(segment).then(|| format!("{segment}.dsse.json"))
+}
+
 /// As a template names segments.
 fn is_segment(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();

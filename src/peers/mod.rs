@@ -14,7 +14,7 @@ mod set;
 mod verified;
 
 pub use cidr::Cidr;
-pub use document::{Peers, PeersError};
+pub use document::{Peers, PeersError, file_name};
 pub use seen::{SeenPeers, SeenPeersError};
 pub use set::{Family, TABLE, bare_set, set_name};
 pub use verified::VerifiedPeers;

@@ -11,22 +11,30 @@
 //! | `port` | [`Port`], [`Proto`], [`Exposure`] |
 //! | `value` | [`Segment`] and what it holds |
 //! | `flow` | [`Flow`]: what one image lets in and out |
+//! | `member` | [`Fleet`] of [`Member`]s, and its [`Charter`] |
+//! | `graph` | [`Graph`]: what may reach what |
+//! | `check` | [`check()`]: whether a fleet keeps its own rules |
 //! | `ruleset` | [`Ruleset`]: the packet filter that follows |
 //!
 //! The format is described in `docs/formats/segment.md`.
 
+mod check;
 mod flow;
+mod graph;
+mod member;
 mod name;
 mod peer;
 mod port;
 mod ruleset;
 mod value;
 
-pub use crate::peers::Cidr;
+pub use check::{Demand, Finding, Rule, Spot, check, refused_package};
 pub use flow::{Direction, Flow, SSH_PORT};
+pub use graph::{Graph, Group, Link, LinkKind, Node, Source};
+pub use member::{Assertion, Charter, Fleet, Member, Place};
 pub(crate) use name::is_day;
 pub use name::{Date, PackageGlob, SegmentName, ServiceName, UnitName};
-pub use peer::{Audience, Infrastructure, Peer};
+pub use peer::{Audience, Cidr, Infrastructure, Peer};
 pub use port::{Exposure, Port, Proto};
 pub use ruleset::Ruleset;
 pub use value::{Category, Consumes, DataClass, Egress, Lifecycle, Provides, Segment, Statement};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::name::SegmentName;
 use super::port::{Port, Proto};
-use crate::peers::Cidr;
+pub use crate::peers::Cidr;
 
 /// What every fleet has somewhere, and no template provides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -62,13 +62,13 @@ pub fn load(path: &Path, files: &dyn Files) -> Result<Template, Diagnostics> {
 
 /// Templates that were read together, and their texts.
 #[derive(Debug)]
-pub struct Fleet {
+pub struct Loaded {
     /// The templates, in the order of the paths.
     pub templates: Vec<Template>,
     sink: Sink,
 }
 
-impl Fleet {
+impl Loaded {
     /// Where a template states something; the template as a whole where it does not.
     pub fn location(&self, template: &Template, statement: &Statement) -> Location {
         let places = &template.places;
@@ -90,11 +90,11 @@ impl Fleet {
 ///
 /// # Errors
 /// Every rule that the templates break, each with its place.
-pub fn load_fleet(
+pub fn load_all(
     paths: &[PathBuf],
     files: &dyn Files,
     wanted: &dyn Fn(&Path, bool) -> bool,
-) -> Result<Fleet, Diagnostics> {
+) -> Result<Loaded, Diagnostics> {
     let sink = Sink::default();
     let mut loader = Loader::new(files, &sink);
     let mut templates = Vec::new();
@@ -109,7 +109,7 @@ pub fn load_fleet(
         templates.extend(finish(raw, chain, files, &sink));
     }
     if sink.is_clean() {
-        Ok(Fleet { templates, sink })
+        Ok(Loaded { templates, sink })
     } else {
         Err(sink.into_diagnostics())
     }
@@ -223,7 +223,7 @@ impl<'a> Loader<'a> {
     }
 }
 
-fn read_text(path: &Path, files: &dyn Files) -> Result<String, String> {
+pub(super) fn read_text(path: &Path, files: &dyn Files) -> Result<String, String> {
     let bytes = files
         .template(path, limits::TEMPLATE_MAX)
         .map_err(|error| reason(&error))?;

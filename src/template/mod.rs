@@ -8,6 +8,7 @@
 //! file ─toml▶ DeTable ─reader, parse▶ Raw ─merge (per parent)▶ Raw ─finish▶ Template
 //! ```
 
+mod charter;
 mod choice;
 mod diagnostic;
 mod digest;
@@ -26,9 +27,10 @@ mod segment;
 mod show;
 mod source;
 
+pub use charter::{Chartered, load_charter};
 pub use choice::Choice;
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Location};
-pub use load::{Files, Fleet, load, load_fleet};
+pub use load::{Files, Loaded, load, load_all};
 pub use model::{
     Agent, Category, Compression, DataClass, FileEntry, FileKind, Format, Group, Image, Initrd,
     Kernel, Lifecycle, Mutable, Outputs, Owner, PackageSpec, Segment, Services, Template, User,

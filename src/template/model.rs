@@ -8,8 +8,8 @@ use crate::baseline::{ImageName, ImageVersion};
 use crate::expect::{self, Class, Facts};
 use crate::instance::OnFailure;
 use crate::path::{Glob, ImagePath};
-use crate::segment::Statement;
 pub use crate::segment::{Category, DataClass, Lifecycle, Segment};
+use crate::segment::{Member, Statement};
 use crate::tree::{Epoch, Mode, Origin};
 
 use super::names::{AccountName, PackageName, SshKey, SysctlKey, UnitName, VersionText, Word};
@@ -251,6 +251,22 @@ pub enum Compression {
 }
 
 impl Template {
+    /// What a fleet's checks look at of it.
+    pub fn member(&self) -> Member {
+        let names = |units: &[UnitName]| units.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let mut disabled = names(&self.services.disable);
+        disabled.extend(names(&self.services.mask));
+        let listen = self.verify.facts.listen.as_ref();
+        Member {
+            image: self.image.name.to_string(),
+            segment: self.segment.clone(),
+            packages: self.packages.iter().map(|it| it.name.to_string()).collect(),
+            enabled: names(&self.services.enable),
+            disabled,
+            listen: listen.map(|it| it.allow.clone()),
+        }
+    }
+
     /// What `[[verify.mutable]]` states, as expectations take it; with an agent also what the
     /// instance is given and remembers, unless the template says otherwise about that.
     pub fn expectations(&self) -> Vec<expect::Mutable> {

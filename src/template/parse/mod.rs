@@ -20,4 +20,6 @@ mod source;
 mod system;
 mod template;
 
+pub(super) use rules::line;
+pub(super) use segment::port;
 pub(super) use template::read;

@@ -137,7 +137,7 @@ fn need(table: &Reader<'_>, keys: &[&str]) {
 }
 
 /// A number, or a range in a string.
-fn port(table: &Reader<'_>) -> Option<At<Port>> {
+pub(in crate::template) fn port(table: &Reader<'_>) -> Option<At<Port>> {
     let at = table.text_or_integer("port", "a number, or a range as in \"8000-8010\"")?;
     let (text, radix) = &at.value;
     let port = Port::parse(text).filter(|_| matches!(radix, 0 | 10));

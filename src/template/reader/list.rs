@@ -3,7 +3,7 @@
 use toml::de::{DeTable, DeValue};
 
 use super::scalar::{from_word, words};
-use super::{At, Item, Reader};
+use super::{At, Item, Reader, Span};
 use crate::template::Choice;
 
 impl<'t> Reader<'t> {
@@ -45,14 +45,18 @@ impl<'t> Reader<'t> {
 
     /// A list of strings.
     pub(in crate::template) fn strings(&self, key: &'static str) -> Vec<At<String>> {
-        let Some((value, span)) = self.value(key) else {
-            return Vec::new();
-        };
+        match self.value(key) {
+            Some((value, span)) => self.texts(key, value, &span),
+            None => Vec::new(),
+        }
+    }
+
+    fn texts(&self, key: &str, value: &DeValue<'_>, span: &Span) -> Vec<At<String>> {
         let Some(array) = value.as_array() else {
-            self.wrong_type(key, &span, "a list of strings", value);
+            self.wrong_type(key, span, "a list of strings", value);
             return Vec::new();
         };
-        if self.is_too_long(key, &span, array.len()) {
+        if self.is_too_long(key, span, array.len()) {
             return Vec::new();
         }
         let mut strings = Vec::new();
@@ -102,6 +106,30 @@ impl<'t> Reader<'t> {
         key: &'static str,
     ) -> Vec<(At<String>, At<String>)> {
         self.pairs_of(key, true)
+    }
+
+    /// A table with free keys, whose values are lists of strings.
+    pub(in crate::template) fn lists(
+        &self,
+        key: &'static str,
+    ) -> Vec<(At<String>, Vec<At<String>>)> {
+        let Some((value, span)) = self.value(key) else {
+            return Vec::new();
+        };
+        let Some(table) = value.as_table() else {
+            self.wrong_type(key, &span, "a table of lists", value);
+            return Vec::new();
+        };
+        let mut lists = Vec::new();
+        for (name, value) in table {
+            let texts = self.texts(name.get_ref(), value.get_ref(), &self.at(value.span()));
+            let name = At {
+                value: name.get_ref().to_string(),
+                span: self.at(name.span()),
+            };
+            lists.push((name, texts));
+        }
+        lists
     }
 
     fn pairs_of(&self, key: &'static str, fractions: bool) -> Vec<(At<String>, At<String>)> {
