@@ -36,6 +36,8 @@ mod peers;
 pub mod progress;
 pub mod report;
 #[cfg(feature = "build")]
+pub mod segment_page;
+#[cfg(feature = "build")]
 pub mod units;
 
 #[cfg(feature = "build")]

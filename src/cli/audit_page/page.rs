@@ -8,7 +8,7 @@ use super::{entries, facts, findings, head, lives, timeline};
 use crate::digest::Digest;
 use crate::ops::audit::Report;
 
-const STYLE: &str = include_str!("page.css");
+pub(in crate::cli) const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
 /// The report as one HTML file that needs no other.
@@ -51,6 +51,6 @@ pub fn page(report: &Report) -> String {
 }
 
 /// A digest as a Content-Security-Policy names it.
-fn sha256(text: &str) -> String {
+pub(in crate::cli) fn sha256(text: &str) -> String {
     STANDARD.encode(Digest::of(text.as_bytes()).as_bytes())
 }

@@ -80,7 +80,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-fn day(stated: Option<&str>) -> Result<String, Failure> {
+pub(super) fn day(stated: Option<&str>) -> Result<String, Failure> {
     if let Some(text) = stated {
         return Date::new(text)
             .map(|date| date.to_string())
