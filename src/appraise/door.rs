@@ -68,7 +68,7 @@ impl<Bytes> Neighbour<Bytes> {
 pub struct Opened {
     /// The version of the trust root that was judged by; `None` where there is none to judge by.
     pub trust_root: Option<u64>,
-    /// That trust root.
+    /// That trust root; `None` where no signature could be trusted.
     pub root: Option<TrustRoot>,
     /// What was signed and by whom; `None` where no signature could be trusted.
     pub facts: Option<Facts>,
@@ -111,7 +111,6 @@ impl Material {
             return opened;
         };
         opened.trust_root = Some(root.version());
-        opened.root = Some(root.clone());
         let Some(statement) = self.statement(&root, &mut opened.findings) else {
             return opened;
         };
@@ -134,6 +133,7 @@ impl Material {
         );
         opened.expected = manifest.zip(expectations);
         opened.statement = Some(statement);
+        opened.root = Some(root);
         opened
     }
 

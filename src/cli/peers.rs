@@ -6,8 +6,9 @@ use std::path::Path;
 use super::Exit;
 use super::agent::Options;
 use super::instance::{self, Fault, STATE};
-use crate::appraise::{Finding, Opened, Terms, Verdict};
+use crate::appraise::{Finding, Neighbour, Opened, Terms, Verdict};
 use crate::expect::fact::Firewall;
+use crate::key::TrustRoot;
 use crate::limits;
 use crate::peers::{Peers, SeenPeers, VerifiedPeers, file_name};
 use crate::sys::fs::{self, Lock};
@@ -91,38 +92,44 @@ fn counted(
     let root = opened.root.as_ref()?;
     let path = Path::new(DELIVERED).join(file_name(segment)?);
     let file = material::delivered(&path, limits::ENVELOPE_MAX);
-    let mut refuse = |verdict, why: String| {
-        findings.push(Finding {
-            verdict,
-            message: format!("{}: {why}", file.path),
-            hint: Some("deliver a document that 'karat segment peers show' accepts".to_owned()),
-        });
-    };
-    if let Some(why) = &file.unread {
-        refuse(Verdict::Incomplete, why.clone());
-    }
-    let peers = match Peers::open(root, file.bytes.as_ref()?, segment) {
-        Ok(peers) => peers,
-        Err(error) => {
-            refuse(Verdict::Untrusted, error.to_string());
+    let peers = match document(&file, root, segment, state) {
+        Ok(peers) => peers?,
+        Err((verdict, why)) => {
+            findings.push(Finding {
+                verdict,
+                message: file.path + ": " + &why,
+                hint: Some("deliver a document that 'karat segment peers show' accepts".to_owned()),
+            });
             return None;
         }
     };
-    let seen = match fs::read_ours(state.join(SEEN), limits::PEERS_SEEN_MAX) {
-        Ok(bytes) => SeenPeers::parse(&bytes).and_then(|seen| seen.judge(&peers)),
-        Err(error) if error.is_not_found() => Ok(()),
-        Err(error) => {
-            refuse(Verdict::Incomplete, error.to_string());
-            return None;
-        }
-    };
-    if let Err(error) = seen {
-        refuse(Verdict::Rollback, error.to_string());
-        return None;
-    }
     let what = format!("serial {} of the peers of {segment}", peers.serial);
     let is_current = terms.is_current(&what, peers.expires, 0, findings);
     is_current.then_some(peers)
+}
+
+/// The document, where there is one: well signed, and no older than what was applied before.
+fn document(
+    file: &Neighbour,
+    root: &TrustRoot,
+    segment: &str,
+    state: &Path,
+) -> Result<Option<VerifiedPeers>, (Verdict, String)> {
+    let Some(bytes) = &file.bytes else {
+        let unread = file.unread.clone();
+        return unread.map_or(Ok(None), |why| Err((Verdict::Incomplete, why)));
+    };
+    let peers = Peers::open(root, bytes, segment);
+    let peers = peers.map_err(|error| (Verdict::Untrusted, error.to_string()))?;
+    match fs::read_ours(state.join(SEEN), limits::PEERS_SEEN_MAX) {
+        Ok(bytes) => {
+            let seen = SeenPeers::parse(&bytes).and_then(|seen| seen.judge(&peers));
+            seen.map_err(|error| (Verdict::Rollback, error.to_string()))?;
+        }
+        Err(error) if error.is_not_found() => {}
+        Err(error) => return Err((Verdict::Incomplete, error.to_string())),
+    }
+    Ok(Some(peers))
 }
 
 fn firewall(opened: &Opened) -> Option<&Firewall> {

@@ -30,7 +30,9 @@ impl Cidr {
             None => longest,
             Some(text) => {
                 let length: u8 = text.parse().ok()?;
-                (length <= longest && length.to_string() == text).then_some(length)?
+                // One spelling: neither a sign nor zeros before it.
+                let is_plain = text == "0" || !text.starts_with(['+', '0']);
+                (length <= longest && is_plain).then_some(length)?
             }
         };
         (masked(address, length) == address).then_some(Self { address, length })

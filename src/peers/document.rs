@@ -1,7 +1,5 @@
 //! What a document of peers says, before anyone has signed it.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value};
 
 use super::Cidr;
@@ -21,8 +19,9 @@ pub struct Peers {
     pub segment: String,
     /// Higher than that of the document before.
     pub serial: Serial,
-    /// Where the instances of other segments are, by their names: networks in order, none twice.
-    pub sets: BTreeMap<String, Vec<Cidr>>,
+    /// Where the instances of other segments are, by their names, which are in order: networks in
+    /// order, none twice. No map: it would make the agent larger.
+    pub sets: Vec<(String, Vec<Cidr>)>,
 }
 
 /// Why there are no peers to let in.
@@ -59,9 +58,9 @@ pub enum PeersError {
         Cidr::RULE
     )]
     Network(String),
-    /// Two networks that share addresses, or that are out of order.
-    #[error("peers: {0} is out of order, or holds addresses of the network before it")]
-    Order(Cidr),
+    /// Two networks that share addresses, or something that is out of order.
+    #[error("peers: {0} is out of order, or lies in what comes before it")]
+    Order(String),
     /// More than an instance takes.
     #[error(
         "peers: there are more than {} segments or {} networks",
@@ -92,9 +91,11 @@ impl Peers {
     ///
     /// # Errors
     /// It breaks a rule of its format.
+    #[cfg(feature = "build")]
     pub fn to_signed(&self) -> Result<Signed, PeersError> {
         self.check()?;
-        Ok(Signed::new(Self::PAYLOAD_TYPE, self.canonical().into()))
+        let payload = json::canonical(&Value::Object(self.members()))?;
+        Ok(Signed::new(Self::PAYLOAD_TYPE, payload))
     }
 
     /// Reads a payload, whoever signed it: for showing it. Nothing may be let in by it.
@@ -108,20 +109,20 @@ impl Peers {
 
     /// Reads a payload, whoever signed it.
     pub(super) fn read(signed: &Signed) -> Result<Self, PeersError> {
-        let mut all: Map<String, Value> = json::read(&signed.payload, limits::PEERS_MAX)?;
-        let spec = text(&mut all, "spec")?;
+        let all: Map<String, Value> = json::read(&signed.payload, limits::PEERS_MAX)?;
+        let spec = text(&all, "spec")?;
         if spec != Self::SPEC {
             return Err(PeersError::Spec(spec));
         }
         let peers = Self {
             expires: all.get("expires").and_then(Value::as_u64),
-            segment: text(&mut all, "segment")?,
+            segment: text(&all, "segment")?,
             serial: Serial::new(all.get("serial").and_then(Value::as_u64).unwrap_or(0))?,
-            sets: sets(&mut all)?,
+            sets: sets(&all)?,
         };
         peers.check()?;
-        // By hand, not from what was read: a key that nobody took is not in it.
-        if peers.canonical().as_bytes() != signed.payload {
+        let known = if peers.expires.is_some() { 5 } else { 4 };
+        if all.len() != known || json::canonical(&Value::Object(all))? != signed.payload {
             return Err(PeersError::NotCanonical);
         }
         Ok(peers)
@@ -132,12 +133,18 @@ impl Peers {
         if self.sets.len() > limits::PEERS_SETS_MAX {
             return Err(PeersError::TooMany);
         }
-        for name in self.sets.keys().chain([&self.segment]) {
+        let mut segment: Option<&String> = None;
+        let names = self.sets.iter().map(|(name, _)| name);
+        for name in names.chain([&self.segment]) {
             if !is_segment(name) {
                 return Err(PeersError::Segment(name.clone()));
             }
         }
-        for networks in self.sets.values() {
+        for (name, networks) in &self.sets {
+            if segment.is_some_and(|it| it >= name) {
+                return Err(PeersError::Order(name.clone()));
+            }
+            segment = Some(name);
             left = left
                 .checked_sub(networks.len())
                 .ok_or(PeersError::TooMany)?;
@@ -147,7 +154,7 @@ impl Peers {
                     return Err(PeersError::Network(network.to_string()));
                 }
                 if before.is_some_and(|it| it >= network || it.contains(network)) {
-                    return Err(PeersError::Order(*network));
+                    return Err(PeersError::Order(network.to_string()));
                 }
                 before = Some(network);
             }
@@ -155,49 +162,55 @@ impl Peers {
         Ok(())
     }
 
-    /// The one spelling: no text in it needs an escape.
-    fn canonical(&self) -> String {
-        let mut text = String::from("{");
+    /// As JSON.
+    #[cfg(feature = "build")]
+    fn members(&self) -> Map<String, Value> {
+        let mut sets = Map::new();
+        for (name, networks) in &self.sets {
+            let networks = networks.iter().map(|it| Value::from(it.to_string()));
+            sets.insert(name.clone(), networks.collect());
+        }
+        let mut all = Map::new();
         if let Some(expires) = self.expires {
-            text += &format!("\"expires\":{expires},");
+            all.insert("expires".to_owned(), expires.into());
         }
-        text += &format!(
-            "\"segment\":\"{}\",\"serial\":{},\"sets\":{{",
-            self.segment, self.serial
-        );
-        for (index, (name, networks)) in self.sets.iter().enumerate() {
-            let comma = if index == 0 { "" } else { "," };
-            let networks: Vec<String> = networks.iter().map(|it| format!("\"{it}\"")).collect();
-            text += &format!("{comma}\"{name}\":[{}]", networks.join(","));
-        }
-        text + "},\"spec\":\"" + Self::SPEC + "\"}"
+        all.insert("segment".to_owned(), self.segment.clone().into());
+        all.insert("serial".to_owned(), self.serial.get().into());
+        all.insert("sets".to_owned(), sets.into());
+        all.insert("spec".to_owned(), Self::SPEC.into());
+        all
     }
 }
 
-fn text(all: &mut Map<String, Value>, key: &'static str) -> Result<String, PeersError> {
-    match all.remove(key) {
-        Some(Value::String(text)) => Ok(text),
+fn text(all: &Map<String, Value>, key: &'static str) -> Result<String, PeersError> {
+    match all.get(key) {
+        Some(Value::String(text)) => Ok(text.clone()),
         _ => Err(PeersError::Key(key)),
     }
 }
 
-fn sets(all: &mut Map<String, Value>) -> Result<BTreeMap<String, Vec<Cidr>>, PeersError> {
-    let wrong = || PeersError::Key("sets");
-    let Some(Value::Object(members)) = all.remove("sets") else {
-        return Err(wrong());
+fn sets(all: &Map<String, Value>) -> Result<Vec<(String, Vec<Cidr>)>, PeersError> {
+    let wrong = PeersError::Key("sets");
+    let Some(members) = all.get("sets").and_then(Value::as_object) else {
+        return Err(wrong);
     };
-    let mut sets = BTreeMap::new();
+    let mut sets = Vec::new();
     for (name, networks) in members {
-        let Value::Array(items) = networks else {
-            return Err(wrong());
+        let Some(items) = networks.as_array() else {
+            return Err(wrong);
         };
         let mut networks = Vec::new();
         for item in items {
-            let text = item.as_str().ok_or_else(wrong)?;
-            let network = Cidr::parse(text);
-            networks.push(network.ok_or_else(|| PeersError::Network(text.to_owned()))?);
+            let Some(text) = item.as_str() else {
+                return Err(wrong);
+            };
+            match Cidr::parse(text) {
+                Some(network) if network.to_string() == text => networks.push(network),
+                Some(_) => return Err(PeersError::NotCanonical),
+                None => return Err(PeersError::Network(text.to_owned())),
+            }
         }
-        sets.insert(name, networks);
+        sets.push((name.clone(), networks));
     }
     Ok(sets)
 }

@@ -45,13 +45,17 @@ impl Family {
 
 /// What the set of a segment's addresses is called: `peer_web_v4`.
 pub fn set_name(segment: &str, family: Family) -> String {
-    format!("peer_{}_{}", segment.replace('-', "_"), family.suffix())
+    let mut name = String::from("peer_");
+    for letter in segment.chars() {
+        // No name of nft(8) has a hyphen in it; no name of a segment has what stands for it here.
+        name.push(if letter == '-' { '_' } else { letter });
+    }
+    name + "_" + family.suffix()
 }
 
 /// Such a set as a normalised ruleset lists it while it is empty.
 pub fn bare_set(segment: &str, family: Family) -> String {
-    let (name, kind) = (set_name(segment, family), family.set_type());
-    format!("{START}{name}{MIDDLE}{kind}\"}}}}")
+    START.to_owned() + &set_name(segment, family) + MIDDLE + family.set_type() + "\"}}"
 }
 
 /// Before the name of an empty set, and between its name and its type.
@@ -65,15 +69,16 @@ impl Peers {
         let mut all = Vec::new();
         for (segment, networks) in &self.sets {
             for family in Family::ALL {
-                let mut elements: Vec<String> = of(networks, family).map(element).collect();
+                let mut elements = each(networks, family, element);
                 if elements.is_empty() {
                     continue;
                 }
                 // As they are normalised: by their text.
                 crate::order::sort(&mut elements);
                 let bare = bare_set(segment, family);
-                let start = format!("{{\"set\":{{\"elem\":[{}],", elements.join(","));
-                let filled = bare.replacen("{\"set\":{", &start, 1);
+                let rest = bare.trim_start_matches("{\"set\":");
+                let rest = rest.trim_start_matches('{');
+                let filled = "{\"set\":{\"elem\":[".to_owned() + &elements.join(",") + "]," + rest;
                 all.push((bare, filled));
             }
         }
@@ -95,9 +100,9 @@ impl Peers {
                 commands.push(format!("flush set inet {TABLE} {name};"));
             }
         }
-        for (segment, networks) in peers.iter().flat_map(|peers| &peers.sets) {
+        for (segment, networks) in peers.map(|peers| peers.sets.as_slice()).unwrap_or_default() {
             for family in Family::ALL {
-                let texts: Vec<String> = of(networks, family).map(Cidr::to_string).collect();
+                let texts = each(networks, family, |network| network.to_string());
                 // A ruleset that does not know the segment lets it in nowhere.
                 if !texts.is_empty() && rules.contains(&bare_set(segment, family)) {
                     let (name, all) = (set_name(segment, family), texts.join(","));
@@ -115,9 +120,14 @@ fn is_name(name: &str) -> bool {
     name.starts_with("peer_") && name.bytes().all(plain)
 }
 
-fn of(networks: &[Cidr], family: Family) -> impl Iterator<Item = &Cidr> {
-    let is_v4 = family == Family::V4;
-    networks.iter().filter(move |it| it.is_v4() == is_v4)
+fn each(networks: &[Cidr], family: Family, shown: fn(&Cidr) -> String) -> Vec<String> {
+    let mut texts = Vec::new();
+    for network in networks {
+        if network.is_v4() == (family == Family::V4) {
+            texts.push(shown(network));
+        }
+    }
+    texts
 }
 
 /// An element as libnftables-json(5) has it.
