@@ -68,6 +68,8 @@ impl<Bytes> Neighbour<Bytes> {
 pub struct Opened {
     /// The version of the trust root that was judged by; `None` where there is none to judge by.
     pub trust_root: Option<u64>,
+    /// That trust root; `None` where no signature could be trusted.
+    pub root: Option<TrustRoot>,
     /// What was signed and by whom; `None` where no signature could be trusted.
     pub facts: Option<Facts>,
     /// The signed statement; `None` as above.
@@ -93,6 +95,7 @@ impl Material {
     pub fn open(self) -> Opened {
         let mut opened = Opened {
             trust_root: None,
+            root: None,
             facts: None,
             statement: None,
             expected: None,
@@ -130,6 +133,7 @@ impl Material {
         );
         opened.expected = manifest.zip(expectations);
         opened.statement = Some(statement);
+        opened.root = Some(root);
         opened
     }
 
@@ -231,7 +235,7 @@ impl Terms {
 
     /// Whether something that `expires` still counts. A clock that stands before `built`, when it
     /// was made, is wrong, and cannot tell.
-    fn is_current(
+    pub fn is_current(
         &self,
         what: &str,
         expires: Option<u64>,

@@ -10,6 +10,7 @@ use super::Exit;
 use super::bless;
 use super::instance::{self, Fault};
 use super::journal;
+use super::peers;
 use super::report::{self, Detail, Format, Output, Outputs, Style};
 use crate::appraise::{Expiry, Nonce, Verification};
 use crate::baseline::ImageName;
@@ -27,6 +28,7 @@ usage: karat-agent verify [--root DIR] [--baseline X.dsse.json] [--image NAME] [
                           [OPTIONS]
        karat-agent bless [--verdict FILE] [--state DIR] [--journal]
        karat-agent facts [--json]
+       karat-agent peers apply [--state DIR] [--journal]
        karat-agent version
 
 verify checks a directory tree against its signed baseline:
@@ -55,6 +57,9 @@ bless remembers what this boot was verified as; nothing older is accepted from t
   --verdict FILE   the report of this boot [default: /run/karat/verdict.json]
   --state DIR      where it is remembered [default: /var/lib/karat/state]
 
+peers apply fills the sets of the packet filter that hold the addresses of other segments, by
+/var/lib/karat/peers/SEGMENT.dsse.json, which keys of the role fleet sign; without it they become empty.
+
 facts shows what the running system says of itself: kernel, modules, mounts, listening sockets, units,
 and the kernel settings that the image's own expectations name. It judges nothing.
 
@@ -72,6 +77,10 @@ pub fn main() -> ExitCode {
         b"verify" => with(Options::parse(arguments, Verb::Verify), run),
         b"bless" => with(Options::parse(arguments, Verb::Bless), bless_now),
         b"facts" => show_facts(arguments),
+        b"peers" => match arguments.next() {
+            Some(word) if word == "apply" => with(Options::parse(arguments, Verb::Peers), apply),
+            _ => usage("what to do with peers: apply"),
+        },
         b"version" | b"--version" => {
             print(
                 std::io::stdout(),
@@ -83,7 +92,7 @@ pub fn main() -> ExitCode {
             print(std::io::stdout(), USAGE);
             Exit::Ok
         }
-        b"" => usage("what to do: verify, bless, facts or version"),
+        b"" => usage("what to do: verify, bless, facts, peers or version"),
         other => usage(&format!("there is no command {}", Escaped(other))),
     };
     exit.into()
@@ -123,6 +132,7 @@ pub(super) struct Options {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verb {
     Bless,
+    Peers,
     Verify,
 }
 
@@ -161,7 +171,7 @@ impl Options {
                 b"--verdict" => options.verdict = Some(value()?.into()),
                 b"--journal" if inline.is_none() => options.journal = true,
                 b"--help" | b"-h" => return Err(Wrong::Help),
-                _ if verb == Verb::Bless => return Err(no_option(&flag)),
+                _ if verb != Verb::Verify => return Err(no_option(&flag)),
                 b"--root" => options.root = Some(value()?.into()),
                 b"--baseline" => options.baseline = Some(value()?.into()),
                 b"--trust" => options.trust = Some(value()?.into()),
@@ -270,18 +280,34 @@ fn run(options: &Options) -> Exit {
 
 fn bless_now(options: &Options) -> Exit {
     match bless::bless(options) {
-        Ok(message) => {
-            let message = message + "\n";
-            if options.journal {
-                let prefixed = journal::line(journal::INFO, &message);
-                print(std::io::stderr(), &prefixed);
-            } else {
-                print(std::io::stdout(), &message);
-            }
-            Exit::Ok
-        }
+        Ok(message) => tell(options, &message, Exit::Ok),
         Err(error) => failed(options, &error),
     }
+}
+
+fn apply(options: &Options) -> Exit {
+    match peers::apply(options) {
+        Ok((message, exit)) => tell(options, &message, exit),
+        Err(Fault::Usage(message)) => usage(&message),
+        Err(Fault::Io(error)) => failed(options, &error),
+    }
+}
+
+/// Says what came of it, line by line.
+fn tell(options: &Options, message: &str, exit: Exit) -> Exit {
+    let priority = if exit == Exit::Ok {
+        journal::INFO
+    } else {
+        journal::ERROR
+    };
+    for text in message.lines() {
+        if options.journal {
+            print(std::io::stderr(), &(journal::line(priority, text) + "\n"));
+        } else {
+            print(std::io::stdout(), &format!("{text}\n"));
+        }
+    }
+    exit
 }
 
 fn write_verdict(file: &Path, verification: &Verification) -> Result<(), IoError> {

@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::agent::Options;
+use super::peers;
 use crate::appraise::{
     Assurance, Choice, Circumstances, Drift, Explanation, Finding, Group, Inputs, Material,
     Neighbour, NewerRoot, Opened, Opening, Target, Terms, Verdict, Verification, Within, appraise,
@@ -77,7 +78,11 @@ pub(super) fn verify(options: &Options) -> Result<Verification, Fault> {
     // The program ends soon: giving a manifest back piece by piece would be work for nobody.
     let opened = ManuallyDrop::new(opening.into_opened());
     if let (Some((manifest, expectations)), false) = (&opened.expected, is_rolled_back) {
-        let scene = facts::scene(root, expectations.facts(), manifest)?;
+        let mut scene = facts::scene(root, expectations.facts(), manifest)?;
+        if let fact::Scene::Running(seen) = &mut scene {
+            let findings = &mut verification.findings;
+            seen.peers = peers::expected(options, &opened, &asked.terms, findings);
+        }
         let report = appraise(manifest, expectations, &evidence);
         let within = Within::new(manifest, options.max_bytes);
         let report = within.note(report, expectations, &evidence);
@@ -90,6 +95,20 @@ pub(super) fn verify(options: &Options) -> Result<Verification, Fault> {
         verification.report = Some(report);
     }
     Ok(verification)
+}
+
+/// Opens what this machine was given, and looks at nothing else of it.
+pub(super) fn opened(
+    options: &Options,
+    findings: &mut Vec<Finding>,
+) -> Result<(Opened, Terms), Fault> {
+    let asked = Asked::new(options, Path::new("/"), true, findings)?;
+    let mut opened = match asked.material(findings)? {
+        Some((_, material)) => material.open(),
+        None => Opened::default(),
+    };
+    findings.append(&mut opened.findings);
+    Ok((opened, asked.terms))
 }
 
 /// What is asked, with all that the command line left open decided.

@@ -31,6 +31,7 @@ pub mod keys;
 mod markdown;
 #[cfg(feature = "build")]
 pub mod passphrase;
+mod peers;
 #[cfg(feature = "build")]
 pub mod progress;
 pub mod report;

@@ -34,6 +34,17 @@ pub enum JsonError {
 /// # Errors
 /// The rule broken: size first, then syntax, depth and duplicate keys, then the shape of `T`.
 pub fn read<T: DeserializeOwned>(bytes: &[u8], cap: u64) -> Result<T, JsonError> {
+    check(bytes, cap)?;
+    serde_json::from_slice(bytes).map_err(shape)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is mapped with")]
+fn shape(error: serde_json::Error) -> JsonError {
+    JsonError::Shape(error.to_string())
+}
+
+/// All but the shape; apart from [`read`], which the agent has once for each of its documents.
+fn check(bytes: &[u8], cap: u64) -> Result<(), JsonError> {
     if u64::try_from(bytes.len()).map_or(true, |length| length > cap) {
         return Err(JsonError::TooLarge(cap));
     }
@@ -50,7 +61,7 @@ pub fn read<T: DeserializeOwned>(bytes: &[u8], cap: u64) -> Result<T, JsonError>
         let fault = fault.into_inner();
         return Err(fault.unwrap_or_else(|| JsonError::Syntax(error.to_string())));
     }
-    serde_json::from_slice(bytes).map_err(|error| JsonError::Shape(error.to_string()))
+    Ok(())
 }
 
 /// Walks through a document without keeping it.

@@ -43,6 +43,15 @@ pub const RECEIPT_MAX: u64 = 1 << 20;
 pub const TLOG_POLICY_MAX: u64 = 256 << 10;
 /// Most logs, witnesses, and groups of a tlog-policy; C2SP asks for 32 of each at least.
 pub const TLOG_POLICY_ITEMS_MAX: usize = 256;
+/// Largest payload of a document of peers: with [`SIGNATURES_MAX`] signatures it fits an envelope.
+pub const PEERS_MAX: u64 = 40 << 10;
+/// Most segments of a document of peers: those that one image talks to.
+pub const PEERS_SETS_MAX: usize = 64;
+/// Most networks of a document of peers, all segments together; nft(8) is told them in words of less
+/// than the 128 KiB that Linux lets a word have.
+pub const PEERS_NETWORKS_MAX: usize = 1024;
+/// Largest file that remembers a document of peers: one line.
+pub const PEERS_SEEN_MAX: u64 = 256;
 /// Most hashes of a proof that a witness takes (C2SP tlog-witness).
 pub const WITNESS_PROOF_MAX: usize = 63;
 /// Largest request to a witness: a signed note, and a proof.

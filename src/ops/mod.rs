@@ -8,6 +8,7 @@ pub mod diff;
 mod explain;
 pub mod export;
 pub mod init;
+pub mod instant;
 pub mod key;
 pub mod ledger;
 pub mod lock;

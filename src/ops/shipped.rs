@@ -38,16 +38,8 @@ pub const SHIPPED: &[(&str, &[u8])] = &[
         include_bytes!("../../templates/files/base/journald.conf"),
     ),
     (
-        "files/base/karat.nft",
-        include_bytes!("../../templates/files/base/karat.nft"),
-    ),
-    (
         "files/base/modprobe.conf",
         include_bytes!("../../templates/files/base/modprobe.conf"),
-    ),
-    (
-        "files/base/nftables-service.conf",
-        include_bytes!("../../templates/files/base/nftables-service.conf"),
     ),
     (
         "files/base/not-in-containers.conf",
@@ -82,10 +74,6 @@ pub const SHIPPED: &[(&str, &[u8])] = &[
         include_bytes!("../../templates/files/data-postgres/first-boot"),
     ),
     (
-        "files/data-postgres/input.nft",
-        include_bytes!("../../templates/files/data-postgres/input.nft"),
-    ),
-    (
         "files/data-postgres/postgresql-first-boot.service",
         include_bytes!("../../templates/files/data-postgres/postgresql-first-boot.service"),
     ),
@@ -96,10 +84,6 @@ pub const SHIPPED: &[(&str, &[u8])] = &[
     (
         "files/internal-api/app.py",
         include_bytes!("../../templates/files/internal-api/app.py"),
-    ),
-    (
-        "files/internal-api/input.nft",
-        include_bytes!("../../templates/files/internal-api/input.nft"),
     ),
     (
         "files/web-frontend/default.conf",

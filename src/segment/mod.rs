@@ -16,6 +16,7 @@
 //! | `diff` | [`Difference`]: what changed between two fleets |
 //! | `export` | [`export`]: the same in the languages of others |
 //! | `check` | [`check()`]: whether a fleet keeps its own rules |
+//! | `ruleset` | [`Ruleset`]: the packet filter that follows |
 //!
 //! The format is described in `docs/formats/segment.md`.
 
@@ -28,9 +29,10 @@ mod member;
 mod name;
 mod peer;
 mod port;
+mod ruleset;
 mod value;
 
-pub use check::{Demand, Finding, Rule, Spot, check};
+pub use check::{Demand, Finding, Rule, Spot, check, refused_package};
 pub use diff::{Difference, Reach};
 pub use flow::{Direction, Flow, SSH_PORT};
 pub use graph::{Graph, Group, Link, LinkKind, Node, Source};
@@ -39,4 +41,5 @@ pub(crate) use name::is_day;
 pub use name::{Date, PackageGlob, SegmentName, ServiceName, UnitName};
 pub use peer::{Audience, Cidr, Infrastructure, Peer};
 pub use port::{Exposure, Port, Proto};
+pub use ruleset::Ruleset;
 pub use value::{Category, Consumes, DataClass, Egress, Lifecycle, Provides, Segment, Statement};

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::diagnostic::Code;
 use super::finish::added;
-use super::model::Template;
+use super::model::{FileKind, Template};
 use super::raw::{Items, RawFacts};
 use super::reader::{Sink, Span};
 use crate::expect::Facts;
@@ -12,11 +12,13 @@ use crate::expect::fact::{
     Accounts, Allowed, CmdlineWord, Firewall, Kernel, Modules, Mount, Preload, Sysctl, SysctlName,
     Word, WordRule, ruleset,
 };
+use crate::path::ImagePath;
+use crate::segment::Ruleset;
 use crate::tree::Origin;
 
 impl Template {
     /// What must hold on the running system: what `[verify.facts]` states, and what follows from
-    /// `[kernel]`. A setting or word that both state is the former's.
+    /// `[kernel]` and `[segment]`. What both state is the former's.
     pub fn facts(&self) -> Facts {
         let origin = || Origin::Template("kernel".to_owned());
         let mut facts = self.verify.facts.clone();
@@ -43,7 +45,35 @@ impl Template {
                 });
             }
         }
+        if facts.firewall.is_none() {
+            facts.firewall = self.compiled_firewall();
+        }
         facts
+    }
+
+    /// What the image's packet filter is held to: the compiled rules, where its segment has a category
+    /// and nothing of the template's own stands in their place or beside them.
+    fn compiled_firewall(&self) -> Option<Firewall> {
+        self.segment.category?;
+        let own = [Ruleset::PATH, Ruleset::INPUT, Ruleset::OUTPUT];
+        let own = own.map(|path| ImagePath::parse(path).ok());
+        let is_own = self.files.iter().any(|file| {
+            let stands = matches!(file.kind, FileKind::Regular(_) | FileKind::Symlink(_));
+            let mut places = own.iter().flatten();
+            stands && places.any(|place| file.path.is_within(place))
+        });
+        if is_own {
+            return None;
+        }
+        let ruleset = Ruleset::of(&self.segment)?;
+        let has_peers = ruleset.peers().next().is_some();
+        let segment = self.segment.name.as_ref().filter(|_| has_peers);
+        Some(Firewall {
+            origin: Origin::Template("segment".to_owned()),
+            peers: segment.map(ToString::to_string),
+            // As large as a ruleset may be, it could not be read on an instance either.
+            rules: ruleset.listing().ok()?,
+        })
     }
 }
 
@@ -148,6 +178,7 @@ pub(super) fn firewall(bytes: &[u8], place: &Span, sink: &Sink) -> Option<Firewa
     match ruleset(bytes) {
         Ok(rules) => Some(Firewall {
             origin: Origin::Template("verify".to_owned()),
+            peers: None,
             rules,
         }),
         Err(error) => {

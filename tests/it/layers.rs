@@ -10,7 +10,7 @@ const LINES: [&[&str]; 11] = [
     &["limits", "json", "order", "digest", "path"],
     &["tree", "key"],
     &["manifest", "envelope", "tlog"],
-    &["baseline", "expect"],
+    &["baseline", "expect", "peers"],
     &["appraise", "instance"],
     &["sys"],
     // The wall.
@@ -25,12 +25,13 @@ const LINES: [&[&str]; 11] = [
 const AGENT_LINES: usize = 6;
 
 /// What `cli` compiles for the agent as well.
-const AGENT_CLI: [&str; 14] = [
+const AGENT_CLI: [&str; 15] = [
     "src/cli/agent.rs",
     "src/cli/bless.rs",
     "src/cli/exit.rs",
     "src/cli/instance.rs",
     "src/cli/journal.rs",
+    "src/cli/peers.rs",
     "src/cli/report/canonical.rs",
     "src/cli/report/excerpt.rs",
     "src/cli/report/facts.rs",

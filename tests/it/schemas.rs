@@ -16,7 +16,7 @@ use crate::support::schema::{Published, published};
 use crate::support::signed::Release;
 
 /// All schemas in `docs/schemas/`, each held to by a test.
-const ALL: [&str; 35] = [
+const ALL: [&str; 37] = [
     "attach",
     "audit",
     "build-report",
@@ -42,8 +42,10 @@ const ALL: [&str; 35] = [
     "progress-event",
     "sarif-report",
     "segment-check",
+    "segment-compile",
     "segment-diff",
     "segment-graph",
+    "segment-peers",
     "sign",
     "template-check",
     "template-show",
@@ -380,6 +382,115 @@ fn locks_progress_and_the_cache() {
     assert!(shown["bytes"].as_u64().unwrap() > 0, "{shown}");
     let collected = desk.document("cache-gc", 0, &["cache", "gc", "--all"]);
     assert!(collected["removed"].as_u64().unwrap() > 0, "{collected}");
+}
+
+#[test]
+fn segments_on_the_host() {
+    let desk = Desk::new("schema-segment");
+    desk.document("init", 0, &["init", "work", "--no-passphrase"]);
+    let template = "work/templates/web-frontend.toml";
+    let compiled = desk.document("segment-compile", 0, &["segment", "compile", template]);
+    assert_eq!(compiled["peers"], json!(["api", "bastion"]));
+    let nothing = "packages = [\"nano\"]\n[image]\nname = \"a\"\nversion = \"1\"\n[source]\nsuite = \"trixie\"\n";
+    desk.write("plain.toml", nothing);
+    desk.document("error", 2, &["segment", "compile", "plain.toml"]);
+
+    // Nobody may say who peers are until the trust root names a key.
+    let private = "work/keys/private/fleet.pem";
+    let new = ["key", "new", "--out", private, "--public", "fleet.pub.pem"];
+    desk.document("key", 0, &new);
+    let input = "segment = \"web\"\nserial = 2\nexpires = \"2030-01-01\"\n[sets]\n\
+        api = [\"10.2.0.0/16\", \"10.1.0.9\", \"10.2.3.0/24\"]\nbastion = []\n";
+    desk.write("peers.toml", input);
+    let sign = [
+        "segment",
+        "peers",
+        "sign",
+        "peers.toml",
+        "--workspace",
+        "work",
+    ];
+    let refused = desk.document("error", 11, &sign);
+    let message = refused["error"]["message"].as_str().unwrap();
+    assert!(
+        message.contains("none of those of the role fleet"),
+        "{message}"
+    );
+    let add = [
+        "trust",
+        "update",
+        "--add-key",
+        "fleet=fleet.pub.pem",
+        "--yes",
+        "--workspace",
+        "work",
+    ];
+    desk.document("trust-update", 0, &add);
+    let signed = desk.document("segment-peers", 0, &sign);
+    assert_eq!(signed["missing"], Value::Null);
+    assert_eq!(signed["expires"], 1_893_456_000);
+    assert_eq!(
+        signed["sets"],
+        json!({"api": ["10.1.0.9/32", "10.2.0.0/16"], "bastion": []})
+    );
+    let show = [
+        "segment",
+        "peers",
+        "show",
+        "web.dsse.json",
+        "--workspace",
+        "work",
+    ];
+    let shown = desk.document("segment-peers", 0, &show);
+    assert_eq!(shown["sets"], signed["sets"]);
+    assert_eq!(shown["signed_by"], signed["signed_by"]);
+    // The same once more, as an envelope, changes nothing; JSON says the same as TOML.
+    let before = fs::read(desk.path("web.dsse.json")).unwrap();
+    let again = [
+        "segment",
+        "peers",
+        "sign",
+        "web.dsse.json",
+        "--workspace",
+        "work",
+    ];
+    desk.document("segment-peers", 0, &again);
+    let same = json!({"segment": "web", "serial": 2, "expires": "2030-01-01T00:00:00Z",
+        "sets": {"api": ["10.1.0.9", "10.2.0.0/16"], "bastion": []}});
+    desk.write("peers.json", same.to_string());
+    let json_too = [
+        "segment",
+        "peers",
+        "sign",
+        "peers.json",
+        "--workspace",
+        "work",
+    ];
+    desk.document("segment-peers", 0, &json_too);
+    assert_eq!(fs::read(desk.path("web.dsse.json")).unwrap(), before);
+    for (text, rule) in [
+        (input.replace("= 2", "= 0"), "serial"),
+        (input.replace("10.2.0.0/16", "10.2.0.1/16"), "no bit set"),
+        (
+            input.replace("10.2.0.0/16", "0.0.0.0/0"),
+            "nor all addresses",
+        ),
+        (input.replace("bastion", "\"a b\""), "no name of a segment"),
+        (input.replace("[sets]", "more = 1\n[sets]"), "unknown field"),
+    ] {
+        desk.write("bad.toml", text);
+        let bad = [
+            "segment",
+            "peers",
+            "sign",
+            "bad.toml",
+            "--workspace",
+            "work",
+        ];
+        let refused = desk.document("error", 1, &bad);
+        let message = refused["error"]["message"].as_str().unwrap();
+        assert!(message.contains(rule), "{rule}: {message}");
+    }
 }
 
 #[test]

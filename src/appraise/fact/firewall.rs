@@ -21,11 +21,12 @@ pub(super) fn judge(court: &mut Court<'_>, expected: &Facts, seen: &Observations
     let Some(observed) = court.need("firewall", source::FIREWALL, observed, absent) else {
         return;
     };
-    if *observed == expected.rules {
+    let rules = with_peers(&expected.rules, &seen.peers);
+    if *observed == rules {
         return court.held();
     }
-    let missing = difference(&expected.rules, observed);
-    let extra = difference(observed, &expected.rules);
+    let missing = difference(&rules, observed);
+    let extra = difference(observed, &rules);
     let is_moved = missing.is_empty() && extra.is_empty();
     let breach = Breach {
         name: "firewall".to_owned(),
@@ -40,6 +41,16 @@ pub(super) fn judge(court: &mut Court<'_>, expected: &Facts, seen: &Observations
         severity: Severity::High,
     };
     court.drift(&expected.origin, breach);
+}
+
+/// The rules, with those sets filled that a document of peers fills.
+fn with_peers(rules: &[String], peers: &[(String, String)]) -> Vec<String> {
+    let mut all = Vec::with_capacity(rules.len());
+    for rule in rules {
+        let filled = peers.iter().find(|(bare, _)| bare == rule);
+        all.push(filled.map_or(rule, |(_, filled)| filled).clone());
+    }
+    all
 }
 
 /// What stands in `these` and not in `those`.

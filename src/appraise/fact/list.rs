@@ -29,6 +29,7 @@ impl Observations {
             modules,
             mounts,
             packet,
+            peers: _,
             preload,
             release,
             sockets,

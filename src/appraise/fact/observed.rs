@@ -47,6 +47,9 @@ pub struct Observations {
     pub mounts: Seen<Vec<MountPoint>>,
     /// Packet sockets.
     pub packet: Seen<Vec<PacketSocket>>,
+    /// How the ruleset lists sets that a verified document of peers fills, each by how it lists the set
+    /// while it is empty.
+    pub peers: Vec<(String, String)>,
     /// What programs are loaded with.
     pub preload: Preloads,
     /// The release of the running kernel, as in `/lib/modules/RELEASE`.

@@ -12,6 +12,7 @@ use crate::cli::keys;
 use crate::cli::passphrase::Source;
 use crate::key::{KeyId, Role};
 use crate::limits;
+pub(super) use crate::ops::instant::instant;
 use crate::ops::log::{self, Notices};
 use crate::ops::sign::{self, Document, Request, SignError};
 use crate::ops::signer::KeySpec;
@@ -210,20 +211,4 @@ fn document(file: &Path) -> Result<Document, Failure> {
             ..failure
         }
     })
-}
-
-/// A day or an instant.
-pub(super) fn instant(text: &str) -> Result<Epoch, String> {
-    let full = if text.len() == "2027-01-31".len() {
-        format!("{text}T00:00:00Z")
-    } else {
-        text.to_owned()
-    };
-    let instant: jiff::Timestamp = full
-        .parse()
-        .map_err(|error: jiff::Error| error.to_string())?;
-    let Ok(seconds) = u64::try_from(instant.as_second()) else {
-        return Err("it lies before 1970".to_owned());
-    };
-    Epoch::new(seconds).map_err(|error| error.to_string())
 }

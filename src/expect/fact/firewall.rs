@@ -14,6 +14,10 @@ pub struct Firewall {
     /// Who asked for it.
     #[serde(serialize_with = "wire::write")]
     pub origin: Origin,
+    /// The segment whose signed document of peers fills sets that are empty in `rules`; `None`: no
+    /// document does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peers: Option<String>,
     /// One object of libnftables-json(5) each: see [`ruleset`].
     pub rules: Vec<String>,
 }

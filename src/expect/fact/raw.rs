@@ -74,6 +74,7 @@ fn cmdline(of: &mut Members) -> Result<CmdlineWord, String> {
 fn firewall(of: &mut Members) -> Result<Firewall, String> {
     Ok(Firewall {
         origin: of.one("origin")?,
+        peers: of.text("peers")?,
         rules: of.list("rules")?,
     })
 }

@@ -24,7 +24,7 @@ pub enum Role {
     Witness,
     /// Declares keys revoked.
     Revoke,
-    /// Signs what a fleet of instances reports.
+    /// Signs where the instances of a fleet are, and what they report.
     Fleet,
 }
 

@@ -52,6 +52,12 @@ pub enum BuildError {
     /// The template's files, users or services do not fit the packages' tree.
     #[error(transparent)]
     Overlay(#[from] OverlayError),
+    /// A package that the image's segment forbids, also where another one needs it.
+    #[error("the lock has a package that the segment forbids: {reason}")]
+    Package {
+        /// Why.
+        reason: String,
+    },
     /// A path of karat's own breaks a rule.
     #[error(transparent)]
     Path(#[from] PathError),

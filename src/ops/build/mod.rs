@@ -28,9 +28,10 @@ use crate::image::compress::Compression;
 use crate::key::{Signer, TrustRoot};
 use crate::lock::Lockfile;
 use crate::progress::Progress;
+use crate::segment::refused_package;
 use crate::sys;
 use crate::sys::clock::Stopwatch;
-use crate::template::{self, Format};
+use crate::template::{self, Format, Template};
 
 /// What to build, and how.
 #[derive(Debug)]
@@ -129,6 +130,7 @@ pub fn build(request: &Request<'_>, progress: &dyn Progress) -> Result<Built, Bu
         progress,
     )?;
     lock.check_epoch(sys::env::epoch()?)?;
+    refuse_packages(&template, &lock)?;
     let plan = Plan {
         formats: request
             .formats
@@ -169,6 +171,18 @@ pub fn build(request: &Request<'_>, progress: &dyn Progress) -> Result<Built, Bu
     }
     built.seconds = watch.seconds();
     Ok(built)
+}
+
+/// Refuses what the image's segment forbids: what the template names, and what came with it.
+fn refuse_packages(template: &Template, lock: &Lockfile) -> Result<(), BuildError> {
+    let names = lock.packages.iter().map(|package| package.name.as_str());
+    match names
+        .into_iter()
+        .find_map(|name| refused_package(&template.segment, name))
+    {
+        Some(reason) => Err(BuildError::Package { reason }),
+        None => Ok(()),
+    }
 }
 
 /// What decides every byte of the outputs, besides the template and the lock themselves.

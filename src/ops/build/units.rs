@@ -12,7 +12,7 @@ pub(super) const ORIGIN: &str = "verify";
 /// Where packages' units are; only an image with systemd has it.
 const SYSTEM: &str = "/usr/lib/systemd/system";
 
-const UNITS: [(&str, &str); 5] = [
+const UNITS: [(&str, &str); 6] = [
     (
         "karat-bless.service",
         include_str!("units/karat-bless.service"),
@@ -20,6 +20,10 @@ const UNITS: [(&str, &str); 5] = [
     (
         "karat-isolated.target",
         include_str!("units/karat-isolated.target"),
+    ),
+    (
+        "karat-peers.service",
+        include_str!("units/karat-peers.service"),
     ),
     (
         "karat-verify-again.service",
@@ -37,9 +41,10 @@ const UNITS: [(&str, &str); 5] = [
 
 /// What starts them. They are the image's, not the administrator's, so that no preset undoes it; a
 /// template can still mask them.
-const STARTED_BY: [(&str, &str); 4] = [
+const STARTED_BY: [(&str, &str); 5] = [
     ("boot-complete.target.requires", "karat-verify.service"),
     ("multi-user.target.wants", "karat-bless.service"),
+    ("sysinit.target.wants", "karat-peers.service"),
     ("sysinit.target.wants", "karat-verify.service"),
     ("timers.target.wants", "karat-verify.timer"),
 ];

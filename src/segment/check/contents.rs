@@ -10,7 +10,7 @@ use crate::segment::flow::SSH_PORT;
 use crate::segment::member::{Fleet, Member};
 use crate::segment::peer::Audience;
 use crate::segment::port::{Exposure, Port, Proto};
-use crate::segment::value::{Category, Statement};
+use crate::segment::value::{Category, Segment, Statement};
 
 /// Servers that keep data.
 const DATABASES: &[&str] = &[
@@ -101,27 +101,30 @@ pub(super) fn check(fleet: &Fleet, found: &mut Vec<Finding>) {
     }
 }
 
+/// Why an image of this segment must not have a package; `None` where it may.
+pub fn refused_package(segment: &Segment, package: &str) -> Option<String> {
+    if let Some(category) = by_category(segment, package) {
+        return Some(format!("a {category} image has no {package}"));
+    }
+    let mut own = segment.forbid_packages.iter();
+    let glob = own.find(|glob| glob.covers(package))?;
+    Some(format!("forbid_packages has {glob}, and {package} is one"))
+}
+
+/// The segment's category, where it forbids what goes by this name.
+fn by_category(segment: &Segment, name: &str) -> Option<Category> {
+    segment.category.filter(|category| {
+        let lists = forbidden(*category).iter().copied().flatten();
+        lists
+            .into_iter()
+            .any(|glob| name_matches(glob.as_bytes(), name.as_bytes()))
+    })
+}
+
 fn packages(index: usize, member: &Member, found: &mut Vec<Finding>) {
-    let segment = &member.segment;
-    let by_category = |name: &str| {
-        segment.category.filter(|category| {
-            let lists = forbidden(*category).iter().copied().flatten();
-            lists
-                .into_iter()
-                .any(|glob| name_matches(glob.as_bytes(), name.as_bytes()))
-        })
-    };
-    let own = |name: &str| {
-        segment
-            .forbid_packages
-            .iter()
-            .find(|glob| glob.covers(name))
-    };
     for package in &member.packages {
-        let reason = match (by_category(package), own(package)) {
-            (Some(category), _) => format!("a {category} image has no {package}"),
-            (None, Some(glob)) => format!("forbid_packages has {glob}, and {package} is one"),
-            (None, None) => continue,
+        let Some(reason) = refused_package(&member.segment, package) else {
+            continue;
         };
         found.add(
             Rule::KS113,
@@ -135,7 +138,7 @@ fn packages(index: usize, member: &Member, found: &mut Vec<Finding>) {
         let stem = unit
             .rsplit_once('.')
             .map_or(unit.as_str(), |(stem, _)| stem);
-        if let Some(category) = by_category(stem) {
+        if let Some(category) = by_category(&member.segment, stem) {
             found.add(
                 Rule::KS113,
                 index,

@@ -21,6 +21,7 @@ mod paths;
 mod placement;
 
 pub use code::Rule;
+pub use contents::refused_package;
 pub use finding::{Demand, Finding, Spot};
 
 use super::member::Fleet;

@@ -9,6 +9,7 @@ mod canvas;
 mod files;
 mod install;
 mod kernel;
+mod segment;
 mod services;
 mod users;
 
@@ -71,6 +72,11 @@ pub enum OverlayError {
         /// Last of the range.
         last: u32,
     },
+    /// Rules of the packet filter, and nothing that loads them.
+    #[error(
+        "[segment]: the image has no {0}, which loads its packet filter: add nftables to packages"
+    )]
+    NoPacketFilter(ImagePath),
     /// A path that leads through something that is no directory, or in a circle.
     #[error("{0}: its parent leads through something that is no directory")]
     Parent(ImagePath),
@@ -145,7 +151,7 @@ pub enum UnitProblem {
 
 /// Lays `template` over `tree`. Files of the tree are read from `blobs`, new ones go into `new`.
 ///
-/// The order: groups, users, files, services, kernel, os-release. So a file may belong to a user,
+/// The order: groups, users, segment, files, services, kernel, os-release. So a file may belong to a user,
 /// and a unit may come from a file, of the same template.
 ///
 /// # Errors
@@ -158,8 +164,10 @@ pub fn apply(
 ) -> Result<Tree<Open>, OverlayError> {
     let mut canvas = Canvas::new(tree, new, blobs);
     users::apply(&mut canvas, &template.groups, &template.users)?;
+    // Before files: one of the template's own takes the place of what follows from its segment.
+    let services = segment::apply(&mut canvas, template)?;
     files::apply(&mut canvas, &template.files)?;
-    services::apply(&mut canvas, &template.services)?;
+    services::apply(&mut canvas, &services)?;
     kernel::apply(&mut canvas, &template.kernel)?;
     files::os_release(&mut canvas, &template.image)?;
     Ok(canvas.into_tree())

@@ -16,7 +16,7 @@ const ARGUMENTS: [&str; 4] = ["-j", "-n", "list", "ruleset"];
 /// The ruleset. It is listed by a program of the image, which is run only where it, its loader and
 /// its libraries are as signed.
 pub(super) fn observe(manifest: &Manifest) -> Seen<Vec<String>> {
-    match listing(manifest) {
+    match nft(manifest, &ARGUMENTS) {
         Ok(bytes) => Seen::Value(bytes).parse(|bytes| {
             ruleset(&bytes).map_err(|error| format!("what {} printed: {error}", source::FIREWALL))
         }),
@@ -24,7 +24,11 @@ pub(super) fn observe(manifest: &Manifest) -> Seen<Vec<String>> {
     }
 }
 
-fn listing(manifest: &Manifest) -> Result<Vec<u8>, String> {
+/// Runs nft(8) of the image, as it was signed, with these arguments; gives what it printed.
+///
+/// # Errors
+/// Why there is no answer, in words.
+pub fn nft(manifest: &Manifest, arguments: &[&str]) -> Result<Vec<u8>, String> {
     let path = ImagePath::parse(source::FIREWALL).map_err(|error| error.to_string())?;
     let mut read = |path: &ImagePath, cap: u64| {
         let place = std::ffi::OsStr::from_bytes(path.as_bytes());
@@ -32,5 +36,5 @@ fn listing(manifest: &Manifest) -> Result<Vec<u8>, String> {
     };
     let nft = Program::verify(manifest, &path, &mut read)
         .map_err(|error| format!("it was not run: {error}"))?;
-    program::run(&nft, &ARGUMENTS, limits::RULESET_MAX)
+    program::run(&nft, arguments, limits::RULESET_MAX)
 }

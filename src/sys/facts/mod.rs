@@ -37,4 +37,5 @@ mod units;
 
 #[cfg(feature = "build")]
 pub use each::read_as_each;
+pub use firewall::nft;
 pub use scene::{observe, scene};

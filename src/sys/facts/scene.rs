@@ -51,6 +51,7 @@ pub fn observe(names: Vec<SysctlName>) -> Observations {
         modules: kernel::modules(),
         mounts: mounts::observe(),
         packet: local::packet(),
+        peers: Vec::new(),
         preload: preload::observe(),
         release: kernel::release(),
         sockets: sockets::observe(),

@@ -55,6 +55,8 @@ fn a_clean_boot_matches_and_is_blessed_and_a_tampered_one_is_named() {
         return skip("needs root to unpack the image with its owners");
     }
 
+    shop.fleet_key();
+
     // The first boot: of a disk that nobody but the image's own programs has written to.
     let instance = Instance::new(&shop, &judges, "report");
     let mut machine = instance.boot(&[]);
@@ -69,6 +71,7 @@ fn a_clean_boot_matches_and_is_blessed_and_a_tampered_one_is_named() {
             "assurance: self;",
             "lowest serial none yet, lowest trust root none yet\n",
             "warning: this is a first boot,",
+            "Finished karat-peers.service",
             "Finished karat-verify.service",
         ],
     );
@@ -86,7 +89,7 @@ fn a_clean_boot_matches_and_is_blessed_and_a_tampered_one_is_named() {
         &console,
         &[
             "DRIFT  / against report 1, serial 1\n",
-            "lowest serial 1, lowest trust root 1\n",
+            "lowest serial 1, lowest trust root 2\n",
             "high       /etc/ssh/sshd_config\n",
             "content: 1069 bytes, sha256 ",
             "= decides about remote login\n",
@@ -152,8 +155,14 @@ struct Instance<'a> {
 impl<'a> Instance<'a> {
     /// Builds it with this `on_failure`, which is the image's name, too.
     fn new(shop: &Workshop, judges: &'a Judges, on_failure: &str) -> Self {
+        // The first boots with a packet filter and a signed document of peers.
+        let base = if on_failure == "report" {
+            "web-frontend"
+        } else {
+            "base"
+        };
         let text = format!(
-            "extends = \"base\"\npackages = [\"linux-image-cloud-amd64\"]\n\
+            "extends = \"{base}\"\npackages = [\"linux-image-cloud-amd64\"]\n\
              [image]\nname = \"{on_failure}\"\n[verify]\non_failure = \"{on_failure}\"\n"
         );
         let template = format!("workspace/templates/{on_failure}.toml");
@@ -170,6 +179,10 @@ impl<'a> Instance<'a> {
         fs::create_dir_all(&delivered).unwrap();
         let envelope = format!("{on_failure}_1.dsse.json");
         fs::copy(shop.path("out").join(&envelope), delivered.join(envelope)).unwrap();
+        let peers = root.join("var/lib/karat/peers");
+        fs::create_dir_all(&peers).unwrap();
+        let names = ["api".to_owned(), "bastion".to_owned()];
+        fs::write(peers.join("web.dsse.json"), shop.peers("web", 1, &names)).unwrap();
         let disk = directory.join("disk.img");
         let mut mke2fs = judges.mke2fs.command();
         mke2fs.args(["-q", "-t", "ext4", "-d"]).arg(&root);

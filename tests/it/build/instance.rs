@@ -30,9 +30,10 @@ fn built(shop: &Workshop, on_failure: &str) -> std::path::PathBuf {
     root
 }
 
-const UNITS: [&str; 5] = [
+const UNITS: [&str; 6] = [
     "karat-bless.service",
     "karat-isolated.target",
+    "karat-peers.service",
     "karat-verify-again.service",
     "karat-verify.service",
     "karat-verify.timer",
@@ -101,6 +102,7 @@ fn an_image_with_an_agent_verifies_each_boot_by_itself() {
         "usr/lib/karat/trust.json",
         &format!("{system}/boot-complete.target.requires/karat-verify.service"),
         &format!("{system}/multi-user.target.wants/karat-bless.service"),
+        &format!("{system}/sysinit.target.wants/karat-peers.service"),
         &format!("{system}/sysinit.target.wants/karat-verify.service"),
         &format!("{system}/timers.target.wants/karat-verify.timer"),
         &format!("{system}/karat-verify.service.d/10-on-failure.conf"),

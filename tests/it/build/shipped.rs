@@ -10,9 +10,10 @@ use crate::support::{judge, skip};
 
 /// The image's units that verify it, by systemd's own word.
 const OWN_UNITS: &str = "systemd-analyze verify --man=no karat-bless.service karat-isolated.target \
-    karat-verify-again.service karat-verify.service karat-verify.timer";
+    karat-peers.service karat-verify-again.service karat-verify.service karat-verify.timer";
 /// What the units do at a boot that succeeds, and the check after it.
-const BOOT: &str = "karat-agent verify --journal --verdict /run/karat/verdict.json && \
+const BOOT: &str = "nft -f /etc/nftables.d/karat.nft && karat-agent peers apply && \
+    karat-agent verify --journal --verdict /run/karat/verdict.json && \
     karat-agent bless && karat-agent verify";
 /// Units that the image starts by itself.
 const UNITS: &str = "systemd-analyze verify --man=no \
@@ -97,7 +98,51 @@ fn management() {
 
 #[test]
 fn web_frontend() {
-    check("web-frontend", &["nginx -t"], &[]);
+    // An element or a rule more than was signed is drift that names it; a document that does not count
+    // leaves the sets empty, and that is said.
+    let load = "nft -f /etc/nftables.d/karat.nft && karat-agent peers apply && karat-agent verify";
+    let altered = |command: &str, named: &str| {
+        format!(
+            "{load} && nft {command} && {{ karat-agent verify > /run/said; test $? = 10; }} && \
+             grep -q '{named}' /run/said && {load}"
+        )
+    };
+    let refused = |change: &str, code: u32, said: &str| {
+        format!(
+            "cd /var/lib/karat/peers && cp web.dsse.json /run/kept && {load} && {change} && \
+             {{ karat-agent peers apply > /run/said; test $? = {code}; }} && grep -q '{said}' /run/said && \
+             nft list set inet karat peer_bastion_v4 > /run/set && ! grep -q elements /run/set && \
+             karat-agent verify | grep -q '^warning: .*{said}' && cp /run/kept web.dsse.json && {load}"
+        )
+    };
+    check(
+        "web-frontend",
+        &["nginx -t"],
+        &[
+            &altered(
+                "add element inet karat peer_bastion_v4 '{ 203.0.113.9 }'",
+                "203.0.113.9",
+            ),
+            &altered(
+                "delete element inet karat peer_api_v4 '{ 192.0.2.0/24 }'",
+                "2001:db8|192.0.2.0|peer_api_v4",
+            )
+            .replace("grep -q", "grep -qE"),
+            &altered("add rule inet karat output tcp dport 4444 accept", "4444"),
+            &altered("delete table inet karat", "policy"),
+            &refused("cp older web.dsse.json", 12, "is below 7"),
+            &refused(
+                "sed -i 's/\"sig\":\"..../\"sig\":\"AAAA/' web.dsse.json",
+                11,
+                "does not verify",
+            ),
+            &refused(
+                "echo >> web.dsse.json; echo x >> web.dsse.json",
+                11,
+                "not JSON",
+            ),
+        ],
+    );
 }
 
 #[test]
@@ -126,6 +171,7 @@ fn check(name: &str, programs: &[&str], first_boot: &[&str]) {
         return;
     };
     let template = format!("workspace/templates/{name}.toml");
+    shop.fleet_key();
     let options = ["-o", "out", "--format", "tar", "--compression", "none"];
     shop.succeed(["build", &template].iter().chain(&options));
     let root = shop.path("root");
@@ -162,8 +208,6 @@ fn check(name: &str, programs: &[&str], first_boot: &[&str]) {
         OWN_UNITS,
         "visudo -c",
         "nft -c -f /etc/nftables.conf",
-        // In a network namespace of its own the rules are really loaded.
-        "nft -f /etc/nftables.d/karat.nft && nft list chain inet karat input | grep -q 'policy drop'",
         "test -x /usr/lib/karat/karat-agent && /usr/lib/karat/karat-agent version",
         "! grep -v '^[^:]*:[!*]' /etc/shadow",
     ];
@@ -172,6 +216,7 @@ fn check(name: &str, programs: &[&str], first_boot: &[&str]) {
         assert_eq!(code, 0, "{name}: {program}: {text}");
     }
     audit_rules(&root, &enter);
+    listed_as_foretold(&shop.path(&template), &enter);
     verify();
 
     // What units that run once do, in their own words where they are scripts.
@@ -182,6 +227,7 @@ fn check(name: &str, programs: &[&str], first_boot: &[&str]) {
         delivered.join(format!("{name}_1.dsse.json")),
     )
     .unwrap();
+    peers(&shop, &shop.path(&template), &root);
     let once = [
         "systemd-machine-id-setup && grep -qx '[0-9a-f]\\{32\\}' /etc/machine-id",
         &unit_line(&root, "ssh-host-keys.service", "ExecStart="),
@@ -224,6 +270,34 @@ const INSIDE: &str = r#"
     mkdir -m 1777 "$1/run/lock"
     exec chroot "$1" /bin/sh -c "$2"
 "#;
+
+/// Delivers where the instances of other segments are, where the template names any; and an older such
+/// document, which nobody has asked for.
+fn peers(shop: &Workshop, template: &Path, root: &Path) {
+    let template = karat::ops::template::load(template).unwrap();
+    let ruleset = karat::segment::Ruleset::of(&template.segment).unwrap();
+    let names: Vec<String> = ruleset.peers().map(ToString::to_string).collect();
+    let Some(segment) = template.segment.name.map(|name| name.to_string()) else {
+        return;
+    };
+    let delivered = root.join("var/lib/karat/peers");
+    fs::create_dir_all(&delivered).unwrap();
+    let file = delivered.join(format!("{segment}.dsse.json"));
+    fs::write(file, shop.peers(&segment, 7, &names)).unwrap();
+    fs::write(delivered.join("older"), shop.peers(&segment, 6, &names)).unwrap();
+}
+
+/// In a network namespace of its own the rules are really loaded, twice, by the nft of the release, and
+/// it lists what the template's segment foretells.
+fn listed_as_foretold(template: &Path, enter: &dyn Fn(&str) -> (i32, String)) {
+    let template = karat::ops::template::load(template).unwrap();
+    let ruleset = karat::segment::Ruleset::of(&template.segment).unwrap();
+    let load = "nft -f /etc/nftables.d/karat.nft";
+    let (code, text) = enter(&format!("{load} && {load} && nft -j -n list ruleset"));
+    assert_eq!(code, 0, "{text}");
+    let listed = karat::expect::fact::ruleset(text.as_bytes()).unwrap();
+    assert_eq!(listed, ruleset.listing().unwrap());
+}
 
 /// The program that a oneshot unit's `ExecStart=` or another such line runs.
 fn unit_line(root: &Path, unit: &str, key: &str) -> String {

@@ -68,6 +68,45 @@ impl Workshop {
         Some(workshop)
     }
 
+    /// Gives the trust root a key that says who peers are, before anything is built.
+    pub(super) fn fleet_key(&self) {
+        let private = "workspace/keys/private/fleet.pem";
+        self.succeed(["key", "new", "--out", private, "--public", "fleet.pub.pem"]);
+        let add = [
+            "trust",
+            "update",
+            "--add-key",
+            "fleet=fleet.pub.pem",
+            "--yes",
+        ];
+        self.succeed(add.iter().chain(&["--workspace", "workspace"]));
+    }
+
+    /// A signed document with the same two networks for each of `peers`.
+    pub(super) fn peers(&self, segment: &str, serial: u64, peers: &[String]) -> Vec<u8> {
+        let sets = peers
+            .iter()
+            .map(|name| format!("\"{name}\" = [\"192.0.2.0/24\", \"2001:db8::/32\"]\n"));
+        let text = format!(
+            "segment = \"{segment}\"\nserial = {serial}\nexpires = \"2999-01-01\"\n[sets]\n{}",
+            sets.collect::<String>()
+        );
+        fs::write(self.path("peers.toml"), text).unwrap();
+        let sign = [
+            "segment",
+            "peers",
+            "sign",
+            "peers.toml",
+            "-o",
+            "peers.dsse.json",
+        ];
+        self.succeed(sign.iter().chain(&["--workspace", "workspace"]));
+        let show = ["segment", "peers", "show", "peers.dsse.json"];
+        let text = self.succeed(show.iter().chain(&["--workspace", "workspace"]));
+        assert!(text.contains("192.0.2.0/24 2001:db8::/32"), "{text}");
+        self.read("peers.dsse.json")
+    }
+
     /// A path in it.
     pub(super) fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.scratch.join(name)

@@ -65,6 +65,7 @@ fn modules(deny: &[&str]) -> Modules {
 fn rules(rules: &[&str]) -> Firewall {
     Firewall {
         origin: origin(),
+        peers: None,
         rules: rules.iter().map(|rule| (*rule).to_owned()).collect(),
     }
 }

@@ -9,7 +9,7 @@ use karat::ops::template::load;
 use karat::template::{Code, FileKind, Template};
 
 use super::resolve;
-use crate::support::{Scratch, judge, skip};
+use crate::support::Scratch;
 
 fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("templates")
@@ -131,55 +131,6 @@ fn sshd_directives_stand_there_once() {
         );
     }
     assert_eq!(directives.last(), Some(&"Include"));
-}
-
-#[test]
-fn nft_takes_the_rulesets() {
-    let (Some(nft), Some(unshare)) = (judge("nft"), judge("unshare")) else {
-        return;
-    };
-    for template in templates() {
-        let scratch = Scratch::new("nft");
-        std::fs::create_dir(scratch.join("input")).unwrap();
-        let mut main = None;
-        for file in &template.files {
-            let FileKind::Regular(body) = &file.kind else {
-                continue;
-            };
-            let path = file.path.to_string();
-            let text = String::from_utf8_lossy(&body.bytes).into_owned();
-            if path == "/etc/nftables.d/karat.nft" {
-                let input = scratch.join("input").display().to_string();
-                main = Some(text.replace("/etc/nftables.d/input", &input));
-            } else if let Some(name) = path.strip_prefix("/etc/nftables.d/input/") {
-                std::fs::write(scratch.join("input").join(name), text).unwrap();
-            }
-        }
-        std::fs::write(scratch.join("main"), main.unwrap()).unwrap();
-        let path = nft.command().get_program().to_owned();
-        // Twice: the second load replaces the first. In a network of its own, not the host's.
-        let run = unshare
-            .command()
-            .args([
-                "--map-root-user",
-                "--net",
-                "sh",
-                "-c",
-                "\"$0\" -f \"$1\" && \"$0\" -f \"$1\" && \"$0\" list ruleset",
-            ])
-            .arg(path)
-            .arg(scratch.join("main"))
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&run.stderr);
-        if said.contains("unshare failed") {
-            skip("no user namespaces here");
-            return;
-        }
-        assert!(run.status.success(), "{}: {said}", template.image.name);
-        let rules = String::from_utf8_lossy(&run.stdout);
-        assert_eq!(rules.matches("policy drop").count(), 2, "{rules}");
-    }
 }
 
 /// Code blocks of a language in the format's description.

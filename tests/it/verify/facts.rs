@@ -60,6 +60,7 @@ fn all() -> Facts {
         }),
         firewall: Some(Firewall {
             origin: origin(),
+            peers: None,
             rules: vec!["table".to_owned(), "rule 1".to_owned(), "rule 2".to_owned()],
         }),
         kernel: Some(Kernel {
@@ -173,6 +174,7 @@ fn quiet() -> Observations {
             mounted("/tmp", "tmpfs", &["rw", "nodev", "nosuid"]),
         ]),
         packet: Seen::Value(vec![packet(0x88cc, "systemd-network")]),
+        peers: Vec::new(),
         preload: Preloads {
             file: Seen::Absent,
             variables: Seen::Value(Vec::new()),

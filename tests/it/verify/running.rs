@@ -277,6 +277,7 @@ fn the_packet_filter_by_the_images_own_program() {
     let facts = Facts {
         firewall: Some(Firewall {
             origin: origin(),
+            peers: None,
             rules,
         }),
         ..Facts::default()

@@ -6,11 +6,15 @@
 //! | `graph` | what may reach what, in many forms |
 //! | `diff` | what changed between two fleets |
 //! | `export` | the same in the languages of others |
+//! | `compile` | the packet filter of one image |
+//! | `peers` | where the instances of other segments are, signed |
 
 mod check;
+mod compile;
 mod diff;
 mod export;
 mod graph;
+mod peers;
 
 use std::path::PathBuf;
 
@@ -30,6 +34,8 @@ Examples:
   karat segment graph templates/ --format html -o fleet.html
   karat segment diff main/templates templates --format markdown
   karat segment export templates/ --format networkpolicy -o policies/
+  karat segment compile templates/web-frontend.toml
+  karat segment peers sign peers/web.toml
 
 What templates state about their place: docs/formats/segment.md.")]
 pub struct Args {
@@ -47,6 +53,10 @@ enum Action {
     Diff(diff::Args),
     /// Write the flows for Terraform, Kubernetes, Cilium or a spreadsheet.
     Export(export::Args),
+    /// Show the packet filter that an image of a template gets.
+    Compile(compile::Args),
+    /// Sign or show where the instances of other segments are.
+    Peers(peers::Args),
 }
 
 /// Templates of a fleet.
@@ -108,6 +118,8 @@ struct Faulty;
 pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     match &args.action {
         Action::Check(args) => check::run(args, console),
+        Action::Compile(args) => compile::run(args, console),
+        Action::Peers(args) => peers::run(args, console),
         Action::Graph(args) => graph::run(args, console),
         Action::Diff(args) => diff::run(args, console),
         Action::Export(args) => export::run(args, console),
