@@ -123,6 +123,16 @@ pub const TEMPLATE_DEPTH_MAX: usize = 16;
 pub const TEMPLATE_ITEMS_MAX: usize = 10_000;
 /// Most bytes that all files of a template have together: they are held in memory.
 pub const TEMPLATE_FILES_MAX: u64 = 1 << 30;
+/// Largest file of hardening rules: some 700 bytes for each of 1,000.
+pub const RULES_FILE_MAX: u64 = 1 << 20;
+/// Most rules of one image.
+pub const RULES_MAX: usize = 2_000;
+/// Most settings of one rule.
+pub const RULE_SETTINGS_MAX: usize = 64;
+/// Largest file of the rules' results: some 1,000 bytes for each of [`RULES_MAX`], and long reasons.
+pub const RULE_RESULTS_MAX: u64 = 16 << 20;
+/// Most reasons that one rule gives; the rest is counted.
+pub const RULE_REASONS_MAX: usize = 100;
 /// Largest file of an image that karat edits or interprets: account databases, units.
 pub const OVERLAY_EDIT_MAX: u64 = 16 << 20;
 /// Largest file that a template adds to an image.

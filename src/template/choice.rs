@@ -7,23 +7,7 @@ use super::source::{Distribution, Pocket};
 use crate::appraise::Expiry;
 use crate::expect::Class;
 use crate::instance::OnFailure;
-
-/// The words by which a closed set of values is written in a template.
-pub trait Choice: Copy + Sized + 'static {
-    /// All values with their words.
-    const WORDS: &'static [(&'static str, Self)];
-
-    /// The word of this value.
-    fn word(self) -> &'static str
-    where
-        Self: PartialEq,
-    {
-        Self::WORDS
-            .iter()
-            .find(|(_, value)| *value == self)
-            .map_or("", |(word, _)| word)
-    }
-}
+pub use crate::written::Choice;
 
 impl Choice for Class {
     const WORDS: &'static [(&'static str, Self)] = &[

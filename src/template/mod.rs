@@ -9,7 +9,6 @@
 //! ```
 
 mod choice;
-mod diagnostic;
 mod digest;
 mod facts;
 mod finish;
@@ -17,13 +16,13 @@ mod load;
 mod merge;
 mod model;
 mod names;
-mod nearest;
 mod parse;
 mod raw;
-mod reader;
 mod schema;
 mod show;
 mod source;
+
+use crate::written::{diagnostic, nearest, reader};
 
 pub use choice::Choice;
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Location};

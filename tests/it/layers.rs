@@ -14,7 +14,7 @@ const LINES: [&[&str]; 11] = [
     &["appraise", "instance"],
     &["sys"],
     // The wall.
-    &["deb", "image", "progress"],
+    &["deb", "harden", "image", "progress", "written"],
     &["template", "lock"],
     &["archive", "stage", "log"],
     &["ops"],
