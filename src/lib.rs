@@ -26,7 +26,7 @@
 //! | | *wall* | above it is all that `karat-agent` contains |
 //! | 6 | [`deb`] [`harden`] [`image`] [`progress`] [`written`] | packages, versions, relations, archives' metadata; hardening rules; tar, OCI, compression; what a long operation says; TOML with places |
 //! | 7 | [`template`] [`lock`] | what the user writes; what it resolved to |
-//! | 8 | [`archive`] [`stage`] [`log`] | mirrors and the cache; unpack, configure, overlay, normalise; the log operator's side |
+//! | 8 | [`archive`] [`stage`] [`log`] [`responsibility`] | mirrors and the cache; unpack, configure, overlay, normalise; the log operator's side; whose each control is, and which evidence there is |
 //! | 9 | [`ops`] | one file per user verb; no printing |
 //! | 10 | [`cli`] | arguments, rendering, exit codes, hints; the only place that prints |
 
@@ -70,6 +70,8 @@ pub mod template;
 pub mod archive;
 #[cfg(feature = "build")]
 pub mod log;
+#[cfg(feature = "build")]
+pub mod responsibility;
 #[cfg(feature = "build")]
 pub mod stage;
 

@@ -69,6 +69,14 @@ pub const AUDIT_FILES_MAX: usize = 1_000_000;
 pub const AUDIT_CHANGES_MAX: usize = 256;
 /// Most packages that an audit lists of one change.
 pub const AUDIT_PACKAGES_MAX: usize = 200;
+/// Largest file of controls: some 600 bytes for each of [`CONTROLS_MAX`].
+pub const CONTROLS_FILE_MAX: u64 = 2 << 20;
+/// Most controls of a responsibility matrix; NIST SP 800-53 has 1,189 with all enhancements.
+pub const CONTROLS_MAX: usize = 2000;
+/// Most images of one responsibility report: each is weighed against each control.
+pub const RESPONSIBILITY_IMAGES_MAX: usize = 500;
+/// Most reports of verifications that one responsibility report takes.
+pub const RESPONSIBILITY_VERDICTS_MAX: usize = 10_000;
 /// Largest trust root file.
 pub const TRUST_ROOT_MAX: u64 = 1 << 20;
 /// Largest policy of an image; real ones have 70 bytes.

@@ -16,7 +16,7 @@ const LINES: [&[&str]; 11] = [
     // The wall.
     &["deb", "harden", "image", "progress", "written"],
     &["template", "lock"],
-    &["archive", "stage", "log"],
+    &["archive", "stage", "log", "responsibility"],
     &["ops"],
     &["cli"],
 ];
