@@ -181,9 +181,14 @@ pub const SHIPPED: &[(&str, &[u8])] = &[
         "files/web-frontend/sandbox.conf",
         include_bytes!("../../templates/files/web-frontend/sandbox.conf"),
     ),
+    ("fleet.toml", include_bytes!("../../templates/fleet.toml")),
     (
         "internal-api.toml",
         include_bytes!("../../templates/internal-api.toml"),
+    ),
+    (
+        "management.toml",
+        include_bytes!("../../templates/management.toml"),
     ),
     (
         "web-frontend.toml",
