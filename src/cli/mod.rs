@@ -35,6 +35,12 @@ pub mod passphrase;
 pub mod progress;
 pub mod report;
 #[cfg(feature = "build")]
+mod responsibility_csv;
+#[cfg(feature = "build")]
+mod responsibility_page;
+#[cfg(feature = "build")]
+mod responsibility_text;
+#[cfg(feature = "build")]
 pub mod units;
 
 #[cfg(feature = "build")]

@@ -40,6 +40,14 @@ impl Report {
     /// The name of this format.
     pub const FORMAT: &'static str = "karat-responsibility/1";
 
+    /// How many controls the customer has a part in.
+    pub fn customers(&self) -> u64 {
+        let counts = &self.counts;
+        [counts.open(), counts.in_part, counts.evidenced]
+            .into_iter()
+            .fold(0, u64::saturating_add)
+    }
+
     /// The controls in one of some states.
     pub fn in_states<'a>(&'a self, states: &'a [State]) -> impl Iterator<Item = &'a ControlFacts> {
         self.controls
@@ -255,6 +263,21 @@ pub struct ControlFacts {
     pub evidence: Vec<Evidence>,
 }
 
+impl ControlFacts {
+    /// Its evidence, of which each piece that several images share stands once, with their names.
+    pub fn grouped(&self) -> Vec<(Vec<&str>, &Evidence)> {
+        let mut groups: Vec<(Vec<&str>, &Evidence)> = Vec::new();
+        for evidence in &self.evidence {
+            let same = groups.iter_mut().find(|(_, first)| first.is_like(evidence));
+            match same {
+                Some((images, _)) => images.push(&evidence.image),
+                None => groups.push((vec![&evidence.image], evidence)),
+            }
+        }
+        groups
+    }
+}
+
 /// A piece of evidence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Evidence {
@@ -278,6 +301,18 @@ pub struct Evidence {
     pub next: Option<String>,
     /// Rules that did not simply hold.
     pub rules: Vec<RuleLine>,
+}
+
+impl Evidence {
+    /// Whether it says the same of another image.
+    fn is_like(&self, other: &Self) -> bool {
+        let image = self.image.clone();
+        *self
+            == Self {
+                image,
+                ..other.clone()
+            }
+    }
 }
 
 /// Whether a piece of evidence speaks for a control.

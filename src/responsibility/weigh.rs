@@ -275,7 +275,7 @@ fn selected(need: &Need, rules: &Rules) -> Raw {
     let mut text = if said.is_empty() {
         "no rule speaks about it".to_owned()
     } else {
-        format!("rules: {}", said.join(", "))
+        said.join(", ")
     };
     if left_out > 0 {
         text = format!("{text} ({left_out} of them not listed)");

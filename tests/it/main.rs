@@ -32,6 +32,7 @@ mod lock;
 mod log;
 mod oracle_apt;
 mod oracle_mmdebstrap;
+mod responsibility;
 mod sandbox;
 mod schemas;
 mod support;

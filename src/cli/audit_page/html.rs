@@ -8,27 +8,27 @@ use crate::path::Escaped;
 use crate::tree::Epoch;
 
 /// A page that grows.
-#[derive(Debug)]
-pub(super) struct Html {
-    pub(super) text: String,
+#[derive(Debug, Default)]
+pub(in crate::cli) struct Html {
+    pub(in crate::cli) text: String,
     /// The entries that have a row, to which links may lead.
-    pub(super) rows: BTreeSet<u64>,
+    pub(in crate::cli) rows: BTreeSet<u64>,
 }
 
 impl Html {
     /// Adds markup; whatever comes from elsewhere stands in it as [`Text`].
-    pub(super) fn put(&mut self, markup: fmt::Arguments<'_>) {
+    pub(in crate::cli) fn put(&mut self, markup: fmt::Arguments<'_>) {
         // Writing to a string cannot fail.
         let _: fmt::Result = self.text.write_fmt(markup);
     }
 
     /// Adds markup of this program's own.
-    pub(super) fn raw(&mut self, markup: &str) {
+    pub(in crate::cli) fn raw(&mut self, markup: &str) {
         self.text.push_str(markup);
     }
 
     /// Opens a section with its heading and a sentence about it.
-    pub(super) fn section(&mut self, id: &str, title: &str, about: &str) {
+    pub(in crate::cli) fn section(&mut self, id: &str, title: &str, about: &str) {
         self.put(format_args!(
             "<section id=\"{id}\" aria-labelledby=\"{id}-title\">\n<h2 id=\"{id}-title\">{title}</h2>\n"
         ));
@@ -38,7 +38,7 @@ impl Html {
     }
 
     /// Opens a table that may be wider than the page.
-    pub(super) fn table(&mut self, id: &str, caption: &str, columns: &[&str]) {
+    pub(in crate::cli) fn table(&mut self, id: &str, caption: &str, columns: &[&str]) {
         self.put(format_args!(
             "<div class=\"wide\" role=\"region\" aria-label=\"{caption}\" tabindex=\"0\">\
              <table id=\"{id}\"><caption>{caption}</caption><thead><tr>"
@@ -50,7 +50,7 @@ impl Html {
     }
 
     /// The name of an entry, which leads to its row where it has one.
-    pub(super) fn entry(&self, index: u64) -> String {
+    pub(in crate::cli) fn entry(&self, index: u64) -> String {
         let name = format!("entry {}", Number(index));
         if self.rows.contains(&index) {
             format!("<a href=\"#e{index}\">{name}</a>")
@@ -60,7 +60,7 @@ impl Html {
     }
 
     /// Closes a table.
-    pub(super) fn end_table(&mut self) {
+    pub(in crate::cli) fn end_table(&mut self) {
         self.raw("</tbody></table></div>\n");
     }
 }
@@ -68,7 +68,7 @@ impl Html {
 /// Text in HTML, between tags or in a quoted attribute. What would steer a page or a reader stands there
 /// as [`Escaped`] shows it; the report's own escapes stay as they are.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Text<'a>(pub(super) &'a str);
+pub(in crate::cli) struct Text<'a>(pub(in crate::cli) &'a str);
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -93,7 +93,7 @@ impl fmt::Display for Text<'_> {
 
 /// A number with a comma before each three digits.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Number(pub(super) u64);
+pub(in crate::cli) struct Number(pub(in crate::cli) u64);
 
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -109,7 +109,7 @@ impl fmt::Display for Number {
 }
 
 /// A count and what is counted.
-pub(super) fn count(number: u64, one: &str, many: &str) -> String {
+pub(in crate::cli) fn count(number: u64, one: &str, many: &str) -> String {
     format!(
         "{} {}",
         Number(number),
@@ -118,7 +118,7 @@ pub(super) fn count(number: u64, one: &str, many: &str) -> String {
 }
 
 /// A time that somebody else named, in UTC.
-pub(super) fn time(seconds: u64) -> String {
+pub(in crate::cli) fn time(seconds: u64) -> String {
     match Epoch::new(seconds) {
         Ok(epoch) => {
             let text = epoch.rfc3339();
@@ -131,14 +131,14 @@ pub(super) fn time(seconds: u64) -> String {
 }
 
 /// A digest by its beginning; all of it where one points.
-pub(super) fn digest(digest: &impl fmt::Display) -> String {
+pub(in crate::cli) fn digest(digest: &impl fmt::Display) -> String {
     let whole = digest.to_string();
     let short: String = whole.chars().take(12).collect();
     format!("<code title=\"{whole}\">{short}</code>")
 }
 
 /// Somebody with a key: the name, and the key's id by its beginning.
-pub(super) fn who(who: &Who) -> String {
+pub(in crate::cli) fn who(who: &Who) -> String {
     let mut text = String::new();
     if let Some(name) = &who.name {
         text = format!("<bdi>{}</bdi> ", Text(name));
@@ -152,7 +152,7 @@ pub(super) fn who(who: &Who) -> String {
 }
 
 /// Several of them.
-pub(super) fn people(people: &[Who]) -> String {
+pub(in crate::cli) fn people(people: &[Who]) -> String {
     if people.is_empty() {
         return "nobody".to_owned();
     }
@@ -161,7 +161,7 @@ pub(super) fn people(people: &[Who]) -> String {
 }
 
 /// At most `most` characters of a text, for places of one size.
-pub(super) fn shortened(text: &str, most: usize) -> String {
+pub(in crate::cli) fn shortened(text: &str, most: usize) -> String {
     let mut short: String = text.chars().take(most).collect();
     if short.len() < text.len() {
         short.pop();

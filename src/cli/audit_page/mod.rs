@@ -21,9 +21,9 @@ mod entries;
 mod facts;
 mod findings;
 mod head;
-mod html;
+pub(super) mod html;
 mod lives;
-mod page;
+pub(super) mod page;
 #[cfg(test)]
 mod tests;
 mod timeline;
