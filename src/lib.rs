@@ -24,9 +24,9 @@
 //! | 5 | [`appraise`] [`instance`] | Evidence against Baseline gives a Verdict; what an instance is told and remembers |
 //! | | [`sys`] | the only module that touches the machine; what it scans is Evidence |
 //! | | *wall* | above it is all that `karat-agent` contains |
-//! | 6 | [`deb`] [`image`] [`progress`] [`segment`] | packages, versions, relations, archives' metadata; tar, OCI, compression; what a long operation says; what may reach what |
+//! | 6 | [`deb`] [`harden`] [`image`] [`progress`] [`segment`] [`written`] | packages, versions, relations, archives' metadata; hardening rules; tar, OCI, compression; what a long operation says; what may reach what; TOML with places |
 //! | 7 | [`template`] [`lock`] | what the user writes; what it resolved to |
-//! | 8 | [`archive`] [`stage`] [`log`] | mirrors and the cache; unpack, configure, overlay, normalise; the log operator's side |
+//! | 8 | [`archive`] [`stage`] [`log`] [`responsibility`] | mirrors and the cache; unpack, configure, overlay, normalise; the log operator's side; whose each control is, and which evidence there is |
 //! | 9 | [`ops`] | one file per user verb; no printing |
 //! | 10 | [`cli`] | arguments, rendering, exit codes, hints; the only place that prints |
 
@@ -54,11 +54,15 @@ pub mod sys;
 #[cfg(feature = "build")]
 pub mod deb;
 #[cfg(feature = "build")]
+pub mod harden;
+#[cfg(feature = "build")]
 pub mod image;
 #[cfg(feature = "build")]
 pub mod progress;
 #[cfg(feature = "build")]
 pub mod segment;
+#[cfg(feature = "build")]
+pub mod written;
 
 #[cfg(feature = "build")]
 pub mod lock;
@@ -69,6 +73,8 @@ pub mod template;
 pub mod archive;
 #[cfg(feature = "build")]
 pub mod log;
+#[cfg(feature = "build")]
+pub mod responsibility;
 #[cfg(feature = "build")]
 pub mod stage;
 

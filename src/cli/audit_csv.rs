@@ -71,7 +71,7 @@ fn text(value: Option<impl std::fmt::Display>) -> String {
 }
 
 /// The word that JSON has for it.
-fn word(value: &impl Serialize) -> String {
+pub(super) fn word(value: &impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => word,
         _ => String::new(),
@@ -79,7 +79,7 @@ fn word(value: &impl Serialize) -> String {
 }
 
 /// A field, harmless and quoted where it has to be.
-fn quoted(field: &str) -> String {
+pub(super) fn quoted(field: &str) -> String {
     let formula = field.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let field = if formula {
         format!("'{field}")

@@ -36,6 +36,12 @@ mod peers;
 pub mod progress;
 pub mod report;
 #[cfg(feature = "build")]
+mod responsibility_csv;
+#[cfg(feature = "build")]
+mod responsibility_page;
+#[cfg(feature = "build")]
+mod responsibility_text;
+#[cfg(feature = "build")]
 pub mod segment_page;
 #[cfg(feature = "build")]
 pub mod units;

@@ -78,6 +78,14 @@ pub const AUDIT_FILES_MAX: usize = 1_000_000;
 pub const AUDIT_CHANGES_MAX: usize = 256;
 /// Most packages that an audit lists of one change.
 pub const AUDIT_PACKAGES_MAX: usize = 200;
+/// Largest file of controls: some 600 bytes for each of [`CONTROLS_MAX`].
+pub const CONTROLS_FILE_MAX: u64 = 2 << 20;
+/// Most controls of a responsibility matrix; NIST SP 800-53 has 1,189 with all enhancements.
+pub const CONTROLS_MAX: usize = 2000;
+/// Most images of one responsibility report: each is weighed against each control.
+pub const RESPONSIBILITY_IMAGES_MAX: usize = 500;
+/// Most reports of verifications that one responsibility report takes.
+pub const RESPONSIBILITY_VERDICTS_MAX: usize = 10_000;
 /// Largest trust root file.
 pub const TRUST_ROOT_MAX: u64 = 1 << 20;
 /// Largest policy of an image; real ones have 70 bytes.
@@ -134,6 +142,16 @@ pub const TEMPLATE_ITEMS_MAX: usize = 10_000;
 pub const FLEET_MAX: usize = 10_000;
 /// Most bytes that all files of a template have together: they are held in memory.
 pub const TEMPLATE_FILES_MAX: u64 = 1 << 30;
+/// Largest file of hardening rules: some 700 bytes for each of 1,000.
+pub const RULES_FILE_MAX: u64 = 1 << 20;
+/// Most rules of one image.
+pub const RULES_MAX: usize = 2_000;
+/// Most settings of one rule.
+pub const RULE_SETTINGS_MAX: usize = 64;
+/// Largest file of the rules' results: some 1,000 bytes for each of [`RULES_MAX`], and long reasons.
+pub const RULE_RESULTS_MAX: u64 = 16 << 20;
+/// Most reasons that one rule gives; the rest is counted.
+pub const RULE_REASONS_MAX: usize = 100;
 /// Largest file of an image that karat edits or interprets: account databases, units.
 pub const OVERLAY_EDIT_MAX: u64 = 16 << 20;
 /// Largest file that a template adds to an image.

@@ -14,6 +14,7 @@ pub mod ledger;
 pub mod lock;
 pub mod log;
 pub mod outputs;
+pub mod responsibility;
 pub mod segment;
 pub mod shipped;
 pub mod sign;

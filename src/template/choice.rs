@@ -8,23 +8,7 @@ use crate::appraise::Expiry;
 use crate::expect::Class;
 use crate::instance::OnFailure;
 use crate::segment::Proto;
-
-/// The words by which a closed set of values is written in a template.
-pub trait Choice: Copy + Sized + 'static {
-    /// All values with their words.
-    const WORDS: &'static [(&'static str, Self)];
-
-    /// The word of this value.
-    fn word(self) -> &'static str
-    where
-        Self: PartialEq,
-    {
-        Self::WORDS
-            .iter()
-            .find(|(_, value)| *value == self)
-            .map_or("", |(word, _)| word)
-    }
-}
+pub use crate::written::Choice;
 
 impl Choice for Class {
     const WORDS: &'static [(&'static str, Self)] = &[

@@ -10,7 +10,6 @@
 
 mod charter;
 mod choice;
-mod diagnostic;
 mod digest;
 mod facts;
 mod finish;
@@ -18,14 +17,14 @@ mod load;
 mod merge;
 mod model;
 mod names;
-mod nearest;
 mod parse;
 mod raw;
-mod reader;
 mod schema;
 mod segment;
 mod show;
 mod source;
+
+use crate::written::{diagnostic, nearest, reader};
 
 pub use charter::{Chartered, load_charter};
 pub use choice::Choice;

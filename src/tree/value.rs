@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
+use std::ops::Bound;
 
 use super::{Content, Epoch, Inode, Kind, Mode, Origin, Stat, Xattrs};
 use crate::limits;
@@ -294,6 +295,37 @@ impl<State> Tree<State> {
             .filter_map(|(path, id)| self.entry(path, *id))
     }
 
+    /// The names in the directory at `path`, in bytewise order; none where there is no directory.
+    pub fn names(&self, path: &ImagePath) -> Vec<&[u8]> {
+        let mut prefix = path.as_bytes().to_vec();
+        if !path.is_root() {
+            prefix.push(b'/');
+        }
+        let mut names = Vec::new();
+        let mut from = prefix.clone();
+        loop {
+            let bounds = (Bound::Included(from.as_slice()), Bound::Unbounded);
+            let Some((found, _)) = self.paths.range::<[u8], _>(bounds).next() else {
+                return names;
+            };
+            let Some(rest) = found.as_bytes().strip_prefix(prefix.as_slice()) else {
+                return names;
+            };
+            let mut next = found.as_bytes().to_vec();
+            if let Some(slash) = rest.iter().position(|byte| *byte == b'/') {
+                // Below a name that was met: on to what sorts after all of it.
+                next.truncate(prefix.len().saturating_add(slash));
+                next.push(b'/'.saturating_add(1));
+            } else {
+                if !rest.is_empty() {
+                    names.push(rest);
+                }
+                next.push(0);
+            }
+            from = next;
+        }
+    }
+
     /// Hard-link groups: every inode with more than one path, with its paths in order; the groups
     /// are ordered by their first path.
     pub fn hard_links(&self) -> Vec<(InodeId, Vec<&ImagePath>)> {
@@ -397,6 +429,26 @@ mod tests {
 
     fn tree() -> Tree<Open> {
         Tree::new(Epoch::new(1000).unwrap())
+    }
+
+    #[test]
+    fn names_of_a_directory() {
+        let mut tree = tree();
+        for text in ["/a", "/a/b", "/a/b/c", "/a/b/c/d", "/a/b-x", "/a/b0", "/ab"] {
+            tree.insert(path(text), inode(Kind::Directory)).unwrap();
+        }
+        let names = |text: &str| -> Vec<String> {
+            let names = tree.names(&path(text));
+            names
+                .into_iter()
+                .map(|name| String::from_utf8_lossy(name).into_owned())
+                .collect()
+        };
+        assert_eq!(names("/"), ["a", "ab"]);
+        assert_eq!(names("/a"), ["b", "b-x", "b0"]);
+        assert_eq!(names("/a/b"), ["c"]);
+        assert_eq!(names("/a/b/c/d"), [""; 0]);
+        assert_eq!(names("/none"), [""; 0]);
     }
 
     #[test]

@@ -14,9 +14,9 @@ const LINES: [&[&str]; 11] = [
     &["appraise", "instance"],
     &["sys"],
     // The wall.
-    &["deb", "image", "progress", "segment"],
+    &["deb", "harden", "image", "progress", "segment", "written"],
     &["template", "lock"],
-    &["archive", "stage", "log"],
+    &["archive", "stage", "log", "responsibility"],
     &["ops"],
     &["cli"],
 ];

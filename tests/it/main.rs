@@ -33,6 +33,7 @@ mod log;
 mod oracle_apt;
 mod oracle_mmdebstrap;
 mod oracle_nft;
+mod responsibility;
 mod sandbox;
 mod schemas;
 mod segment;

@@ -16,7 +16,7 @@ use crate::support::schema::{Published, published};
 use crate::support::signed::Release;
 
 /// All schemas in `docs/schemas/`, each held to by a test.
-const ALL: [&str; 37] = [
+const ALL: [&str; 38] = [
     "attach",
     "audit",
     "build-report",
@@ -40,6 +40,7 @@ const ALL: [&str; 37] = [
     "log-show",
     "log-witness",
     "progress-event",
+    "responsibility",
     "sarif-report",
     "segment-check",
     "segment-compile",

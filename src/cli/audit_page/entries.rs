@@ -93,7 +93,7 @@ fn filters(page: &mut Html, rows: &[EntryFacts<'_>]) {
         }
     }
     page.raw(
-        "<form id=\"filters\" hidden>\n<label>Text <input type=\"search\" name=\"text\" autocomplete=\"off\"></label>\n",
+        "<form id=\"filters\" data-table=\"entry-table\" hidden>\n<label>Text <input type=\"search\" name=\"text\" autocomplete=\"off\"></label>\n",
     );
     select(page, "Image", "image", itself(&images));
     let label = |id: &str, name: &str| {

@@ -23,7 +23,7 @@ mod findings;
 mod head;
 pub(in crate::cli) mod html;
 mod lives;
-mod page;
+pub(super) mod page;
 #[cfg(test)]
 mod tests;
 mod timeline;

@@ -2,8 +2,8 @@
 "use strict";
 (function () {
   var form = document.getElementById("filters");
-  var table = document.getElementById("entry-table");
-  if (!form || !table) { return; }
+  var table = form && document.getElementById(form.getAttribute("data-table"));
+  if (!table) { return; }
   var body = table.tBodies[0];
   var rows = Array.prototype.slice.call(body.rows);
   var output = form.querySelector("output");

@@ -8,8 +8,10 @@ use super::{entries, facts, findings, head, lives, timeline};
 use crate::digest::Digest;
 use crate::ops::audit::Report;
 
+/// The house style; other pages put their own rules behind it.
 pub(in crate::cli) const STYLE: &str = include_str!("page.css");
-const SCRIPT: &str = include_str!("page.js");
+/// Filters and sorting of one table, for other pages, too.
+pub(in crate::cli) const SCRIPT: &str = include_str!("page.js");
 
 /// The report as one HTML file that needs no other.
 pub fn page(report: &Report) -> String {

@@ -20,6 +20,7 @@ pub mod log_retire;
 pub mod log_witness;
 pub mod man;
 pub mod notice;
+pub mod responsibility;
 pub mod root_report;
 pub mod segment;
 pub mod sign;
@@ -71,6 +72,8 @@ pub enum Command {
     Log(log::Args),
     /// Replay and judge a log: who signed what, with which key, in which order.
     Audit(audit::Args),
+    /// Say who is responsible for what, what is not covered, and which evidence there is.
+    Responsibility(responsibility::Args),
     /// Print a completion script for a shell.
     Completions(completions::Args),
     /// Write man pages.
@@ -95,6 +98,7 @@ pub fn run(command: &Command, console: &Console) -> Result<Exit, Failure> {
         Command::Trust(args) => trust::run(args, console),
         Command::Log(args) => log::run(args, console),
         Command::Audit(args) => audit::run(args, console),
+        Command::Responsibility(args) => responsibility::run(args, console),
         Command::Completions(args) => completions::run(args, console),
         Command::Man(args) => man::run(args, console),
     }

@@ -78,6 +78,11 @@ impl Opened {
         &self.statement
     }
 
+    /// The statement, with who signed it.
+    pub fn verified(&self) -> &Verified<Statement> {
+        &self.statement
+    }
+
     /// The exact bytes of the statement.
     pub fn payload(&self) -> &[u8] {
         &self.envelope.signed().payload

@@ -13,6 +13,6 @@ mod scalar;
 mod sink;
 mod table;
 
-pub(in crate::template) use place::{At, Item, Span};
-pub(in crate::template) use sink::Sink;
-pub(in crate::template) use table::Reader;
+pub(crate) use place::{At, Item, Span};
+pub(crate) use sink::Sink;
+pub(crate) use table::Reader;

@@ -8,15 +8,15 @@ use toml::de::{DeTable, DeValue};
 use super::sink::ANY;
 use super::{At, Sink, Span};
 use crate::limits;
-use crate::template::diagnostic::Code;
-use crate::template::nearest::nearest;
+use crate::written::diagnostic::Code;
+use crate::written::nearest::nearest;
 
 /// Plain keys of the template itself: often written below a `[table]` by mistake.
 const TOP_KEYS: &[&str] = &["extends", "packages"];
 
 /// A table that is being read.
 #[derive(Debug)]
-pub(in crate::template) struct Reader<'t> {
+pub(crate) struct Reader<'t> {
     pub(super) table: Option<&'t DeTable<'t>>,
     /// The table's own name, for messages: `[image]`.
     pub(super) name: &'static str,
@@ -27,7 +27,7 @@ pub(in crate::template) struct Reader<'t> {
 
 impl<'t> Reader<'t> {
     /// Reads `table`, or nothing where there is none: all keys are then absent.
-    pub(in crate::template) fn new(
+    pub(crate) fn new(
         table: Option<&'t DeTable<'t>>,
         name: &'static str,
         span: Span,
@@ -43,23 +43,23 @@ impl<'t> Reader<'t> {
     }
 
     /// The place of the whole table.
-    pub(in crate::template) fn span(&self) -> &Span {
+    pub(crate) fn span(&self) -> &Span {
         &self.span
     }
 
     /// Where diagnostics go.
-    pub(in crate::template) fn sink(&self) -> &'t Sink {
+    pub(crate) fn sink(&self) -> &'t Sink {
         self.sink
     }
 
     /// The place of a key's value.
-    pub(in crate::template) fn place(&self, key: &str) -> Option<Span> {
+    pub(crate) fn place(&self, key: &str) -> Option<Span> {
         let value = self.table?.get(key)?;
         Some(self.at(value.span()))
     }
 
     /// Whether a key is there.
-    pub(in crate::template) fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.table.is_some_and(|table| table.contains_key(key))
     }
 
@@ -94,7 +94,7 @@ impl<'t> Reader<'t> {
     }
 
     /// A table; where it is absent, one in which all keys are absent.
-    pub(in crate::template) fn table(&self, key: &'static str, name: &'static str) -> Self {
+    pub(crate) fn table(&self, key: &'static str, name: &'static str) -> Self {
         match self.value(key) {
             None => Self::new(None, name, self.span.clone(), self.sink),
             Some((value, span)) => {
@@ -108,7 +108,7 @@ impl<'t> Reader<'t> {
     }
 
     /// A list of tables (`[[key]]`).
-    pub(in crate::template) fn tables(&self, key: &'static str, name: &'static str) -> Vec<Self> {
+    pub(crate) fn tables(&self, key: &'static str, name: &'static str) -> Vec<Self> {
         let Some((value, span)) = self.value(key) else {
             return Vec::new();
         };
@@ -131,7 +131,7 @@ impl<'t> Reader<'t> {
     }
 
     /// `true`, `false`, or a table.
-    pub(in crate::template) fn boolean_or_table(
+    pub(crate) fn boolean_or_table(
         &self,
         key: &'static str,
         name: &'static str,
@@ -151,13 +151,13 @@ impl<'t> Reader<'t> {
     }
 
     /// Reports `key` missing, at the table's own place.
-    pub(in crate::template) fn missing(&self, key: &str, help: Option<String>) {
+    pub(crate) fn missing(&self, key: &str, help: Option<String>) {
         let message = format!("{} needs {key}", self.name);
         self.sink.report(Code::T005, &self.span, message, help);
     }
 
     /// Reports every key that nobody asked for.
-    pub(in crate::template) fn finish(self) {
+    pub(crate) fn finish(self) {
         let asked = self.asked.borrow();
         for key in self.table.into_iter().flat_map(DeTable::keys) {
             if asked.contains(&key.get_ref().as_ref()) {

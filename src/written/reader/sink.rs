@@ -4,14 +4,14 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use super::Span;
-use crate::template::diagnostic::{Code, Diagnostic, Diagnostics, Location};
+use crate::written::diagnostic::{Code, Diagnostic, Diagnostics, Location};
 
 /// In the place of a key: the whole table is wrong.
 pub(super) const ANY: &str = "*";
 
 /// The texts of the chain, and everything found wrong with them.
 #[derive(Debug, Default)]
-pub(in crate::template) struct Sink {
+pub(crate) struct Sink {
     files: RefCell<Vec<(String, String)>>,
     found: RefCell<Vec<(usize, usize, Diagnostic)>>,
     /// Keys that are stated, by table and key, but wrong: they are not missing as well.
@@ -26,20 +26,14 @@ const DIAGNOSTICS_MAX: usize = 100;
 
 impl Sink {
     /// Adds a file of the chain; its number is what [`Span::file`] holds.
-    pub(in crate::template) fn add_file(&self, name: &str, text: &str) -> usize {
+    pub(crate) fn add_file(&self, name: &str, text: &str) -> usize {
         let mut files = self.files.borrow_mut();
         files.push((name.to_owned(), text.to_owned()));
         files.len().saturating_sub(1)
     }
 
     /// Reports a broken rule at a place.
-    pub(in crate::template) fn report(
-        &self,
-        code: Code,
-        span: &Span,
-        message: String,
-        help: Option<String>,
-    ) {
+    pub(crate) fn report(&self, code: Code, span: &Span, message: String, help: Option<String>) {
         let location = self.location(span);
         self.push(
             span.file,
@@ -54,7 +48,7 @@ impl Sink {
     }
 
     /// A place, as people see it.
-    pub(in crate::template) fn location(&self, span: &Span) -> Location {
+    pub(crate) fn location(&self, span: &Span) -> Location {
         let files = self.files.borrow();
         files.get(span.file).map_or_else(
             || Location::file(""),
@@ -63,7 +57,7 @@ impl Sink {
     }
 
     /// Reports a broken rule of a file as a whole.
-    pub(in crate::template) fn report_file(
+    pub(crate) fn report_file(
         &self,
         code: Code,
         file: &str,
@@ -90,24 +84,24 @@ impl Sink {
     }
 
     /// Whether a key of a table is stated somewhere, but wrong.
-    pub(in crate::template) fn is_wrong(&self, table: &'static str, key: &'static str) -> bool {
+    pub(crate) fn is_wrong(&self, table: &'static str, key: &'static str) -> bool {
         let wrong = self.wrong.borrow();
         wrong.contains(&(table, key)) || wrong.contains(&(table, ANY))
     }
 
     /// All keys asked for, by table and key: those that templates may have.
     #[cfg(test)]
-    pub(in crate::template) fn asked(&self) -> BTreeSet<(&'static str, &'static str)> {
+    pub(crate) fn asked(&self) -> BTreeSet<(&'static str, &'static str)> {
         self.asked.borrow().clone()
     }
 
     /// Whether nothing was reported.
-    pub(in crate::template) fn is_clean(&self) -> bool {
+    pub(crate) fn is_clean(&self) -> bool {
         self.found.borrow().is_empty()
     }
 
     /// All that was reported, in the order of files and places.
-    pub(in crate::template) fn into_diagnostics(self) -> Diagnostics {
+    pub(crate) fn into_diagnostics(self) -> Diagnostics {
         let mut found = self.found.into_inner();
         found.sort_by_key(|(file, start, diagnostic)| (*file, *start, diagnostic.code));
         // Where many templates extend a broken one, each would say the same.

@@ -1,7 +1,7 @@
 //! What was meant by a word that is none.
 
 /// The word most like `text`, if it is like enough to be meant.
-pub(super) fn nearest<'w>(text: &str, words: &[&'w str]) -> Option<&'w str> {
+pub(crate) fn nearest<'w>(text: &str, words: &[&'w str]) -> Option<&'w str> {
     if text.len() > 64 {
         return None;
     }

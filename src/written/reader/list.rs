@@ -4,11 +4,11 @@ use toml::de::{DeTable, DeValue};
 
 use super::scalar::{from_word, words};
 use super::{At, Item, Reader, Span};
-use crate::template::Choice;
+use crate::written::Choice;
 
 impl<'t> Reader<'t> {
     /// A list of strings, each of which `parse` takes or which starts with `!`.
-    pub(in crate::template) fn list<T>(
+    pub(crate) fn list<T>(
         &self,
         key: &'static str,
         rule: &str,
@@ -18,7 +18,7 @@ impl<'t> Reader<'t> {
     }
 
     /// A list of words of a closed set, or such words after `!`.
-    pub(in crate::template) fn choices<T: Choice>(&self, key: &'static str) -> Vec<At<Item<T>>> {
+    pub(crate) fn choices<T: Choice>(&self, key: &'static str) -> Vec<At<Item<T>>> {
         let words = words::<T>();
         let rule = format!("{key} are of {}", words.join(", "));
         self.items(key, &rule, &words, from_word)
@@ -44,7 +44,7 @@ impl<'t> Reader<'t> {
     }
 
     /// A list of strings.
-    pub(in crate::template) fn strings(&self, key: &'static str) -> Vec<At<String>> {
+    pub(crate) fn strings(&self, key: &'static str) -> Vec<At<String>> {
         match self.value(key) {
             Some((value, span)) => self.texts(key, value, &span),
             None => Vec::new(),
@@ -74,7 +74,7 @@ impl<'t> Reader<'t> {
     }
 
     /// A string, or a list of strings.
-    pub(in crate::template) fn string_or_strings(
+    pub(crate) fn string_or_strings(
         &self,
         key: &'static str,
     ) -> Option<At<Result<String, Vec<At<String>>>>> {
@@ -96,23 +96,17 @@ impl<'t> Reader<'t> {
     }
 
     /// A table with free keys, whose values are strings or whole numbers.
-    pub(in crate::template) fn pairs(&self, key: &'static str) -> Vec<(At<String>, At<String>)> {
+    pub(crate) fn pairs(&self, key: &'static str) -> Vec<(At<String>, At<String>)> {
         self.pairs_of(key, false)
     }
 
     /// As [`Reader::pairs`]; values may be fractions too.
-    pub(in crate::template) fn fractions(
-        &self,
-        key: &'static str,
-    ) -> Vec<(At<String>, At<String>)> {
+    pub(crate) fn fractions(&self, key: &'static str) -> Vec<(At<String>, At<String>)> {
         self.pairs_of(key, true)
     }
 
     /// A table with free keys, whose values are lists of strings.
-    pub(in crate::template) fn lists(
-        &self,
-        key: &'static str,
-    ) -> Vec<(At<String>, Vec<At<String>>)> {
+    pub(crate) fn lists(&self, key: &'static str) -> Vec<(At<String>, Vec<At<String>>)> {
         let Some((value, span)) = self.value(key) else {
             return Vec::new();
         };

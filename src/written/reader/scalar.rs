@@ -1,13 +1,13 @@
 //! Strings, words, numbers and truth values.
 
 use super::{At, Reader, Span};
-use crate::template::Choice;
-use crate::template::diagnostic::Code;
-use crate::template::nearest::nearest;
+use crate::written::Choice;
+use crate::written::diagnostic::Code;
+use crate::written::nearest::nearest;
 
 impl Reader<'_> {
     /// A string.
-    pub(in crate::template) fn string(&self, key: &'static str) -> Option<At<String>> {
+    pub(crate) fn string(&self, key: &'static str) -> Option<At<String>> {
         let (value, span) = self.value(key)?;
         if let Some(text) = value.as_str() {
             return Some(At {
@@ -20,7 +20,7 @@ impl Reader<'_> {
     }
 
     /// A string that `parse` takes; `rule` says what it takes.
-    pub(in crate::template) fn parsed<T>(
+    pub(crate) fn parsed<T>(
         &self,
         key: &'static str,
         rule: &str,
@@ -32,7 +32,7 @@ impl Reader<'_> {
     }
 
     /// One of a closed set of words.
-    pub(in crate::template) fn choice<T: Choice>(&self, key: &'static str) -> Option<At<T>> {
+    pub(crate) fn choice<T: Choice>(&self, key: &'static str) -> Option<At<T>> {
         let text = self.string(key)?;
         let words = words::<T>();
         let rule = format!("{key} is one of {}", words.join(", "));
@@ -65,7 +65,7 @@ impl Reader<'_> {
     }
 
     /// `true` or `false`.
-    pub(in crate::template) fn boolean(&self, key: &'static str) -> Option<At<bool>> {
+    pub(crate) fn boolean(&self, key: &'static str) -> Option<At<bool>> {
         let (value, span) = self.value(key)?;
         if let Some(value) = value.as_bool() {
             return Some(At { value, span });
@@ -75,12 +75,7 @@ impl Reader<'_> {
     }
 
     /// A whole number from `min` to `max`.
-    pub(in crate::template) fn integer(
-        &self,
-        key: &'static str,
-        min: i64,
-        max: i64,
-    ) -> Option<At<i64>> {
+    pub(crate) fn integer(&self, key: &'static str, min: i64, max: i64) -> Option<At<i64>> {
         let (value, span) = self.value(key)?;
         let Some(integer) = value.as_integer() else {
             self.wrong_type(key, &span, "a whole number", value);
@@ -96,7 +91,7 @@ impl Reader<'_> {
     }
 
     /// A string, or a whole number as it is written.
-    pub(in crate::template) fn text_or_integer(
+    pub(crate) fn text_or_integer(
         &self,
         key: &'static str,
         wanted: &str,

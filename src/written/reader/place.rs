@@ -4,20 +4,20 @@ use std::ops::Range;
 
 /// A place: which file of the chain, which bytes of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::template) struct Span {
-    pub(in crate::template) file: usize,
-    pub(in crate::template) range: Range<usize>,
+pub(crate) struct Span {
+    pub(crate) file: usize,
+    pub(crate) range: Range<usize>,
 }
 
 /// A value and the place that states it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::template) struct At<T> {
-    pub(in crate::template) value: T,
-    pub(in crate::template) span: Span,
+pub(crate) struct At<T> {
+    pub(crate) value: T,
+    pub(crate) span: Span,
 }
 
 impl<T> At<T> {
-    pub(in crate::template) fn map<U>(self, change: impl FnOnce(T) -> U) -> At<U> {
+    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> At<U> {
         At {
             value: change(self.value),
             span: self.span,
@@ -27,7 +27,7 @@ impl<T> At<T> {
 
 /// An item of a list: stated, or an inherited one removed by `!`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::template) enum Item<T> {
+pub(crate) enum Item<T> {
     Add(T),
     Remove(String),
 }

@@ -1,0 +1,48 @@
+//! Hardening rules: data that says what to set, and few kinds of code that set and check it.
+//!
+//! ```text
+//! rule files ─Catalogue▶ Rules ─Selection (profile, exceptions)▶ apply(tree) ─▶ Tree, facts
+//!                                                               check(root) ─▶ Results (.rules.json)
+//! ```
+//!
+//! Nothing here touches the machine: a rule sees a root through [`View`], and writes through
+//! [`Edit`]. The format of rule files and of results: `docs/formats/rules.md`; the reasons:
+//! `docs/design/hardening.md`.
+//!
+//! | file | what |
+//! |---|---|
+//! | `rule` `applies` `parse` | one rule, when it applies, reading it |
+//! | `catalogue` | [`Catalogue`]: all rules, by id, with a digest |
+//! | `profile` | [`Profile`], [`Severity`], [`Selection`]: which rules are wanted |
+//! | `kind` | what rules can set: one file each |
+//! | `view` `root` | what a rule sees of a root |
+//! | `edit` | what a rule changes |
+//! | `run` | [`apply`] and [`check`] |
+//! | `outcome` | [`Results`]: what came of each rule |
+
+mod applies;
+mod catalogue;
+mod edit;
+mod kind;
+mod outcome;
+mod parse;
+mod profile;
+mod root;
+mod rule;
+mod run;
+mod shipped;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+pub use applies::Applies;
+pub use catalogue::Catalogue;
+pub use edit::{Edit, EditError, Owned};
+pub use kind::{Answer, Phase, Setting};
+pub use outcome::{Outcome, Refs, ResultOf, Results, ResultsError};
+pub use profile::{Profile, Selection, Severity};
+pub use root::{InstalledPackage, Root};
+pub use rule::{Rule, RuleId};
+pub use run::{Hardened, apply, check};
+pub use view::{Node, NodeKind, TreeView, View, ViewError};
