@@ -118,6 +118,66 @@ pub const SHIPPED: &[(&str, &[u8])] = &[
         include_bytes!("../../templates/internal-api.toml"),
     ),
     (
+        "rules/accounts.toml",
+        include_bytes!("../../templates/rules/accounts.toml"),
+    ),
+    (
+        "rules/banners.toml",
+        include_bytes!("../../templates/rules/banners.toml"),
+    ),
+    (
+        "rules/boot.toml",
+        include_bytes!("../../templates/rules/boot.toml"),
+    ),
+    (
+        "rules/cron.toml",
+        include_bytes!("../../templates/rules/cron.toml"),
+    ),
+    (
+        "rules/crypto.toml",
+        include_bytes!("../../templates/rules/crypto.toml"),
+    ),
+    (
+        "rules/files.toml",
+        include_bytes!("../../templates/rules/files.toml"),
+    ),
+    (
+        "rules/filesystem.toml",
+        include_bytes!("../../templates/rules/filesystem.toml"),
+    ),
+    (
+        "rules/firewall.toml",
+        include_bytes!("../../templates/rules/firewall.toml"),
+    ),
+    (
+        "rules/kernel.toml",
+        include_bytes!("../../templates/rules/kernel.toml"),
+    ),
+    (
+        "rules/logging.toml",
+        include_bytes!("../../templates/rules/logging.toml"),
+    ),
+    (
+        "rules/modules.toml",
+        include_bytes!("../../templates/rules/modules.toml"),
+    ),
+    (
+        "rules/network.toml",
+        include_bytes!("../../templates/rules/network.toml"),
+    ),
+    (
+        "rules/packages.toml",
+        include_bytes!("../../templates/rules/packages.toml"),
+    ),
+    (
+        "rules/sources.toml",
+        include_bytes!("../../templates/rules/sources.toml"),
+    ),
+    (
+        "rules/ssh.toml",
+        include_bytes!("../../templates/rules/ssh.toml"),
+    ),
+    (
         "web-frontend.toml",
         include_bytes!("../../templates/web-frontend.toml"),
     ),
