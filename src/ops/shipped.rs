@@ -18,10 +18,6 @@ pub const SHIPPED: &[(&str, &[u8])] = &[
         include_bytes!("../../templates/files/base/90-dhcp.network"),
     ),
     (
-        "files/base/audit.rules",
-        include_bytes!("../../templates/files/base/audit.rules"),
-    ),
-    (
         "files/base/dhcp-hostname",
         include_bytes!("../../templates/files/base/dhcp-hostname"),
     ),
@@ -34,16 +30,8 @@ pub const SHIPPED: &[(&str, &[u8])] = &[
         include_bytes!("../../templates/files/base/dhcp-hostname.service"),
     ),
     (
-        "files/base/journald.conf",
-        include_bytes!("../../templates/files/base/journald.conf"),
-    ),
-    (
         "files/base/karat.nft",
         include_bytes!("../../templates/files/base/karat.nft"),
-    ),
-    (
-        "files/base/modprobe.conf",
-        include_bytes!("../../templates/files/base/modprobe.conf"),
     ),
     (
         "files/base/nftables-service.conf",
@@ -58,8 +46,8 @@ pub const SHIPPED: &[(&str, &[u8])] = &[
         include_bytes!("../../templates/files/base/ssh-host-keys.service"),
     ),
     (
-        "files/base/sshd_config",
-        include_bytes!("../../templates/files/base/sshd_config"),
+        "files/base/sshd.conf",
+        include_bytes!("../../templates/files/base/sshd.conf"),
     ),
     (
         "files/base/sudoers",
