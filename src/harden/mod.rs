@@ -33,6 +33,9 @@ mod run;
 mod shipped;
 mod view;
 
+#[cfg(test)]
+mod tests;
+
 pub use applies::Applies;
 pub use catalogue::Catalogue;
 pub use edit::{Edit, EditError, Owned};

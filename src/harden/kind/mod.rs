@@ -3,7 +3,17 @@
 //! A kind reads its keys from a `[[rule.setting]]` table, writes what it states to a tree, checks it
 //! on any root, and says what must then hold on a running system.
 
+mod cmdline;
+mod directive;
+mod file;
+mod firewall;
+mod line;
+mod mode;
+mod module;
+mod mount;
+mod owner;
 mod sysctl;
+mod text;
 
 use std::fmt;
 use std::sync::Arc;
@@ -115,4 +125,14 @@ impl Answer {
 type Parse = fn(&Reader<'_>) -> Option<Arc<dyn Setting>>;
 
 /// All kinds, by their words.
-pub(super) const KINDS: &[(&str, Parse)] = &[("sysctl", sysctl::parse)];
+pub(super) const KINDS: &[(&str, Parse)] = &[
+    ("cmdline", cmdline::parse),
+    ("directive", directive::parse),
+    ("file", file::parse),
+    ("firewall", firewall::parse),
+    ("line", line::parse),
+    ("mode", mode::parse),
+    ("module", module::parse),
+    ("mount", mount::parse),
+    ("sysctl", sysctl::parse),
+];
