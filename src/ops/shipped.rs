@@ -101,11 +101,13 @@ pub const SHIPPED: &[(&str, &[u8])] = &[
         "files/web-frontend/sandbox.conf",
         include_bytes!("../../templates/files/web-frontend/sandbox.conf"),
     ),
+    ("fleet.toml", include_bytes!("../../templates/fleet.toml")),
     (
         "internal-api.toml",
         include_bytes!("../../templates/internal-api.toml"),
     ),
     (
+<<<<<<< HEAD
         "rules/accounts.toml",
         include_bytes!("../../templates/rules/accounts.toml"),
     ),
@@ -164,6 +166,10 @@ pub const SHIPPED: &[(&str, &[u8])] = &[
     (
         "rules/ssh.toml",
         include_bytes!("../../templates/rules/ssh.toml"),
+=======
+        "management.toml",
+        include_bytes!("../../templates/management.toml"),
+>>>>>>> help-engine
     ),
     (
         "web-frontend.toml",
