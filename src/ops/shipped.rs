@@ -107,7 +107,10 @@ pub const SHIPPED: &[(&str, &[u8])] = &[
         include_bytes!("../../templates/internal-api.toml"),
     ),
     (
-<<<<<<< HEAD
+        "management.toml",
+        include_bytes!("../../templates/management.toml"),
+    ),
+    (
         "rules/accounts.toml",
         include_bytes!("../../templates/rules/accounts.toml"),
     ),
@@ -166,10 +169,6 @@ pub const SHIPPED: &[(&str, &[u8])] = &[
     (
         "rules/ssh.toml",
         include_bytes!("../../templates/rules/ssh.toml"),
-=======
-        "management.toml",
-        include_bytes!("../../templates/management.toml"),
->>>>>>> help-engine
     ),
     (
         "web-frontend.toml",
