@@ -3,7 +3,16 @@
 //! A kind reads its keys from a `[[rule.setting]]` table, writes what it states to a tree, checks it
 //! on any root, and says what must then hold on a running system.
 
+mod absent;
+mod account;
+mod audit;
+mod package;
+mod pam;
+mod sandbox;
+mod scan;
+mod setid;
 mod sysctl;
+mod unit;
 
 use std::fmt;
 use std::sync::Arc;
@@ -115,4 +124,15 @@ impl Answer {
 type Parse = fn(&Reader<'_>) -> Option<Arc<dyn Setting>>;
 
 /// All kinds, by their words.
-pub(super) const KINDS: &[(&str, Parse)] = &[("sysctl", sysctl::parse)];
+pub(super) const KINDS: &[(&str, Parse)] = &[
+    ("absent", absent::parse),
+    ("account", account::parse),
+    ("audit", audit::parse),
+    ("package", package::parse),
+    ("pam", pam::parse),
+    ("sandbox", sandbox::parse),
+    ("scan", scan::parse),
+    ("setid", setid::parse),
+    ("sysctl", sysctl::parse),
+    ("unit", unit::parse),
+];
