@@ -31,6 +31,7 @@ mod root;
 mod rule;
 mod run;
 mod shipped;
+mod systemd;
 mod view;
 
 #[cfg(test)]
