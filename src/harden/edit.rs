@@ -202,11 +202,12 @@ impl<'a> Edit<'a> {
         Ok(())
     }
 
-    /// Gives what stands at `path` itself another mode and owner. All its hard links change with it.
+    /// Gives what stands at `path` itself (links in its parents are followed) another mode and owner. All its hard links change with it.
     ///
     /// # Errors
     /// There is nothing.
     pub fn own(&mut self, path: &ImagePath, owned: Owned) -> Result<(), EditError> {
+        let path = &self.locate(path)?;
         let Some(old) = self.tree.get(path) else {
             return Err(TreeError::NotFound(path.clone()).into());
         };
@@ -228,11 +229,28 @@ impl<'a> Edit<'a> {
         Ok(())
     }
 
+    /// Gives what stands at `path` itself an extended attribute, as somebody by hand would.
+    #[cfg(test)]
+    pub(super) fn set_xattr(&mut self, path: &ImagePath, name: &[u8], value: &[u8]) {
+        if let Some(inode) = self.tree.get_mut(path) {
+            inode.xattrs.insert(name.to_vec(), value.to_vec());
+        }
+    }
+
+    /// Says who put there what stands at `path` itself.
+    #[cfg(test)]
+    pub(super) fn set_origin(&mut self, path: &ImagePath, origin: Origin) {
+        if let Some(inode) = self.tree.get_mut(path) {
+            inode.origin = origin;
+        }
+    }
+
     /// Removes an extended attribute of what stands at `path` itself.
     ///
     /// # Errors
     /// There is nothing at `path`.
     pub fn remove_xattr(&mut self, path: &ImagePath, name: &[u8]) -> Result<(), EditError> {
+        let path = &self.locate(path)?;
         let Some(old) = self.tree.get(path) else {
             return Err(TreeError::NotFound(path.clone()).into());
         };
@@ -254,6 +272,7 @@ impl<'a> Edit<'a> {
     /// # Errors
     /// It is the root.
     pub fn remove(&mut self, path: &ImagePath) -> Result<(), EditError> {
+        let path = &self.locate(path)?;
         if self.tree.get(path).is_none() || self.is_the_templates(path) {
             return Ok(());
         }

@@ -34,6 +34,9 @@ mod shipped;
 mod systemd;
 mod view;
 
+#[cfg(test)]
+mod tests;
+
 pub use applies::Applies;
 pub use catalogue::Catalogue;
 pub use edit::{Edit, EditError, Owned};

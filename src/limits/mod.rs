@@ -121,6 +121,8 @@ pub const TEMPLATE_MAX: u64 = 1 << 20;
 pub const TEMPLATE_DEPTH_MAX: usize = 16;
 /// Most items of one list of a template.
 pub const TEMPLATE_ITEMS_MAX: usize = 10_000;
+/// Most templates of one fleet.
+pub const FLEET_MAX: usize = 10_000;
 /// Most bytes that all files of a template have together: they are held in memory.
 pub const TEMPLATE_FILES_MAX: u64 = 1 << 30;
 /// Largest file of hardening rules: some 700 bytes for each of 1,000.

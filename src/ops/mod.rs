@@ -13,6 +13,7 @@ pub mod ledger;
 pub mod lock;
 pub mod log;
 pub mod outputs;
+pub mod segment;
 pub mod shipped;
 pub mod sign;
 pub mod signer;

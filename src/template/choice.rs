@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use super::model::{Category, Compression, Format, Initrd, Lifecycle};
+use super::model::{Category, Compression, DataClass, Format, Initrd, Lifecycle};
 use super::source::{Distribution, Pocket};
 use crate::appraise::Expiry;
 use crate::expect::Class;
 use crate::instance::OnFailure;
+use crate::segment::Proto;
 pub use crate::written::Choice;
 
 impl Choice for Class {
@@ -34,6 +35,22 @@ impl Choice for OnFailure {
     ];
 }
 
+impl Choice for Category {
+    const WORDS: &'static [(&'static str, Self)] = Self::WORDS;
+}
+
+impl Choice for DataClass {
+    const WORDS: &'static [(&'static str, Self)] = Self::WORDS;
+}
+
+impl Choice for Lifecycle {
+    const WORDS: &'static [(&'static str, Self)] = Self::WORDS;
+}
+
+impl Choice for Proto {
+    const WORDS: &'static [(&'static str, Self)] = Self::WORDS;
+}
+
 /// Gives a closed set of values its words.
 macro_rules! choices {
     ($($type:ident { $($word:literal => $variant:ident),* $(,)? })*) => {
@@ -57,14 +74,6 @@ choices! {
         "proposed-updates" => ProposedUpdates,
     }
     Initrd { "distribution" => Distribution, "karat" => Karat }
-    Category {
-        "frontend" => Frontend,
-        "internal" => Internal,
-        "data" => Data,
-        "management" => Management,
-        "legacy" => Legacy,
-    }
-    Lifecycle { "current" => Current, "legacy" => Legacy }
     Format { "tar" => Tar, "oci" => Oci }
     Compression { "zstd" => Zstd, "gzip" => Gzip, "none" => None }
 }

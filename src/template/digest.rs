@@ -7,7 +7,8 @@ use crate::digest::Digest;
 use super::choice::Choice;
 use super::facts;
 use super::model::{Agent, FileEntry, FileKind, Owner, PackageSpec, Template, User};
-use super::names::{Date, SegmentName, Snapshot, Uri, VersionText, Word};
+use super::names::{Snapshot, Uri, VersionText, Word};
+use super::segment;
 use super::source::{Body, Pin, PinTarget, Repository, SourceFile};
 
 impl Template {
@@ -22,11 +23,12 @@ impl Template {
             users,
             services,
             kernel,
-            segment,
+            segment: place,
             verify,
             outputs,
             chain: _,
             provenance: _,
+            places: _,
         } = self;
         let mut value = self.resolution_json();
         if let Value::Object(map) = &mut value {
@@ -76,15 +78,7 @@ impl Template {
                     "initrd": kernel.initrd.word(),
                 }),
             );
-            map.insert(
-                "segment".to_owned(),
-                json!({
-                    "category": segment.category.map(Choice::word),
-                    "segment": segment.segment.as_ref().map(SegmentName::as_str),
-                    "lifecycle": segment.lifecycle.map(Choice::word),
-                    "eol": segment.eol.as_ref().map(Date::as_str),
-                }),
-            );
+            map.insert("segment".to_owned(), segment::json(place));
             let agent = match &verify.agent {
                 Agent::Beside => json!(true),
                 Agent::File(file) => source_file(file),

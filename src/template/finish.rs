@@ -14,7 +14,7 @@ use super::facts;
 use super::load::{Files, reason};
 use super::model::{
     Agent, Compression, FileEntry, FileKind, Format, Group, Image, Initrd, Kernel, Mutable,
-    Outputs, Owner, Segment, Services, Template, User, Verify,
+    Outputs, Owner, Services, Template, User, Verify,
 };
 use super::names::{AccountName, ComponentName, SysctlKey};
 use super::raw::{
@@ -22,12 +22,13 @@ use super::raw::{
     RawUser,
 };
 use super::reader::{At, Item, Sink, Span};
+use super::segment;
 use super::source::{Body, Distribution, Pocket, Repository, Source, SourceFile};
 
 /// Makes the template; `None` where something is missing, which is then reported.
 pub(super) fn finish(
     mut raw: Raw,
-    chain: Vec<PathBuf>,
+    chain: Vec<(usize, PathBuf)>,
     files: &dyn Files,
     sink: &Sink,
 ) -> Option<Template> {
@@ -37,7 +38,9 @@ pub(super) fn finish(
         sink,
         loaded: std::cell::Cell::new(0),
     };
-    let provenance = provenance(&raw);
+    let provenance = provenance(&raw, &chain);
+    let places = segment::places(&raw);
+    let segment = segment::finish(raw.segment, sink);
     let name = finish.required(raw.image.name, &raw.image.span, IMAGE, "name");
     let version = finish.required(raw.image.version, &raw.image.span, IMAGE, "version");
     let source = finish.source(raw.source);
@@ -118,12 +121,7 @@ pub(super) fn finish(
                 .initrd
                 .map_or(Initrd::Distribution, |at| at.value),
         },
-        segment: Segment {
-            category: raw.segment.category.map(|at| at.value),
-            segment: raw.segment.segment.map(|at| at.value),
-            lifecycle: raw.segment.lifecycle.map(|at| at.value),
-            eol: raw.segment.eol.map(|at| at.value),
-        },
+        segment: segment?,
         verify: Verify {
             agent: agent?,
             expiry: raw.verify.expiry.map(|at| at.value).unwrap_or_default(),
@@ -148,8 +146,9 @@ pub(super) fn finish(
                 .compression
                 .map_or(Compression::Zstd, |at| at.value),
         },
-        chain,
+        chain: chain.into_iter().map(|(_, path)| path).collect(),
         provenance,
+        places,
     })
 }
 
@@ -158,7 +157,8 @@ const IMAGE: &str = "[image]";
 const EXTRA: &str = "[[source.extra]]";
 
 struct Finish<'a> {
-    chain: &'a [PathBuf],
+    /// The files of the chain with their numbers, nearest first.
+    chain: &'a [(usize, PathBuf)],
     files: &'a dyn Files,
     sink: &'a Sink,
     /// Bytes read so far.
@@ -358,7 +358,10 @@ impl Finish<'_> {
 
     /// Reads a file below the directory of the template that states it.
     fn source_file(&self, source: At<String>) -> Option<SourceFile> {
-        let template = self.chain.get(source.span.file)?;
+        let (_, template) = self
+            .chain
+            .iter()
+            .find(|(file, _)| *file == source.span.file)?;
         let directory = template.parent().unwrap_or_else(|| Path::new(""));
         let left = limits::TEMPLATE_FILES_MAX.saturating_sub(self.loaded.get());
         let cap = limits::TEMPLATE_FILE_MAX.min(left);
@@ -422,7 +425,17 @@ fn sorted<T: Ord>(items: Items<T>) -> Vec<T> {
 }
 
 /// Which file of the chain stated each item, by the name that `template show` looks it up with.
-fn provenance(raw: &Raw) -> BTreeMap<String, usize> {
+fn provenance(raw: &Raw, chain: &[(usize, PathBuf)]) -> BTreeMap<String, usize> {
+    let mut map = stated(raw);
+    for file in map.values_mut() {
+        let place = chain.iter().position(|(number, _)| number == file);
+        *file = place.unwrap_or(0);
+    }
+    map
+}
+
+/// The number of the file that stated each item.
+fn stated(raw: &Raw) -> BTreeMap<String, usize> {
     let mut map = BTreeMap::new();
     for at in &raw.packages {
         if let Item::Add(spec) = &at.value {

@@ -13,8 +13,9 @@ use super::diagnostic::Code;
 use super::model::PackageSpec;
 use super::nearest::nearest;
 use super::raw::{
-    Items, Raw, RawFacts, RawFile, RawGroup, RawImage, RawKernel, RawMount, RawMutable, RawOutputs,
-    RawRepository, RawSegment, RawServices, RawSource, RawUser, RawVerify,
+    Items, Raw, RawConsumes, RawEgress, RawFacts, RawFile, RawGroup, RawImage, RawKernel, RawMount,
+    RawMutable, RawOutputs, RawProvides, RawRepository, RawSegment, RawServices, RawSource,
+    RawUser, RawVerify,
 };
 use super::reader::{At, Item, Sink, Span};
 
@@ -30,7 +31,7 @@ pub(super) fn over(parent: Raw, child: Raw, sink: &Sink) -> Raw {
         users: entries(parent.users, child.users, sink),
         services: services(parent.services, child.services, sink),
         kernel: kernel(parent.kernel, child.kernel, sink),
-        segment: segment(parent.segment, child.segment),
+        segment: segment(parent.segment, child.segment, sink),
         verify: verify(parent.verify, child.verify, sink),
         outputs: outputs(parent.outputs, child.outputs, sink),
     }
@@ -86,12 +87,24 @@ fn kernel(parent: RawKernel, child: RawKernel, sink: &Sink) -> RawKernel {
     }
 }
 
-fn segment(parent: RawSegment, child: RawSegment) -> RawSegment {
+fn segment(parent: RawSegment, child: RawSegment, sink: &Sink) -> RawSegment {
+    let mut exposure = parent.exposure;
+    exposure.extend(child.exposure);
     RawSegment {
+        span: child.span,
         category: child.category.or(parent.category),
-        segment: child.segment.or(parent.segment),
+        name: child.name.or(parent.name),
         lifecycle: child.lifecycle.or(parent.lifecycle),
         eol: child.eol.or(parent.eol),
+        data_class: child.data_class.or(parent.data_class),
+        admin_from: optional(parent.admin_from, child.admin_from, text, sink),
+        admin_span: child.admin_span.or(parent.admin_span),
+        gateway: child.gateway.or(parent.gateway),
+        forbid_packages: items(parent.forbid_packages, child.forbid_packages, text, sink),
+        exposure,
+        provides: entries(parent.provides, child.provides, sink),
+        consumes: entries(parent.consumes, child.consumes, sink),
+        egress: entries(parent.egress, child.egress, sink),
     }
 }
 
@@ -344,6 +357,62 @@ impl Entry for RawMutable {
             class: self.class.or(parent.class),
             mode: self.mode.or(parent.mode),
             span: self.span,
+        }
+    }
+}
+
+impl Entry for RawProvides {
+    fn key(&self) -> (String, &Span) {
+        (self.name.value.to_string(), &self.name.span)
+    }
+
+    fn over(self, parent: Self, _: &Sink) -> Self {
+        Self {
+            name: self.name,
+            port: self.port.or(parent.port),
+            proto: self.proto.or(parent.proto),
+            audience: self.audience.or(parent.audience),
+            unit: self.unit.or(parent.unit),
+            span: self.span,
+        }
+    }
+}
+
+impl Entry for RawConsumes {
+    fn key(&self) -> (String, &Span) {
+        let key = format!("{} of {}", self.service.value, self.segment.value);
+        (key, &self.service.span)
+    }
+
+    fn over(self, parent: Self, _: &Sink) -> Self {
+        Self {
+            service: self.service,
+            segment: self.segment,
+            port: self.port.or(parent.port),
+            proto: self.proto.or(parent.proto),
+            unit: self.unit.or(parent.unit),
+            span: self.span,
+        }
+    }
+}
+
+impl Entry for RawEgress {
+    /// One destination may stand there with several ports and transports.
+    fn key(&self) -> (String, &Span) {
+        let mut key = self.to.value.to_string();
+        if let Some(proto) = &self.proto {
+            key = format!("{key} {}", proto.value);
+        }
+        if let Some(port) = &self.port {
+            key = format!("{key} {}", port.value);
+        }
+        (key, &self.to.span)
+    }
+
+    fn over(self, parent: Self, _: &Sink) -> Self {
+        Self {
+            reason: self.reason.or(parent.reason),
+            ..self
         }
     }
 }

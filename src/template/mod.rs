@@ -8,6 +8,7 @@
 //! file ─toml▶ DeTable ─reader, parse▶ Raw ─merge (per parent)▶ Raw ─finish▶ Template
 //! ```
 
+mod charter;
 mod choice;
 mod digest;
 mod facts;
@@ -19,17 +20,20 @@ mod names;
 mod parse;
 mod raw;
 mod schema;
+mod segment;
 mod show;
 mod source;
 
 use crate::written::{diagnostic, nearest, reader};
 
+pub use charter::{Chartered, load_charter};
 pub use choice::Choice;
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Location};
-pub use load::{Files, load};
+pub use load::{Files, Loaded, load, load_all};
 pub use model::{
-    Agent, Category, Compression, FileEntry, FileKind, Format, Group, Image, Initrd, Kernel,
-    Lifecycle, Mutable, Outputs, Owner, PackageSpec, Segment, Services, Template, User, Verify,
+    Agent, Category, Compression, DataClass, FileEntry, FileKind, Format, Group, Image, Initrd,
+    Kernel, Lifecycle, Mutable, Outputs, Owner, PackageSpec, Segment, Services, Template, User,
+    Verify,
 };
 pub use names::{
     AccountName, ComponentName, DEBIAN, DEBIAN_SECURITY, Date, PackageName, RepositoryName,

@@ -8,11 +8,12 @@ use crate::baseline::{ImageName, ImageVersion};
 use crate::expect::{self, Class, Facts};
 use crate::instance::OnFailure;
 use crate::path::{Glob, ImagePath};
+pub use crate::segment::{Category, DataClass, Lifecycle, Segment};
+use crate::segment::{Member, Statement};
 use crate::tree::{Epoch, Mode, Origin};
 
-use super::names::{
-    AccountName, Date, PackageName, SegmentName, SshKey, SysctlKey, UnitName, VersionText, Word,
-};
+use super::names::{AccountName, PackageName, SshKey, SysctlKey, UnitName, VersionText, Word};
+use super::reader::Span;
 use super::source::{Body, Source, SourceFile};
 
 /// What to build: the template and all that it extends, merged and checked.
@@ -48,6 +49,8 @@ pub struct Template {
     pub chain: Vec<PathBuf>,
     /// Which template file stated what; for people, not part of any digest.
     pub(super) provenance: BTreeMap<String, usize>,
+    /// Where what the fleet's checks look at is stated; for people, not part of any digest.
+    pub(super) places: BTreeMap<Statement, Span>,
 }
 
 /// `[image]`: what the image is called.
@@ -180,43 +183,6 @@ pub enum Initrd {
     Karat,
 }
 
-/// `[segment]`: where the image belongs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Segment {
-    /// What kind of service it runs.
-    pub category: Option<Category>,
-    /// The name of its segment.
-    pub segment: Option<SegmentName>,
-    /// Whether it is kept up to date.
-    pub lifecycle: Option<Lifecycle>,
-    /// When its support ends.
-    pub eol: Option<Date>,
-}
-
-/// What kind of service an image runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Category {
-    /// Databases and what else keeps data.
-    Data,
-    /// Reached from outside.
-    Frontend,
-    /// Reached from inside only.
-    Internal,
-    /// Out of date, kept apart.
-    Legacy,
-    /// Bastions, monitoring, builders.
-    Management,
-}
-
-/// Whether an image is kept up to date.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Lifecycle {
-    /// It is.
-    Current,
-    /// It is not.
-    Legacy,
-}
-
 /// `[verify]`: what instances are checked with, and what may differ on them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verify {
@@ -285,6 +251,22 @@ pub enum Compression {
 }
 
 impl Template {
+    /// What a fleet's checks look at of it.
+    pub fn member(&self) -> Member {
+        let names = |units: &[UnitName]| units.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let mut disabled = names(&self.services.disable);
+        disabled.extend(names(&self.services.mask));
+        let listen = self.verify.facts.listen.as_ref();
+        Member {
+            image: self.image.name.to_string(),
+            segment: self.segment.clone(),
+            packages: self.packages.iter().map(|it| it.name.to_string()).collect(),
+            enabled: names(&self.services.enable),
+            disabled,
+            listen: listen.map(|it| it.allow.clone()),
+        }
+    }
+
     /// What `[[verify.mutable]]` states, as expectations take it; with an agent also what the
     /// instance is given and remembers, unless the template says otherwise about that.
     pub fn expectations(&self) -> Vec<expect::Mutable> {

@@ -5,6 +5,9 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::segment::is_day;
+pub use crate::segment::{Date, SegmentName, UnitName};
+
 /// The name of Debian's archive in a lock.
 pub const DEBIAN: &str = "debian";
 /// The name of Debian's security archive in a lock.
@@ -54,18 +57,12 @@ names! {
     /// A component of an archive: `main`, `updates/main`.
     ComponentName: |text| is_archive_path(text) && !text.ends_with('/'),
         "a component is a name such as main, of A-Z a-z 0-9 . _ ~ / -";
-    /// A day.
-    Date: is_date,
-        "a day is written as in 2030-06-30";
     /// A binary package's name (Debian Policy 5.6.1).
     PackageName: |text| text.len() >= 2 && is_word(text, 128, is_lower_or_digit, |byte| is_lower_or_digit(byte) || b"+.-".contains(&byte)),
         "a package name is two or more of a-z 0-9 + . - and starts with a letter or digit (Debian Policy 5.6.1)";
     /// What a template calls a further repository: an archive's name in the lock.
     RepositoryName: |text| ![DEBIAN, DEBIAN_SECURITY].contains(&text) && Word::new(text).is_some(),
         "a repository's name is up to 64 of A-Z a-z 0-9 _ . -, starts with a letter or digit, and is neither debian nor debian-security, as locks call Debian's own archives";
-    /// The name of a segment.
-    SegmentName: |text| is_word(text, 64, is_lower_or_digit, |byte| is_lower_or_digit(byte) || b".-".contains(&byte)),
-        "a segment name is up to 64 of a-z 0-9 . - and starts with a letter or digit";
     /// A moment of the archive.
     Snapshot: is_snapshot,
         "a snapshot is a moment in UTC as in 20260131T235959Z";
@@ -78,9 +75,6 @@ names! {
     /// A kernel parameter, as in sysctl.d(5).
     SysctlKey: |text| text.contains(['.', '/']) && !text.contains("..") && is_word(text, 255, |first| first.is_ascii_alphanumeric(), |byte| byte.is_ascii_alphanumeric() || b"._-*/:@".contains(&byte)),
         "a sysctl is a name such as net.ipv4.ip_forward";
-    /// A systemd unit, with its suffix.
-    UnitName: is_unit,
-        "a unit is a name with its suffix, as in ssh.service or getty@tty1.service";
     /// A repository's base.
     Uri: is_uri,
         "a repository is an http:, https: or file: URI without blanks and without user or password";
@@ -119,32 +113,6 @@ fn is_archive_path(text: &str) -> bool {
                 }))
 }
 
-fn is_date(text: &str) -> bool {
-    let shape = text.len() == 10
-        && text.bytes().enumerate().all(|(at, byte)| match at {
-            4 | 7 => byte == b'-',
-            _ => byte.is_ascii_digit(),
-        });
-    let number = |range| {
-        text.get(range)
-            .and_then(|part: &str| part.parse::<u32>().ok())
-            .unwrap_or(0)
-    };
-    shape && number(0..4) >= 1970 && is_day(number(0..4), number(5..7), number(8..10))
-}
-
-fn is_day(year: u32, month: u32, day: u32) -> bool {
-    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    let last = match month {
-        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
-        4 | 6 | 9 | 11 => 30,
-        2 if leap => 29,
-        2 => 28,
-        _ => 0,
-    };
-    (1..=last).contains(&day)
-}
-
 fn is_snapshot(text: &str) -> bool {
     let shape = text.len() == 16
         && text.bytes().enumerate().all(|(at, byte)| match at {
@@ -162,33 +130,6 @@ fn is_snapshot(text: &str) -> bool {
         && number(9..11) < 24
         && number(11..13) < 60
         && number(13..15) < 60
-}
-
-/// Suffixes of systemd.unit(5) that an image can enable, disable or mask.
-const UNIT_SUFFIXES: &[&str] = &[
-    "automount",
-    "device",
-    "mount",
-    "path",
-    "scope",
-    "service",
-    "slice",
-    "socket",
-    "swap",
-    "target",
-    "timer",
-];
-
-fn is_unit(text: &str) -> bool {
-    text.len() <= 255
-        && text.rsplit_once('.').is_some_and(|(stem, suffix)| {
-            !stem.is_empty()
-                && !stem.starts_with(['.', '@'])
-                && UNIT_SUFFIXES.contains(&suffix)
-                && stem
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b":-_.\\@".contains(&byte))
-        })
 }
 
 fn is_uri(text: &str) -> bool {
@@ -276,24 +217,6 @@ mod tests {
                 &["", "..", "../x", "a//b", "a/../b", "a b", "/etc", "a\"b"],
             ),
             (
-                "unit",
-                |text| UnitName::new(text).is_some(),
-                &[
-                    "ssh.service",
-                    "getty@tty1.service",
-                    "getty@.service",
-                    "a-b\\x2dc.mount",
-                ],
-                &[
-                    "ssh",
-                    "../a.service",
-                    "a/b.service",
-                    ".service",
-                    "a.conf",
-                    "@.service",
-                ],
-            ),
-            (
                 "uri",
                 |text| Uri::new(text).is_some(),
                 &[
@@ -310,19 +233,6 @@ mod tests {
                     "https://a/ b",
                     "file:x",
                     "http://a/?x",
-                ],
-            ),
-            (
-                "date",
-                |text| Date::new(text).is_some(),
-                &["2028-02-29", "2030-12-31"],
-                &[
-                    "2027-02-29",
-                    "2030-13-01",
-                    "2030-00-10",
-                    "30-1-1",
-                    "2030-1-01",
-                    "0000-01-01",
                 ],
             ),
             (

@@ -6,9 +6,12 @@ use crate::expect::Class;
 use crate::expect::fact;
 use crate::instance::OnFailure;
 use crate::path::{Glob, ImagePath};
+use crate::segment::{Audience, Exposure, PackageGlob, Peer, Port, Proto, ServiceName};
 use crate::tree::{Epoch, Mode};
 
-use super::model::{Category, Compression, Format, Initrd, Lifecycle, Owner, PackageSpec};
+use super::model::{
+    Category, Compression, DataClass, Format, Initrd, Lifecycle, Owner, PackageSpec,
+};
 use super::names::{
     AccountName, ComponentName, Date, RepositoryName, SegmentName, Snapshot, SshKey, SuiteName,
     SysctlKey, UnitName, Uri, Word,
@@ -19,7 +22,7 @@ use super::source::{Distribution, Pin, Pocket};
 /// A list as written in one file.
 pub(super) type Items<T> = Vec<At<Item<T>>>;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Raw {
     pub(super) extends: Option<At<String>>,
     pub(super) packages: Items<PackageSpec>,
@@ -35,7 +38,7 @@ pub(super) struct Raw {
     pub(super) outputs: RawOutputs,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct RawImage {
     pub(super) span: Span,
     pub(super) name: Option<At<ImageName>>,
@@ -45,7 +48,7 @@ pub(super) struct RawImage {
     pub(super) architecture: Option<At<Word>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct RawSource {
     pub(super) span: Span,
     pub(super) distribution: Option<At<Distribution>>,
@@ -62,7 +65,7 @@ pub(super) struct RawSource {
     pub(super) extra: Vec<RawRepository>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct RawRepository {
     pub(super) name: At<RepositoryName>,
     pub(super) uri: Option<At<Uri>>,
@@ -73,7 +76,7 @@ pub(super) struct RawRepository {
     pub(super) span: Span,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct RawFile {
     pub(super) path: At<ImagePath>,
     pub(super) kind: Option<At<RawKind>>,
@@ -83,7 +86,7 @@ pub(super) struct RawFile {
     pub(super) span: Span,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum RawKind {
     Absent,
     Content(String),
@@ -92,14 +95,14 @@ pub(super) enum RawKind {
     Source(String),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct RawGroup {
     pub(super) name: At<AccountName>,
     pub(super) gid: Option<At<u32>>,
     pub(super) system: Option<At<bool>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct RawUser {
     pub(super) name: At<AccountName>,
     pub(super) uid: Option<At<u32>>,
@@ -113,14 +116,14 @@ pub(super) struct RawUser {
     pub(super) system: Option<At<bool>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct RawServices {
     pub(super) enable: Items<UnitName>,
     pub(super) disable: Items<UnitName>,
     pub(super) mask: Items<UnitName>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct RawKernel {
     pub(super) cmdline: Items<String>,
     pub(super) modules: Items<Word>,
@@ -128,15 +131,56 @@ pub(super) struct RawKernel {
     pub(super) initrd: Option<At<Initrd>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct RawSegment {
+    pub(super) span: Span,
     pub(super) category: Option<At<Category>>,
-    pub(super) segment: Option<At<SegmentName>>,
+    pub(super) name: Option<At<SegmentName>>,
     pub(super) lifecycle: Option<At<Lifecycle>>,
     pub(super) eol: Option<At<Date>>,
+    pub(super) data_class: Option<At<DataClass>>,
+    /// `None`: the key is absent; an empty list says that nobody comes.
+    pub(super) admin_from: Option<Items<SegmentName>>,
+    /// The list's own place.
+    pub(super) admin_span: Option<Span>,
+    pub(super) gateway: Option<At<SegmentName>>,
+    pub(super) forbid_packages: Items<PackageGlob>,
+    pub(super) exposure: Vec<(At<UnitName>, Exposure)>,
+    pub(super) provides: Vec<RawProvides>,
+    pub(super) consumes: Vec<RawConsumes>,
+    pub(super) egress: Vec<RawEgress>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
+pub(super) struct RawProvides {
+    pub(super) name: At<ServiceName>,
+    pub(super) port: Option<At<Port>>,
+    pub(super) proto: Option<At<Proto>>,
+    pub(super) audience: Option<At<Audience>>,
+    pub(super) unit: Option<At<UnitName>>,
+    pub(super) span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct RawConsumes {
+    pub(super) service: At<ServiceName>,
+    pub(super) segment: At<SegmentName>,
+    pub(super) port: Option<At<Port>>,
+    pub(super) proto: Option<At<Proto>>,
+    pub(super) unit: Option<At<UnitName>>,
+    pub(super) span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct RawEgress {
+    pub(super) to: At<Peer>,
+    pub(super) port: Option<At<Port>>,
+    pub(super) proto: Option<At<Proto>>,
+    pub(super) reason: Option<At<String>>,
+    pub(super) span: Span,
+}
+
+#[derive(Clone, Debug)]
 pub(super) struct RawVerify {
     pub(super) agent: Option<At<RawAgent>>,
     pub(super) expiry: Option<At<Expiry>>,
@@ -146,7 +190,7 @@ pub(super) struct RawVerify {
 }
 
 /// Lists of which the mere presence says that nothing else is allowed are options.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct RawFacts {
     pub(super) accounts_password: Option<Items<fact::Account>>,
     pub(super) accounts_root: Option<Items<fact::Account>>,
@@ -170,21 +214,21 @@ pub(super) struct RawFacts {
     pub(super) unix: Option<Items<fact::SocketName>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct RawMount {
     pub(super) point: At<ImagePath>,
     pub(super) fstype: Option<At<fact::Name>>,
     pub(super) options: Items<fact::Name>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum RawAgent {
     Beside,
     File(String),
     None,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct RawMutable {
     pub(super) path: At<Glob>,
     pub(super) class: Option<At<Class>>,
@@ -192,7 +236,7 @@ pub(super) struct RawMutable {
     pub(super) span: Span,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct RawOutputs {
     pub(super) formats: Items<Format>,
     pub(super) compression: Option<At<Compression>>,

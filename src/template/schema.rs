@@ -231,6 +231,94 @@ struct SegmentTable {
     lifecycle: Option<LifecycleWord>,
     /// When its support ends, as in 2030-06-30.
     eol: Option<String>,
+    data_class: Option<DataClassWord>,
+    /// Segments that may reach its SSH; [] for nobody; anybody where it is absent.
+    admin_from: Option<Vec<String>>,
+    /// The one segment that reaches it; for the category legacy.
+    gateway: Option<String>,
+    /// Patterns of packages that must not be in it, beside those that its category forbids.
+    forbid_packages: Option<Vec<String>>,
+    /// How exposed units may be at most, as systemd-analyze security measures it: 0.0 to 10.0.
+    exposure: Option<BTreeMap<String, ExposureValue>>,
+    /// Services that it offers.
+    provides: Option<Vec<ProvidesTable>>,
+    /// Services of other segments that it uses.
+    consumes: Option<Vec<ConsumesTable>>,
+    /// Where else it connects to.
+    egress: Option<Vec<EgressTable>>,
+}
+
+/// A service that the image offers.
+#[derive(JsonSchema, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProvidesTable {
+    /// Its name among those of its segment.
+    name: String,
+    /// A port, or a range as in "8000-8010".
+    port: Option<TextOrNumber>,
+    proto: Option<ProtoWord>,
+    /// "public", "segment" for its own one, or a list of segments.
+    audience: Option<AudienceValue>,
+    /// The unit that listens.
+    unit: Option<String>,
+}
+
+/// A service of another segment that the image uses.
+#[derive(JsonSchema, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConsumesTable {
+    /// Its name there; ssh is what `admin_from` offers.
+    service: String,
+    /// Whose it is.
+    segment: String,
+    /// A port, or a range as in "8000-8010".
+    port: Option<TextOrNumber>,
+    proto: Option<ProtoWord>,
+    /// The unit that uses it.
+    unit: Option<String>,
+}
+
+/// Where else the image connects to.
+#[derive(JsonSchema, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EgressTable {
+    /// dns, ntp, updates, log, any, a network, or a segment.
+    to: String,
+    /// A port, or a range as in "8000-8010"; dns, ntp, updates and log have theirs.
+    port: Option<TextOrNumber>,
+    proto: Option<ProtoWord>,
+    /// Why; any needs one.
+    reason: Option<String>,
+}
+
+#[derive(JsonSchema, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum ProtoWord {
+    Tcp,
+    Udp,
+}
+
+#[derive(JsonSchema, Deserialize)]
+#[serde(untagged)]
+enum AudienceValue {
+    Word(String),
+    Segments(Vec<String>),
+}
+
+#[derive(JsonSchema, Deserialize)]
+#[serde(untagged)]
+enum ExposureValue {
+    Text(String),
+    Number(f64),
+}
+
+#[derive(JsonSchema, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum DataClassWord {
+    Public,
+    Internal,
+    Confidential,
+    Restricted,
 }
 
 #[derive(JsonSchema, Deserialize)]
@@ -410,7 +498,7 @@ mod tests {
 
     /// A template in which every table is there once, so that the reader asks for all keys.
     const TABLES: &str = "[image]\n[[source.pins]]\n[[source.extra]]\n[[files]]\n[[groups]]\n\
-        [[users]]\n[services]\n[kernel]\n[segment]\n[verify.agent]\n[[verify.mutable]]\n[verify.facts]\n\
+        [[users]]\n[services]\n[kernel]\n[[segment.provides]]\n[[segment.consumes]]\n[[segment.egress]]\n[verify.agent]\n[[verify.mutable]]\n[verify.facts]\n\
         [[verify.facts.mounts]]\n[outputs]\n";
 
     #[test]
@@ -448,6 +536,9 @@ mod tests {
             ("[services]", "ServicesTable"),
             ("[kernel]", "KernelTable"),
             ("[segment]", "SegmentTable"),
+            ("[[segment.provides]]", "ProvidesTable"),
+            ("[[segment.consumes]]", "ConsumesTable"),
+            ("[[segment.egress]]", "EgressTable"),
             ("[verify]", "VerifyTable"),
             ("[verify.agent]", "AgentTable"),
             ("[[verify.mutable]]", "MutableTable"),

@@ -40,6 +40,9 @@ const SECTIONS: &[&str] = &[
     "outputs",
 ];
 
+/// Keys that tell a table of a list from its neighbours.
+const IDS: &[&str] = &["name", "path", "point", "service", "to"];
+
 struct Writer<'a> {
     template: &'a Template,
     text: String,
@@ -96,9 +99,7 @@ impl Writer<'_> {
     fn tables(&mut self, name: &str, entries: &[Value]) {
         for entry in entries {
             let Value::Object(map) = entry else { continue };
-            let id = ["name", "path", "point"]
-                .iter()
-                .find_map(|key| map.get(*key)?.as_str());
+            let id = IDS.iter().find_map(|key| map.get(*key)?.as_str());
             let section = name.rsplit('.').next().unwrap_or_default();
             let from = self.inherited(&format!("{section} {}", id.unwrap_or_default()));
             let _infallible = writeln!(self.text, "\n[[{name}]]{from}");
@@ -109,7 +110,7 @@ impl Writer<'_> {
     /// The plain keys of a table; what tells it from others first.
     fn keys(&mut self, section: &str, map: &Map<String, Value>) {
         let mut keys: Vec<&String> = map.keys().collect();
-        keys.sort_by_key(|key| (!matches!(key.as_str(), "name" | "path" | "point"), *key));
+        keys.sort_by_key(|key| (!IDS.contains(&key.as_str()), *key));
         for key in keys {
             let Some(value) = map.get(key) else { continue };
             let text = match value {

@@ -153,11 +153,29 @@ fn floor(text: &str, at: usize) -> usize {
 }
 
 impl fmt::Display for Diagnostic {
-    /// As compilers do it: code and message, the place, the line, a caret, help.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = &self.location;
+        let code = self.code.to_string();
+        self.location
+            .write(f, &code, &self.message, self.help.as_deref())
+    }
+}
+
+impl Location {
+    /// Writes what is wrong there as compilers do it: code and message, the place, the line, a
+    /// caret, help.
+    ///
+    /// # Errors
+    /// Those of the formatter.
+    pub fn write(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        code: &str,
+        message: &str,
+        help: Option<&str>,
+    ) -> fmt::Result {
+        let place = self;
         let file = Escaped(place.file.as_bytes());
-        writeln!(f, "{}: {}", self.code, Escaped(self.message.as_bytes()))?;
+        writeln!(f, "{code}: {}", Escaped(message.as_bytes()))?;
         if place.line == 0 {
             write!(f, "  --> {file}")?;
         } else {
@@ -169,7 +187,7 @@ impl fmt::Display for Diagnostic {
             writeln!(f, "{number} | {line}")?;
             write!(f, "{margin} | {}{}", " ".repeat(lead), "^".repeat(meant))?;
         }
-        if let Some(help) = &self.help {
+        if let Some(help) = help {
             write!(f, "\n  = help: {}", Escaped(help.as_bytes()))?;
         }
         Ok(())

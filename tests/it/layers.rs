@@ -14,7 +14,7 @@ const LINES: [&[&str]; 11] = [
     &["appraise", "instance"],
     &["sys"],
     // The wall.
-    &["deb", "harden", "image", "progress", "written"],
+    &["deb", "harden", "image", "progress", "segment", "written"],
     &["template", "lock"],
     &["archive", "stage", "log"],
     &["ops"],

@@ -21,6 +21,7 @@ pub mod log_witness;
 pub mod man;
 pub mod notice;
 pub mod root_report;
+pub mod segment;
 pub mod sign;
 pub mod template;
 pub mod trust;
@@ -50,6 +51,8 @@ pub enum Command {
     Build(build::Args),
     /// Show or prune what karat keeps to build faster.
     Cache(cache::Args),
+    /// Check, draw, compare and export what may reach what in a fleet of templates.
+    Segment(segment::Args),
     /// Sign a statement that was built elsewhere.
     Sign(sign::Args),
     /// Put an envelope and its neighbours beside finished outputs.
@@ -82,6 +85,7 @@ pub fn run(command: &Command, console: &Console) -> Result<Exit, Failure> {
         Command::Lock(args) => lock::run(args, console),
         Command::Build(args) => build::run(args, console),
         Command::Cache(args) => cache::run(args, console),
+        Command::Segment(args) => segment::run(args, console),
         Command::Sign(args) => sign::run(args, console),
         Command::Attach(args) => attach::run(args, console),
         Command::Verify(args) => verify::run(args, console),

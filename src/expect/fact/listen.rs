@@ -71,6 +71,16 @@ impl Ports {
     pub fn new(first: u16, last: u16) -> Option<Self> {
         (first <= last).then_some(Self { first, last })
     }
+
+    /// The first.
+    pub const fn first(self) -> u16 {
+        self.first
+    }
+
+    /// The last.
+    pub const fn last(self) -> u16 {
+        self.last
+    }
 }
 
 impl Protocol {

@@ -6,12 +6,22 @@
 mod absent;
 mod account;
 mod audit;
+mod cmdline;
+mod directive;
+mod file;
+mod firewall;
+mod line;
+mod mode;
+mod module;
+mod mount;
+mod owner;
 mod package;
 mod pam;
 mod sandbox;
 mod scan;
 mod setid;
 mod sysctl;
+mod text;
 mod unit;
 
 use std::fmt;
@@ -128,6 +138,14 @@ pub(super) const KINDS: &[(&str, Parse)] = &[
     ("absent", absent::parse),
     ("account", account::parse),
     ("audit", audit::parse),
+    ("cmdline", cmdline::parse),
+    ("directive", directive::parse),
+    ("file", file::parse),
+    ("firewall", firewall::parse),
+    ("line", line::parse),
+    ("mode", mode::parse),
+    ("module", module::parse),
+    ("mount", mount::parse),
     ("package", package::parse),
     ("pam", pam::parse),
     ("sandbox", sandbox::parse),

@@ -239,7 +239,7 @@ fn placement(template: &Template) -> Placement {
     let segment = &template.segment;
     Placement {
         category: segment.category.map(|category| category.word().to_owned()),
-        segment: segment.segment.as_ref().map(ToString::to_string),
+        segment: segment.name.as_ref().map(ToString::to_string),
         lifecycle: segment
             .lifecycle
             .map(|lifecycle| lifecycle.word().to_owned()),

@@ -2,10 +2,11 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `template` | the template itself, `[image]`, `[segment]`, `[verify]`, `[outputs]` |
+//! | `template` | the template itself, `[image]`, `[verify]`, `[outputs]` |
 //! | `source` | `[source]` with its pins and further repositories |
 //! | `files` | `[[files]]` |
 //! | `accounts` | `[[groups]]`, `[[users]]` |
+//! | `segment` | `[segment]` |
 //! | `facts` | `[verify.facts]` |
 //! | `system` | `[services]`, `[kernel]` |
 //! | `rules` | what several of them share: paths, lines, modes, owners |
@@ -14,8 +15,11 @@ mod accounts;
 mod facts;
 mod files;
 mod rules;
+mod segment;
 mod source;
 mod system;
 mod template;
 
+pub(super) use rules::line;
+pub(super) use segment::port;
 pub(super) use template::read;

@@ -78,6 +78,6 @@ pub(super) fn image_path(text: &str) -> Option<ImagePath> {
         .filter(|_| !text.chars().any(char::is_control))
 }
 
-pub(super) fn line(text: &str) -> Option<String> {
+pub(in crate::template) fn line(text: &str) -> Option<String> {
     (text.len() <= 4096 && !text.chars().any(char::is_control)).then(|| text.to_owned())
 }

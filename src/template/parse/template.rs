@@ -4,16 +4,15 @@ use super::accounts::{group, user};
 use super::facts::facts;
 use super::files::file;
 use super::rules::{LINE_RULE, line, mode, source_path};
+use super::segment::segment;
 use super::source::source;
 use super::system::{kernel, services};
 use crate::baseline::{ImageName, ImageVersion};
 use crate::path::Glob;
 use crate::template::diagnostic::Code;
 use crate::template::model::PackageSpec;
-use crate::template::names::{Date, PackageName, SegmentName, VersionText, Word};
-use crate::template::raw::{
-    Raw, RawAgent, RawImage, RawMutable, RawOutputs, RawSegment, RawVerify,
-};
+use crate::template::names::{PackageName, VersionText, Word};
+use crate::template::raw::{Raw, RawAgent, RawImage, RawMutable, RawOutputs, RawVerify};
 use crate::template::reader::{Reader, Sink, Span};
 use crate::tree::Epoch;
 
@@ -85,17 +84,6 @@ fn image(table: Reader<'_>) -> RawImage {
                 Some(at.map(|_| value))
             }),
         architecture: table.parsed("architecture", Word::RULE, Word::new),
-    };
-    table.finish();
-    raw
-}
-
-fn segment(table: Reader<'_>) -> RawSegment {
-    let raw = RawSegment {
-        category: table.choice("category"),
-        segment: table.parsed("segment", SegmentName::RULE, SegmentName::new),
-        lifecycle: table.choice("lifecycle"),
-        eol: table.parsed("eol", Date::RULE, Date::new),
     };
     table.finish();
     raw

@@ -3,7 +3,7 @@
 use toml::de::{DeTable, DeValue};
 
 use super::scalar::{from_word, words};
-use super::{At, Item, Reader};
+use super::{At, Item, Reader, Span};
 use crate::written::Choice;
 
 impl<'t> Reader<'t> {
@@ -45,14 +45,18 @@ impl<'t> Reader<'t> {
 
     /// A list of strings.
     pub(crate) fn strings(&self, key: &'static str) -> Vec<At<String>> {
-        let Some((value, span)) = self.value(key) else {
-            return Vec::new();
-        };
+        match self.value(key) {
+            Some((value, span)) => self.texts(key, value, &span),
+            None => Vec::new(),
+        }
+    }
+
+    fn texts(&self, key: &str, value: &DeValue<'_>, span: &Span) -> Vec<At<String>> {
         let Some(array) = value.as_array() else {
-            self.wrong_type(key, &span, "a list of strings", value);
+            self.wrong_type(key, span, "a list of strings", value);
             return Vec::new();
         };
-        if self.is_too_long(key, &span, array.len()) {
+        if self.is_too_long(key, span, array.len()) {
             return Vec::new();
         }
         let mut strings = Vec::new();
@@ -69,8 +73,60 @@ impl<'t> Reader<'t> {
         strings
     }
 
+    /// A string, or a list of strings.
+    pub(crate) fn string_or_strings(
+        &self,
+        key: &'static str,
+    ) -> Option<At<Result<String, Vec<At<String>>>>> {
+        let (value, span) = self.value(key)?;
+        if let Some(text) = value.as_str() {
+            return Some(At {
+                value: Ok(text.to_owned()),
+                span,
+            });
+        }
+        if value.as_array().is_none() {
+            self.wrong_type(key, &span, "a string or a list of strings", value);
+            return None;
+        }
+        Some(At {
+            value: Err(self.strings(key)),
+            span,
+        })
+    }
+
     /// A table with free keys, whose values are strings or whole numbers.
     pub(crate) fn pairs(&self, key: &'static str) -> Vec<(At<String>, At<String>)> {
+        self.pairs_of(key, false)
+    }
+
+    /// As [`Reader::pairs`]; values may be fractions too.
+    pub(crate) fn fractions(&self, key: &'static str) -> Vec<(At<String>, At<String>)> {
+        self.pairs_of(key, true)
+    }
+
+    /// A table with free keys, whose values are lists of strings.
+    pub(crate) fn lists(&self, key: &'static str) -> Vec<(At<String>, Vec<At<String>>)> {
+        let Some((value, span)) = self.value(key) else {
+            return Vec::new();
+        };
+        let Some(table) = value.as_table() else {
+            self.wrong_type(key, &span, "a table of lists", value);
+            return Vec::new();
+        };
+        let mut lists = Vec::new();
+        for (name, value) in table {
+            let texts = self.texts(name.get_ref(), value.get_ref(), &self.at(value.span()));
+            let name = At {
+                value: name.get_ref().to_string(),
+                span: self.at(name.span()),
+            };
+            lists.push((name, texts));
+        }
+        lists
+    }
+
+    fn pairs_of(&self, key: &'static str, fractions: bool) -> Vec<(At<String>, At<String>)> {
         let Some((value, span)) = self.value(key) else {
             return Vec::new();
         };
@@ -79,7 +135,7 @@ impl<'t> Reader<'t> {
             return Vec::new();
         };
         let mut pairs = Vec::new();
-        self.collect_pairs(table, "", &mut pairs);
+        self.collect_pairs(table, "", fractions, &mut pairs);
         pairs
     }
 
@@ -89,6 +145,7 @@ impl<'t> Reader<'t> {
         &self,
         table: &'t DeTable<'t>,
         prefix: &str,
+        fractions: bool,
         pairs: &mut Vec<(At<String>, At<String>)>,
     ) {
         for (key, value) in table {
@@ -97,8 +154,9 @@ impl<'t> Reader<'t> {
             let text = match value.get_ref() {
                 DeValue::String(text) => text.to_string(),
                 DeValue::Integer(number) if number.radix() == 10 => number.as_str().to_owned(),
+                DeValue::Float(number) if fractions => number.as_str().to_owned(),
                 DeValue::Table(table) => {
-                    self.collect_pairs(table, &format!("{name}."), pairs);
+                    self.collect_pairs(table, &format!("{name}."), fractions, pairs);
                     continue;
                 }
                 other => {

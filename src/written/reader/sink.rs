@@ -34,11 +34,7 @@ impl Sink {
 
     /// Reports a broken rule at a place.
     pub(crate) fn report(&self, code: Code, span: &Span, message: String, help: Option<String>) {
-        let files = self.files.borrow();
-        let location = files.get(span.file).map_or_else(
-            || Location::file(""),
-            |(name, text)| Location::of(name, text, &span.range),
-        );
+        let location = self.location(span);
         self.push(
             span.file,
             span.range.start,
@@ -49,6 +45,15 @@ impl Sink {
                 help,
             },
         );
+    }
+
+    /// A place, as people see it.
+    pub(crate) fn location(&self, span: &Span) -> Location {
+        let files = self.files.borrow();
+        files.get(span.file).map_or_else(
+            || Location::file(""),
+            |(name, text)| Location::of(name, text, &span.range),
+        )
     }
 
     /// Reports a broken rule of a file as a whole.
@@ -99,6 +104,8 @@ impl Sink {
     pub(crate) fn into_diagnostics(self) -> Diagnostics {
         let mut found = self.found.into_inner();
         found.sort_by_key(|(file, start, diagnostic)| (*file, *start, diagnostic.code));
+        // Where many templates extend a broken one, each would say the same.
+        found.dedup();
         Diagnostics(
             found
                 .into_iter()

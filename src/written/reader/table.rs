@@ -52,6 +52,12 @@ impl<'t> Reader<'t> {
         self.sink
     }
 
+    /// The place of a key's value.
+    pub(crate) fn place(&self, key: &str) -> Option<Span> {
+        let value = self.table?.get(key)?;
+        Some(self.at(value.span()))
+    }
+
     /// Whether a key is there.
     pub(crate) fn has(&self, key: &str) -> bool {
         self.table.is_some_and(|table| table.contains_key(key))

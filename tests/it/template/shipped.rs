@@ -31,9 +31,10 @@ fn templates() -> Vec<Template> {
     SHIPPED
         .iter()
         .filter(|(name, _)| {
-            Path::new(name)
+            let is_toml = Path::new(name)
                 .extension()
-                .is_some_and(|suffix| suffix == "toml")
+                .is_some_and(|suffix| suffix == "toml");
+            is_toml && *name != "fleet.toml"
         })
         .map(|(name, _)| {
             load(&directory().join(name)).unwrap_or_else(|found| panic!("{name}:\n{found}"))
