@@ -170,7 +170,11 @@ pub(super) fn package_files(
 ) -> Result<(), ViewError> {
     let directory = fixed(SUMS);
     let (mut is_known, mut count) = (false, 0_usize);
-    for name in root.names(&directory)?.iter().filter(|name| name.ends_with(b".md5sums")) {
+    for name in root
+        .names(&directory)?
+        .iter()
+        .filter(|name| name.ends_with(b".md5sums"))
+    {
         let Ok(list) = directory.join(name) else {
             continue;
         };
@@ -188,7 +192,9 @@ pub(super) fn package_files(
                 && !is_excepted(except, &path)
             {
                 let (shown, script) = (path.display(), Escaped(script.as_bytes()));
-                answer.fail(format!("{shown}: is a package's, and the script {script} changed it"));
+                answer.fail(format!(
+                    "{shown}: is a package's, and the script {script} changed it"
+                ));
             }
         }
     }
