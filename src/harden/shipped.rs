@@ -4,62 +4,70 @@
 pub(super) const SHIPPED: &[(&str, &[u8])] = &[
     (
         "accounts.toml",
-        include_bytes!("../../templates/rules/rules/accounts.toml"),
+        include_bytes!("../../templates/rules/accounts.toml"),
     ),
     (
         "banners.toml",
-        include_bytes!("../../templates/rules/rules/banners.toml"),
+        include_bytes!("../../templates/rules/banners.toml"),
     ),
     (
         "boot.toml",
-        include_bytes!("../../templates/rules/rules/boot.toml"),
+        include_bytes!("../../templates/rules/boot.toml"),
     ),
     (
         "cron.toml",
-        include_bytes!("../../templates/rules/rules/cron.toml"),
+        include_bytes!("../../templates/rules/cron.toml"),
     ),
     (
         "crypto.toml",
-        include_bytes!("../../templates/rules/rules/crypto.toml"),
+        include_bytes!("../../templates/rules/crypto.toml"),
     ),
     (
         "files.toml",
-        include_bytes!("../../templates/rules/rules/files.toml"),
+        include_bytes!("../../templates/rules/files.toml"),
     ),
     (
         "filesystem.toml",
-        include_bytes!("../../templates/rules/rules/filesystem.toml"),
+        include_bytes!("../../templates/rules/filesystem.toml"),
     ),
     (
         "firewall.toml",
-        include_bytes!("../../templates/rules/rules/firewall.toml"),
+        include_bytes!("../../templates/rules/firewall.toml"),
     ),
     (
         "kernel.toml",
-        include_bytes!("../../templates/rules/rules/kernel.toml"),
+        include_bytes!("../../templates/rules/kernel.toml"),
     ),
     (
         "logging.toml",
-        include_bytes!("../../templates/rules/rules/logging.toml"),
+        include_bytes!("../../templates/rules/logging.toml"),
     ),
     (
         "modules.toml",
-        include_bytes!("../../templates/rules/rules/modules.toml"),
+        include_bytes!("../../templates/rules/modules.toml"),
     ),
     (
         "network.toml",
-        include_bytes!("../../templates/rules/rules/network.toml"),
+        include_bytes!("../../templates/rules/network.toml"),
     ),
     (
         "packages.toml",
-        include_bytes!("../../templates/rules/rules/packages.toml"),
+        include_bytes!("../../templates/rules/packages.toml"),
+    ),
+    (
+        "pam.toml",
+        include_bytes!("../../templates/rules/pam.toml"),
     ),
     (
         "sources.toml",
-        include_bytes!("../../templates/rules/rules/sources.toml"),
+        include_bytes!("../../templates/rules/sources.toml"),
     ),
     (
         "ssh.toml",
-        include_bytes!("../../templates/rules/rules/ssh.toml"),
+        include_bytes!("../../templates/rules/ssh.toml"),
+    ),
+    (
+        "units.toml",
+        include_bytes!("../../templates/rules/units.toml"),
     ),
 ];
