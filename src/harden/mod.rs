@@ -33,6 +33,7 @@ mod root;
 mod rule;
 mod run;
 mod shipped;
+mod systemd;
 mod view;
 
 #[cfg(test)]
