@@ -163,12 +163,20 @@ pub const SHIPPED: &[(&str, &[u8])] = &[
         include_bytes!("../../templates/rules/packages.toml"),
     ),
     (
+        "rules/pam.toml",
+        include_bytes!("../../templates/rules/pam.toml"),
+    ),
+    (
         "rules/sources.toml",
         include_bytes!("../../templates/rules/sources.toml"),
     ),
     (
         "rules/ssh.toml",
         include_bytes!("../../templates/rules/ssh.toml"),
+    ),
+    (
+        "rules/units.toml",
+        include_bytes!("../../templates/rules/units.toml"),
     ),
     (
         "web-frontend.toml",
