@@ -45,12 +45,14 @@ pub(super) fn parse(table: &Reader<'_>) -> Option<Arc<dyn Setting>> {
         let fits = (1..=64).contains(&stem.len()) && stem.bytes().all(plain);
         fits.then(|| text.to_owned())
     });
-    let mut lines = Vec::new();
+    let (mut lines, mut stated) = (Vec::new(), BTreeSet::new());
     for text in table.strings("lines") {
         let plain = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
         let fits = text.value.starts_with('-') && text.value.len() <= 1024;
-        if fits && text.value.bytes().all(plain) && !lines.contains(&normal(&text.value)) {
-            lines.push(normal(&text.value));
+        if fits && text.value.bytes().all(plain) && !stated.contains(&normal(&text.value)) {
+            stated.insert(normal(&text.value));
+            let words: Vec<&str> = text.value.split_whitespace().collect();
+            lines.push(words.join(" "));
         } else {
             let message = format!(
                 "{:?} is no rule of auditctl(8), or stated twice",
@@ -166,7 +168,11 @@ impl Setting for Audit {
     }
 
     fn about(&self) -> Vec<String> {
-        let mut about: Vec<String> = self.lines.iter().map(|it| format!("audit {it}")).collect();
+        let mut about: Vec<String> = self
+            .lines
+            .iter()
+            .map(|it| format!("audit {}", normal(it)))
+            .collect();
         if self.privileged {
             about.push("audit of set-id programs".to_owned());
         }
@@ -207,7 +213,7 @@ impl Setting for Audit {
         let stands: BTreeSet<String> = lines.iter().map(|line| normal(line)).collect();
         let missing = wanted.into_iter();
         let missing: Vec<String> = missing
-            .filter(|line| !others.contains(line) && !stands.contains(line))
+            .filter(|line| !others.contains(&normal(line)) && !stands.contains(&normal(line)))
             .collect();
         if missing.is_empty() {
             return Ok(());
@@ -226,7 +232,7 @@ impl Setting for Audit {
         edit.put(
             &path,
             text.into_bytes(),
-            Owned::root(Mode::of_st_mode(0o640)),
+            Owned::root(Mode::of_st_mode(0o600)),
         )
     }
 
@@ -236,13 +242,14 @@ impl Setting for Audit {
         let path = self.path();
         let shown = path.display();
         for line in self.wanted(root)? {
-            if !there.contains(line.as_str()) {
+            if !there.contains(normal(&line).as_str()) {
                 answer.fail(format!(
                     "{DIRECTORY}: no file has the rule `{line}`; add it to {shown}"
                 ));
             }
         }
-        if self.last && !lines.ends_with(&self.lines) {
+        let own: Vec<String> = self.lines.iter().map(|line| normal(line)).collect();
+        if self.last && !lines.ends_with(&own) {
             let lines = self.lines.join("; ");
             answer.fail(format!(
                 "{DIRECTORY}: other rules stand after `{lines}`, and are not loaded; put them before"
@@ -250,7 +257,7 @@ impl Setting for Audit {
         }
         let mut seen = BTreeSet::new();
         for line in &lines {
-            if !seen.insert(line) && self.lines.contains(line) {
+            if !seen.insert(line) && own.contains(line) {
                 answer.fail(format!(
                     "{DIRECTORY}: `{line}` stands there twice, which keeps what follows from loading"
                 ));
@@ -262,7 +269,7 @@ impl Setting for Audit {
     #[cfg(test)]
     fn spoil(&self, edit: &mut Edit<'_>) -> Result<(), EditError> {
         let wanted = edit.look(|root| self.wanted(root))?;
-        let gone = wanted.first().cloned().unwrap_or_default();
+        let gone = wanted.first().map(|line| normal(line)).unwrap_or_default();
         let directory = fixed(DIRECTORY);
         for name in edit.look(|root| root.names(&directory))? {
             let path = directory.join(name).unwrap();

@@ -6,6 +6,8 @@
 //! strip = true                                # others lose them; false: they are only looked for
 //! ```
 //!
+//! At least one of `allow` and `caps` is stated; what is not stated is not looked at.
+//!
 //! Set-group-id bits of directories say who owns new files, and are left alone.
 
 use std::sync::Arc;
@@ -25,8 +27,8 @@ const CAPABILITY: &[u8] = b"security.capability";
 /// What may keep which.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct SetId {
-    allow: Vec<Glob>,
-    caps: Vec<Glob>,
+    allow: Option<Vec<Glob>>,
+    caps: Option<Vec<Glob>>,
     strip: bool,
 }
 
@@ -40,13 +42,15 @@ struct Raised {
 }
 
 pub(super) fn parse(table: &Reader<'_>) -> Option<Arc<dyn Setting>> {
-    if !table.has("allow") {
-        table.missing("allow", None);
+    if !table.has("allow") && !table.has("caps") {
+        table.missing("allow or caps", None);
         return None;
     }
+    // Both are read: a key that nobody asks for is an unknown one.
+    let (allow, caps) = (globs(table, "allow"), globs(table, "caps"));
     let setting = SetId {
-        allow: globs(table, "allow"),
-        caps: globs(table, "caps"),
+        allow: table.has("allow").then_some(allow),
+        caps: table.has("caps").then_some(caps),
         strip: table.boolean("strip").is_none_or(|at| at.value),
     };
     Some(Arc::new(setting))
@@ -80,8 +84,9 @@ fn raised(root: &Root<'_>) -> Result<Vec<Raised>, ViewError> {
     Ok(found)
 }
 
-fn allowed(globs: &[Glob], path: &ImagePath) -> bool {
-    globs.iter().any(|glob| glob.matches(path))
+/// Whether a path may have it; what is not stated allows all.
+fn allowed(globs: Option<&Vec<Glob>>, path: &ImagePath) -> bool {
+    globs.is_none_or(|globs| globs.iter().any(|glob| glob.matches(path)))
 }
 
 impl Setting for SetId {
@@ -90,7 +95,9 @@ impl Setting for SetId {
     }
 
     fn about(&self) -> Vec<String> {
-        vec!["set-id bits and file capabilities".to_owned()]
+        let allow = self.allow.iter().map(|_| "set-id bits".to_owned());
+        let caps = self.caps.iter().map(|_| "file capabilities".to_owned());
+        caps.chain(allow).collect()
     }
 
     fn describe(&self) -> Vec<String> {
@@ -101,10 +108,15 @@ impl Setting for SetId {
                 format!("no file but {} has", names.join(", "))
             }
         };
-        vec![
-            format!("{} set-id bits", list(&self.allow)),
-            format!("{} capabilities", list(&self.caps)),
-        ]
+        let allow = self
+            .allow
+            .iter()
+            .map(|globs| format!("{} set-id bits", list(globs)));
+        let caps = self
+            .caps
+            .iter()
+            .map(|globs| format!("{} capabilities", list(globs)));
+        allow.chain(caps).collect()
     }
 
     fn phase(&self) -> Phase {
@@ -117,11 +129,11 @@ impl Setting for SetId {
         }
         for file in edit.look(raised)? {
             let bits = file.owned.mode.bits();
-            if bits & SET_ID != 0 && !allowed(&self.allow, &file.path) {
+            if bits & SET_ID != 0 && !allowed(self.allow.as_ref(), &file.path) {
                 let mode = Mode::of_st_mode(bits & !SET_ID);
                 edit.own(&file.path, Owned { mode, ..file.owned })?;
             }
-            if file.has_capabilities && !allowed(&self.caps, &file.path) {
+            if file.has_capabilities && !allowed(self.caps.as_ref(), &file.path) {
                 edit.remove_xattr(&file.path, CAPABILITY)?;
             }
         }
@@ -132,13 +144,13 @@ impl Setting for SetId {
         for file in raised(root)? {
             let shown = file.path.display();
             let mode = file.owned.mode;
-            if mode.bits() & SET_ID != 0 && !allowed(&self.allow, &file.path) {
+            if mode.bits() & SET_ID != 0 && !allowed(self.allow.as_ref(), &file.path) {
                 answer.fail(format!(
                     "{shown}: has mode {mode}, and is none of those that may have set-id bits; \
                      remove them, or the package"
                 ));
             }
-            if file.has_capabilities && !allowed(&self.caps, &file.path) {
+            if file.has_capabilities && !allowed(self.caps.as_ref(), &file.path) {
                 answer.fail(format!(
                     "{shown}: has capabilities, and is none of those that may; remove them (setcap -r)"
                 ));
@@ -150,10 +162,11 @@ impl Setting for SetId {
     #[cfg(test)]
     fn spoil(&self, edit: &mut Edit<'_>) -> Result<(), EditError> {
         let path = crate::harden::root::fixed("/usr/local/bin/by-hand");
-        edit.put(
-            &path,
-            b"#!/bin/sh\n".to_vec(),
-            Owned::root(Mode::of_st_mode(0o4755)),
-        )
+        let mode = Mode::of_st_mode(if self.allow.is_some() { 0o4755 } else { 0o755 });
+        edit.put(&path, b"#!/bin/sh\n".to_vec(), Owned::root(mode))?;
+        if self.allow.is_none() {
+            edit.set_xattr(&path, CAPABILITY, &[1, 0, 0, 2]);
+        }
+        Ok(())
     }
 }

@@ -7,6 +7,7 @@ mod instance;
 mod interrupted;
 mod reproducible;
 mod room;
+mod scap;
 mod shipped;
 mod signing;
 mod workshop;

@@ -14,7 +14,8 @@
 //! | `secrets` | no histories, tokens, seeds or identity of one machine | nothing |
 //! | `apt-sources` | each source of apt is signed, with a key of its own, and nothing is trusted unseen | nothing |
 //! | `build-tools` | no compiler, debugger, or cache of packages | nothing |
-//! | `enabled-units` | nothing but `except` starts by a link in `/etc/systemd/system` | nothing |
+//! | `enabled-units` | what starts by a link in `/etc/systemd/system` is the template's, a rule's, of the system itself, or in `except` | nothing |
+//! | `package-files` | no script of a package changed a file that a package brought | nothing |
 //! | `banners` | what is shown before a login says neither system nor version | nothing |
 
 mod content;
@@ -42,6 +43,7 @@ enum What {
     Banners,
     BuildTools,
     EnabledUnits,
+    PackageFiles,
     PrivateKeys,
     Secrets,
     SystemDirs,
@@ -55,6 +57,7 @@ impl Choice for What {
         ("banners", Self::Banners),
         ("build-tools", Self::BuildTools),
         ("enabled-units", Self::EnabledUnits),
+        ("package-files", Self::PackageFiles),
         ("private-keys", Self::PrivateKeys),
         ("secrets", Self::Secrets),
         ("system-dirs", Self::SystemDirs),
@@ -93,7 +96,8 @@ impl Setting for Scan {
             What::AptSources => "each source of apt is signed with a key of its own",
             What::Banners => "what is shown before a login says neither system nor version",
             What::BuildTools => "there is no compiler, debugger or cache of packages",
-            What::EnabledUnits => "no unit starts by a link in /etc/systemd/system",
+            What::EnabledUnits => "what starts by itself was asked for",
+            What::PackageFiles => "files of packages are as the packages brought them",
             What::PrivateKeys => "no file holds a private key",
             What::Secrets => "there is no history, token, seed or identity of one machine",
             What::SystemDirs => "programs and libraries are root's, who alone may write them",
@@ -120,6 +124,7 @@ impl Setting for Scan {
             | What::Banners
             | What::BuildTools
             | What::EnabledUnits
+            | What::PackageFiles
             | What::PrivateKeys
             | What::Secrets
             | What::Unowned => Ok(()),
@@ -132,6 +137,7 @@ impl Setting for Scan {
             What::Banners => content::banners(root, &self.except, answer),
             What::BuildTools => place::build_tools(root, &self.except, answer),
             What::EnabledUnits => place::enabled_units(root, &self.except, answer),
+            What::PackageFiles => place::package_files(root, &self.except, answer),
             What::PrivateKeys => content::private_keys(root, &self.except, answer),
             What::Secrets => place::secrets(root, &self.except, answer),
             What::SystemDirs => stat::system_dirs(root, &self.except, answer),
@@ -144,7 +150,27 @@ impl Setting for Scan {
     fn spoil(&self, edit: &mut Edit<'_>) -> Result<(), EditError> {
         use crate::harden::Owned;
         use crate::harden::root::fixed;
-        use crate::tree::Mode;
+        use crate::tree::{Mode, Origin};
+        if let What::EnabledUnits | What::PackageFiles = self.what {
+            // As a package's script would, not as the rule.
+            let script = Origin::Script("by-hand".to_owned());
+            let (path, text) = match self.what {
+                What::EnabledUnits => ("/etc/systemd/system/by-hand.service", "[Service]\n"),
+                _ => ("/var/lib/dpkg/info/by-hand.md5sums", "0  usr/bin/by-hand\n"),
+            };
+            edit.put(
+                &fixed(path),
+                text.as_bytes().to_vec(),
+                Owned::root(Mode::FILE),
+            )?;
+            let made = match self.what {
+                What::EnabledUnits => fixed("/etc/systemd/system/a.wants/by-hand.service"),
+                _ => fixed("/usr/bin/by-hand"),
+            };
+            edit.put(&made, b"x".to_vec(), Owned::root(Mode::FILE))?;
+            edit.set_origin(&made, script);
+            return Ok(());
+        }
         let key = "-----BEGIN OPENSSH PRIVATE KEY-----\n";
         let (path, text, mode, uid) = match self.what {
             What::AptSources => (
@@ -155,12 +181,7 @@ impl Setting for Scan {
             ),
             What::Banners => ("/etc/issue", "\\s \\r\n", 0o644, 0),
             What::BuildTools => ("/usr/bin/gcc", "", 0o755, 0),
-            What::EnabledUnits => (
-                "/etc/systemd/system/multi-user.target.wants/x.service",
-                "",
-                0o644,
-                0,
-            ),
+            What::EnabledUnits | What::PackageFiles => ("/opt/x", "", 0o644, 0),
             What::PrivateKeys => ("/etc/ssl/by-hand.pem", key, 0o600, 0),
             What::Secrets => ("/root/.bash_history", "ls\n", 0o600, 0),
             What::SystemDirs => ("/usr/bin/by-hand", "", 0o775, 0),

@@ -5,7 +5,8 @@ use crate::harden::kind::Answer;
 use crate::harden::root::fixed;
 use crate::harden::systemd::{Found, find, started};
 use crate::harden::{NodeKind, Root, ViewError};
-use crate::path::{Glob, ImagePath};
+use crate::path::{Escaped, Glob, ImagePath};
+use crate::tree::Origin;
 
 /// Programs by which new programs are made, or others taken apart.
 const BUILD_TOOLS: [&str; 12] = [
@@ -80,23 +81,127 @@ pub(super) fn secrets(
     Ok(())
 }
 
+/// What may start by itself without anybody's asking: the system's own, and what packages of servers
+/// start, whose purpose is to run.
+const STARTED: [&str; 44] = [
+    "apparmor.service",
+    "atd.service",
+    "audit-rules.service",
+    "auditd.service",
+    "chrony.service",
+    "cloud-config.service",
+    "cloud-config.target",
+    "cloud-final.service",
+    "cloud-init-hotplugd.socket",
+    "cloud-init-local.service",
+    "cloud-init-main.service",
+    "cloud-init-network.service",
+    "cloud-init.service",
+    "cloud-init.target",
+    "cron.service",
+    "dbus.service",
+    "e2scrub_all.timer",
+    "e2scrub_reap.service",
+    "fstrim.timer",
+    "getty@tty1.service",
+    "gunicorn.service",
+    "karat-bless.service",
+    "karat-verify.service",
+    "karat-verify.timer",
+    "logrotate.timer",
+    "nftables.service",
+    "nginx.service",
+    "postgresql.service",
+    "qemu-guest-agent.service",
+    "remote-fs.target",
+    "rsyslog.service",
+    "ssh.service",
+    "ssh.socket",
+    "sshd-keygen.service",
+    "sysstat-collect.timer",
+    "systemd-network-generator.service",
+    "systemd-networkd-wait-online.service",
+    "systemd-networkd.service",
+    "systemd-networkd.socket",
+    "systemd-pstore.service",
+    "systemd-resolved.service",
+    "systemd-timesyncd.service",
+    "tmp.mount",
+    "unattended-upgrades.service",
+];
+
 pub(super) fn enabled_units(
     root: &Root<'_>,
     except: &[Glob],
     answer: &mut Answer,
 ) -> Result<(), ViewError> {
     for (name, link) in started(root)? {
-        // A link that leads to no unit starts nothing, but would once a package brings one.
-        let is_masked = matches!(find(root, &name, None)?, Found::Masked(_));
-        if link.is_within(&fixed("/etc/systemd/system"))
-            && !is_masked
-            && !is_excepted(except, &link)
-        {
-            let (shown, name) = (link.display(), name.as_str());
-            answer.fail(format!(
-                "{shown}: starts {name}, which no rule names; disable it"
-            ));
+        let is_known = STARTED.contains(&name.as_str()) || is_excepted(except, &link);
+        if is_known || !link.is_within(&fixed("/etc/systemd/system")) {
+            continue;
         }
+        if !matches!(find(root, &name, None)?, Found::Unit(..)) {
+            continue;
+        }
+        let (shown, name) = (link.display(), name.as_str());
+        match root.look(&link)?.and_then(|node| node.origin) {
+            // The template's own word, or a rule's.
+            Some(Origin::Template(_) | Origin::Rule(_)) => {}
+            Some(Origin::Package(_) | Origin::Script(_)) => answer.fail(format!(
+                "{shown}: starts {name}, which nobody asked for; name it in [services], to enable or \
+                 to disable it"
+            )),
+            None => answer.unknown(format!(
+                "{shown}: starts {name}; who asked for it is not known here"
+            )),
+        }
+    }
+    Ok(())
+}
+
+/// Where dpkg(1) keeps the sums of packages' files.
+const SUMS: &str = "/var/lib/dpkg/info";
+
+/// Who wrote a file is known of a tree that karat builds. On an instance the signed manifest answers.
+pub(super) fn package_files(
+    root: &Root<'_>,
+    except: &[Glob],
+    answer: &mut Answer,
+) -> Result<(), ViewError> {
+    let directory = fixed(SUMS);
+    let (mut is_known, mut count) = (false, 0_usize);
+    for name in root
+        .names(&directory)?
+        .iter()
+        .filter(|name| name.ends_with(b".md5sums"))
+    {
+        let Ok(list) = directory.join(name) else {
+            continue;
+        };
+        for line in root.text(&list)?.unwrap_or_default().lines() {
+            let file = line.split_once("  ").map(|(_, file)| format!("/{file}"));
+            let Some(Ok(path)) = file.map(ImagePath::parse) else {
+                continue;
+            };
+            let Some((path, node)) = root.resolve(&path)? else {
+                continue;
+            };
+            count = count.saturating_add(1);
+            is_known |= node.origin.is_some();
+            if let Some(Origin::Script(script)) = &node.origin
+                && !is_excepted(except, &path)
+            {
+                let (shown, script) = (path.display(), Escaped(script.as_bytes()));
+                answer.fail(format!(
+                    "{shown}: is a package's, and the script {script} changed it"
+                ));
+            }
+        }
+    }
+    if count == 0 {
+        answer.not_applicable(format!("{SUMS}: no package says what its files are"));
+    } else if !is_known {
+        answer.not_applicable("the signed manifest answers this; ask karat verify");
     }
     Ok(())
 }
