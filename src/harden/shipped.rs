@@ -54,18 +54,12 @@ pub(super) const SHIPPED: &[(&str, &[u8])] = &[
         "packages.toml",
         include_bytes!("../../templates/rules/packages.toml"),
     ),
-    (
-        "pam.toml",
-        include_bytes!("../../templates/rules/pam.toml"),
-    ),
+    ("pam.toml", include_bytes!("../../templates/rules/pam.toml")),
     (
         "sources.toml",
         include_bytes!("../../templates/rules/sources.toml"),
     ),
-    (
-        "ssh.toml",
-        include_bytes!("../../templates/rules/ssh.toml"),
-    ),
+    ("ssh.toml", include_bytes!("../../templates/rules/ssh.toml")),
     (
         "units.toml",
         include_bytes!("../../templates/rules/units.toml"),

@@ -108,8 +108,14 @@ impl Setting for SetId {
                 format!("no file but {} has", names.join(", "))
             }
         };
-        let allow = self.allow.iter().map(|globs| format!("{} set-id bits", list(globs)));
-        let caps = self.caps.iter().map(|globs| format!("{} capabilities", list(globs)));
+        let allow = self
+            .allow
+            .iter()
+            .map(|globs| format!("{} set-id bits", list(globs)));
+        let caps = self
+            .caps
+            .iter()
+            .map(|globs| format!("{} capabilities", list(globs)));
         allow.chain(caps).collect()
     }
 

@@ -158,7 +158,11 @@ impl Setting for Scan {
                 What::EnabledUnits => ("/etc/systemd/system/by-hand.service", "[Service]\n"),
                 _ => ("/var/lib/dpkg/info/by-hand.md5sums", "0  usr/bin/by-hand\n"),
             };
-            edit.put(&fixed(path), text.as_bytes().to_vec(), Owned::root(Mode::FILE))?;
+            edit.put(
+                &fixed(path),
+                text.as_bytes().to_vec(),
+                Owned::root(Mode::FILE),
+            )?;
             let made = match self.what {
                 What::EnabledUnits => fixed("/etc/systemd/system/a.wants/by-hand.service"),
                 _ => fixed("/usr/bin/by-hand"),

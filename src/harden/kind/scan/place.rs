@@ -25,8 +25,7 @@ const BUILD_TOOLS: [&str; 12] = [
 ];
 
 /// What one person or one machine left behind.
-const SECRETS: [&str; 16] = [
-    "/etc/ssh/ssh_host_*_key",
+const SECRETS: [&str; 15] = [
     "/home/*/.aws/credentials",
     "/home/*/.bash_history",
     "/home/*/.docker/config.json",
@@ -170,7 +169,11 @@ pub(super) fn package_files(
 ) -> Result<(), ViewError> {
     let directory = fixed(SUMS);
     let (mut is_known, mut count) = (false, 0_usize);
-    for name in root.names(&directory)?.iter().filter(|name| name.ends_with(b".md5sums")) {
+    for name in root
+        .names(&directory)?
+        .iter()
+        .filter(|name| name.ends_with(b".md5sums"))
+    {
         let Ok(list) = directory.join(name) else {
             continue;
         };
@@ -188,7 +191,9 @@ pub(super) fn package_files(
                 && !is_excepted(except, &path)
             {
                 let (shown, script) = (path.display(), Escaped(script.as_bytes()));
-                answer.fail(format!("{shown}: is a package's, and the script {script} changed it"));
+                answer.fail(format!(
+                    "{shown}: is a package's, and the script {script} changed it"
+                ));
             }
         }
     }
