@@ -38,6 +38,8 @@ mod view;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_units;
 
 pub use applies::Applies;
 pub use catalogue::Catalogue;
@@ -48,5 +50,5 @@ pub use outcome::{Outcome, Refs, ResultOf, Results, ResultsError};
 pub use profile::{Profile, Selection, Severity};
 pub use root::{InstalledPackage, Root};
 pub use rule::{Rule, RuleId};
-pub use run::{Hardened, apply, check};
+pub use run::{Hardened, apply, check, facts_of};
 pub use view::{Node, NodeKind, TreeView, View, ViewError};

@@ -45,12 +45,14 @@ pub(super) fn parse(table: &Reader<'_>) -> Option<Arc<dyn Setting>> {
         let fits = (1..=64).contains(&stem.len()) && stem.bytes().all(plain);
         fits.then(|| text.to_owned())
     });
-    let mut lines = Vec::new();
+    let (mut lines, mut stated) = (Vec::new(), BTreeSet::new());
     for text in table.strings("lines") {
         let plain = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
         let fits = text.value.starts_with('-') && text.value.len() <= 1024;
-        if fits && text.value.bytes().all(plain) && !lines.contains(&normal(&text.value)) {
-            lines.push(normal(&text.value));
+        if fits && text.value.bytes().all(plain) && !stated.contains(&normal(&text.value)) {
+            stated.insert(normal(&text.value));
+            let words: Vec<&str> = text.value.split_whitespace().collect();
+            lines.push(words.join(" "));
         } else {
             let message = format!(
                 "{:?} is no rule of auditctl(8), or stated twice",
@@ -88,9 +90,7 @@ impl Audit {
         }
         Ok(lines)
     }
-}
 
-impl Audit {
     /// Whether nothing counts after the lines. augenrules(8) loads settings of the whole system (`-b`,
     /// `-f`) before all rules, and `-e` after them, the last one counting, wherever they stand.
     fn is_last(&self, lines: &[String]) -> bool {
@@ -100,8 +100,9 @@ impl Audit {
                 .iter()
                 .any(|start| line.starts_with(start))
         };
-        let locks: Vec<&String> = self.lines.iter().filter(is_lock).collect();
-        let rules: Vec<&String> = self.lines.iter().filter(|it| !is_setting(it)).collect();
+        let own: Vec<String> = self.lines.iter().map(|line| normal(line)).collect();
+        let locks: Vec<&String> = own.iter().filter(is_lock).collect();
+        let rules: Vec<&String> = own.iter().filter(|it| !is_setting(it)).collect();
         let all_locks: Vec<&String> = lines.iter().filter(is_lock).collect();
         let all_rules: Vec<&String> = lines.iter().filter(|it| !is_setting(it)).collect();
         all_locks.ends_with(&locks) && all_rules.ends_with(&rules)
@@ -184,7 +185,11 @@ impl Setting for Audit {
     }
 
     fn about(&self) -> Vec<String> {
-        let mut about: Vec<String> = self.lines.iter().map(|it| format!("audit {it}")).collect();
+        let mut about: Vec<String> = self
+            .lines
+            .iter()
+            .map(|it| format!("audit {}", normal(it)))
+            .collect();
         if self.privileged {
             about.push("audit of set-id programs".to_owned());
         }
@@ -225,7 +230,7 @@ impl Setting for Audit {
         let stands: BTreeSet<String> = lines.iter().map(|line| normal(line)).collect();
         let missing = wanted.into_iter();
         let missing: Vec<String> = missing
-            .filter(|line| !others.contains(line) && !stands.contains(line))
+            .filter(|line| !others.contains(&normal(line)) && !stands.contains(&normal(line)))
             .collect();
         if missing.is_empty() {
             return Ok(());
@@ -254,7 +259,7 @@ impl Setting for Audit {
         let path = self.path();
         let shown = path.display();
         for line in self.wanted(root)? {
-            if !there.contains(line.as_str()) {
+            if !there.contains(normal(&line).as_str()) {
                 answer.fail(format!(
                     "{DIRECTORY}: no file has the rule `{line}`; add it to {shown}"
                 ));
@@ -268,7 +273,7 @@ impl Setting for Audit {
         }
         let mut seen = BTreeSet::new();
         for line in &lines {
-            if !seen.insert(line) && self.lines.contains(line) {
+            if !seen.insert(line) && own.contains(line) {
                 answer.fail(format!(
                     "{DIRECTORY}: `{line}` stands there twice, which keeps what follows from loading"
                 ));
@@ -280,7 +285,7 @@ impl Setting for Audit {
     #[cfg(test)]
     fn spoil(&self, edit: &mut Edit<'_>) -> Result<(), EditError> {
         let wanted = edit.look(|root| self.wanted(root))?;
-        let gone = wanted.first().cloned().unwrap_or_default();
+        let gone = wanted.first().map(|line| normal(line)).unwrap_or_default();
         let directory = fixed(DIRECTORY);
         for name in edit.look(|root| root.names(&directory))? {
             let path = directory.join(name).unwrap();

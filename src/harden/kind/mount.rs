@@ -117,6 +117,13 @@ impl Setting for Mount {
         let fstab = fixed(FSTAB);
         let content = edit.text(&fstab)?.unwrap_or_default();
         let mut all = lines(&content);
+        // A line of fstab(5) comes before a unit of the system's: /run/systemd/generator before /usr/lib.
+        let of_the_system = |stated: &Stated| {
+            stated.line.is_none() && stated.place.as_bytes().starts_with(b"/usr/")
+        };
+        let stated = stated.filter(|stated| {
+            !of_the_system(stated) || self.options.iter().all(|name| stated.has(name))
+        });
         match stated {
             // Somebody's unit: it is checked, not changed.
             Some(Stated { line: None, .. }) => return Ok(()),
