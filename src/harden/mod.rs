@@ -38,6 +38,8 @@ mod view;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_units;
 
 pub use applies::Applies;
 pub use catalogue::Catalogue;

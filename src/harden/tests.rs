@@ -115,6 +115,16 @@ pub(super) fn fixture(blobs: &mut MemoryBlobs) -> Tree<Open> {
             "Package: openssh-server\nStatus: install ok installed\nVersion: 1:10.0\n\nPackage: linux-image-6.12.9-amd64\nStatus: install ok installed\nVersion: 6.12.9-1\n\nPackage: gone\nStatus: deinstall ok config-files\nVersion: 1\n",
         ),
     ];
+    add(&mut tree, blobs, files);
+    tree
+}
+
+/// Adds files of packages: path, mode, group, text.
+pub(super) fn add(
+    tree: &mut Tree<Open>,
+    blobs: &mut MemoryBlobs,
+    files: &[(&str, u32, u32, &str)],
+) {
     for (path, mode, gid, text) in files {
         let path = fixed(path);
         let origin = Origin::Package("test".to_owned());
@@ -131,7 +141,6 @@ pub(super) fn fixture(blobs: &mut MemoryBlobs) -> Tree<Open> {
         };
         tree.insert(path, inode).unwrap();
     }
-    tree
 }
 
 pub(super) fn selection(catalogue: Arc<Catalogue>) -> Selection {
@@ -222,30 +231,37 @@ fn applied_rules_hold_and_applying_twice_changes_nothing() {
 
 #[test]
 fn what_each_rule_sets_is_found_when_somebody_undoes_it() {
-    undone(&rules(), true);
+    let mut blobs = MemoryBlobs::new();
+    let tree = fixture(&mut blobs);
+    undone(&rules(), tree, &blobs, true);
 }
 
 #[test]
 fn what_each_shipped_rule_sets_is_found_when_somebody_undoes_it() {
-    undone(&Catalogue::shipped().unwrap(), false);
+    let mut blobs = MemoryBlobs::new();
+    let tree = fixture(&mut blobs);
+    undone(&Catalogue::shipped().unwrap(), tree, &blobs, false);
 }
 
 /// Applies all rules, then undoes what each setting sets, one at a time: its rule must fail, and no
 /// rule but those that are about the same thing.
-fn undone(catalogue: &Arc<Catalogue>, all: bool) {
-    let mut blobs = MemoryBlobs::new();
+pub(super) fn undone(
+    catalogue: &Arc<Catalogue>,
+    tree: Tree<Open>,
+    blobs: &MemoryBlobs,
+    all: bool,
+) {
     let mut new = MemoryBlobs::new();
-    let tree = fixture(&mut blobs);
     let selection = selection(Arc::clone(catalogue));
     if catalogue.rules().next().is_none() {
         return;
     }
-    let hardened = apply(tree, &selection, &mut new, &blobs).unwrap();
+    let hardened = apply(tree, &selection, &mut new, blobs).unwrap();
     let before = bad(&hardened.results);
     if all {
         assert_eq!(before, BTreeMap::new());
     }
-    let seen = Layered(&new, &blobs);
+    let seen = Layered(&new, blobs);
     for rule in catalogue.rules() {
         let outcome = hardened.results.get(rule.id.as_str()).unwrap().outcome;
         if outcome != Outcome::Pass {

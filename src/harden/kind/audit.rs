@@ -8,7 +8,7 @@
 //! ```
 //!
 //! A rule that is loaded twice keeps all after it from loading: a line that stands in any file already
-//! is not written again. Blanks do not matter, and neither does a slash at the end of a path.
+//! is not written again. Files are read in natural order; `-e` counts after all others. Blanks do not matter, and neither does a slash at the end of a path.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -89,6 +89,23 @@ impl Audit {
             lines.extend(programs(root)?.iter().filter_map(privileged));
         }
         Ok(lines)
+    }
+
+    /// Whether nothing counts after the lines. augenrules(8) loads settings of the whole system (`-b`,
+    /// `-f`) before all rules, and `-e` after them, the last one counting, wherever they stand.
+    fn is_last(&self, lines: &[String]) -> bool {
+        let is_lock = |line: &&String| line.starts_with("-e ");
+        let is_setting = |line: &&String| {
+            ["-D", "-b ", "-e ", "-f ", "-r ", "--"]
+                .iter()
+                .any(|start| line.starts_with(start))
+        };
+        let own: Vec<String> = self.lines.iter().map(|line| normal(line)).collect();
+        let locks: Vec<&String> = own.iter().filter(is_lock).collect();
+        let rules: Vec<&String> = own.iter().filter(|it| !is_setting(it)).collect();
+        let all_locks: Vec<&String> = lines.iter().filter(is_lock).collect();
+        let all_rules: Vec<&String> = lines.iter().filter(|it| !is_setting(it)).collect();
+        all_locks.ends_with(&locks) && all_rules.ends_with(&rules)
     }
 }
 
@@ -248,8 +265,7 @@ impl Setting for Audit {
                 ));
             }
         }
-        let own: Vec<String> = self.lines.iter().map(|line| normal(line)).collect();
-        if self.last && !lines.ends_with(&own) {
+        if self.last && !self.is_last(&lines) {
             let lines = self.lines.join("; ");
             answer.fail(format!(
                 "{DIRECTORY}: other rules stand after `{lines}`, and are not loaded; put them before"
@@ -312,6 +328,20 @@ mod tests {
                 b"audit.rules"
             ]
         );
+    }
+
+    #[test]
+    fn a_lock_counts_after_all_rules_and_the_last_one_does() {
+        let audit = Audit {
+            file: "99-lock.rules".to_owned(),
+            lines: vec!["-e 2".to_owned()],
+            privileged: false,
+            last: true,
+        };
+        let lines = |texts: &[&str]| texts.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+        assert!(audit.is_last(&lines(&["-e 2", "-D", "-b 8192", "-w /a -k a"])));
+        assert!(!audit.is_last(&lines(&["-e 2", "-e 1"])));
+        assert!(!audit.is_last(&lines(&["-D"])));
     }
 
     #[test]

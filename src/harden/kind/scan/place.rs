@@ -25,8 +25,7 @@ const BUILD_TOOLS: [&str; 12] = [
 ];
 
 /// What one person or one machine left behind.
-const SECRETS: [&str; 16] = [
-    "/etc/ssh/ssh_host_*_key",
+const SECRETS: [&str; 15] = [
     "/home/*/.aws/credentials",
     "/home/*/.bash_history",
     "/home/*/.docker/config.json",
