@@ -175,6 +175,10 @@ pub const SHIPPED: &[(&str, &[u8])] = &[
         include_bytes!("../../templates/rules/units.toml"),
     ),
     (
+        "scap/exceptions.toml",
+        include_bytes!("../../templates/scap/exceptions.toml"),
+    ),
+    (
         "web-frontend.toml",
         include_bytes!("../../templates/web-frontend.toml"),
     ),

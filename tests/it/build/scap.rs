@@ -21,8 +21,7 @@ const CONTENT: &str = "0.1.82";
 const MOST: [usize; 2] = [20, 32];
 
 /// What the benchmark wants installed and a minimal server has not.
-const PACKAGES: &str =
-    r#"["apparmor", "apparmor-utils", "audispd-plugins", "libpam-pwquality", "linux-image-cloud-amd64", "systemd-journal-remote"]"#;
+const PACKAGES: &str = r#"["apparmor", "apparmor-utils", "audispd-plugins", "libpam-pwquality", "linux-image-cloud-amd64", "systemd-journal-remote"]"#;
 
 #[test]
 fn bookworm_fails_what_the_exceptions_name() {
