@@ -4,6 +4,7 @@
 use std::error::Error;
 
 use super::Exit;
+use crate::harden::Outcome;
 
 /// How a command failed, ready to be shown.
 #[derive(Debug)]
@@ -298,6 +299,17 @@ impl From<crate::ops::build::BuildError> for Failure {
             error @ Error::NoAgent(_) => Self::failed(&error).hint(
                 "build it with `make`, name one with --agent FILE, or say agent = false in [verify]",
             ),
+            Error::Rules(ref results) => {
+                let exit = if results.count(Outcome::Fail) > 0 {
+                    Exit::Drift
+                } else {
+                    Exit::Incomplete
+                };
+                Self::failed(&error).exit(exit).hint(
+                    "mend what the template states, or leave a rule out with its reason: \
+                     [harden] except = { \"ID\" = \"why\" }; `karat harden explain ID` says what it wants",
+                )
+            }
             error @ Error::Epoch(_) => {
                 Self::usage(error.to_string()).hint("unset SOURCE_DATE_EPOCH, or set it to seconds")
             }

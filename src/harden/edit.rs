@@ -229,6 +229,22 @@ impl<'a> Edit<'a> {
         Ok(())
     }
 
+    /// Gives what stands at `path` itself an extended attribute, as somebody by hand would.
+    #[cfg(test)]
+    pub(super) fn set_xattr(&mut self, path: &ImagePath, name: &[u8], value: &[u8]) {
+        if let Some(inode) = self.tree.get_mut(path) {
+            inode.xattrs.insert(name.to_vec(), value.to_vec());
+        }
+    }
+
+    /// Says who put there what stands at `path` itself.
+    #[cfg(test)]
+    pub(super) fn set_origin(&mut self, path: &ImagePath, origin: Origin) {
+        if let Some(inode) = self.tree.get_mut(path) {
+            inode.origin = origin;
+        }
+    }
+
     /// Removes an extended attribute of what stands at `path` itself.
     ///
     /// # Errors

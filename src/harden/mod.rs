@@ -17,12 +17,14 @@
 //! | `kind` | what rules can set: one file each |
 //! | `view` `root` | what a rule sees of a root |
 //! | `edit` | what a rule changes |
+//! | `facts` | what must hold on the running system, with the template's |
 //! | `run` | [`apply`] and [`check`] |
 //! | `outcome` | [`Results`]: what came of each rule |
 
 mod applies;
 mod catalogue;
 mod edit;
+mod facts;
 mod kind;
 mod outcome;
 mod parse;
@@ -31,18 +33,22 @@ mod root;
 mod rule;
 mod run;
 mod shipped;
+mod systemd;
 mod view;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_units;
 
 pub use applies::Applies;
 pub use catalogue::Catalogue;
 pub use edit::{Edit, EditError, Owned};
+pub use facts::united;
 pub use kind::{Answer, Phase, Setting};
 pub use outcome::{Outcome, Refs, ResultOf, Results, ResultsError};
 pub use profile::{Profile, Selection, Severity};
 pub use root::{InstalledPackage, Root};
 pub use rule::{Rule, RuleId};
-pub use run::{Hardened, apply, check};
+pub use run::{Hardened, apply, check, facts_of};
 pub use view::{Node, NodeKind, TreeView, View, ViewError};

@@ -116,6 +116,18 @@ pub fn check(root: &Root<'_>, selection: &Selection) -> Result<Results, ResultsE
     Results::new(catalogue, profile, results.collect())
 }
 
+/// What must hold on the running system by one rule that applies to `root`.
+///
+/// # Errors
+/// `root` cannot be looked at.
+pub fn facts_of(rule: &Rule, root: &Root<'_>) -> Result<Facts, ViewError> {
+    let mut facts = Facts::default();
+    for setting in &rule.settings {
+        setting.facts(&rule.id, root, &mut facts)?;
+    }
+    Ok(facts)
+}
+
 /// What must hold on the running system by the rules that hold on `root`.
 fn facts(root: &Root<'_>, selection: &Selection, results: &Results) -> Facts {
     let mut facts = Facts::default();

@@ -86,10 +86,6 @@ pub const SHIPPED: &[(&str, &[u8])] = &[
         include_bytes!("../../templates/files/base/90-dhcp.network"),
     ),
     (
-        "files/base/audit.rules",
-        include_bytes!("../../templates/files/base/audit.rules"),
-    ),
-    (
         "files/base/dhcp-hostname",
         include_bytes!("../../templates/files/base/dhcp-hostname"),
     ),
@@ -102,14 +98,6 @@ pub const SHIPPED: &[(&str, &[u8])] = &[
         include_bytes!("../../templates/files/base/dhcp-hostname.service"),
     ),
     (
-        "files/base/journald.conf",
-        include_bytes!("../../templates/files/base/journald.conf"),
-    ),
-    (
-        "files/base/modprobe.conf",
-        include_bytes!("../../templates/files/base/modprobe.conf"),
-    ),
-    (
         "files/base/not-in-containers.conf",
         include_bytes!("../../templates/files/base/not-in-containers.conf"),
     ),
@@ -118,8 +106,8 @@ pub const SHIPPED: &[(&str, &[u8])] = &[
         include_bytes!("../../templates/files/base/ssh-host-keys.service"),
     ),
     (
-        "files/base/sshd_config",
-        include_bytes!("../../templates/files/base/sshd_config"),
+        "files/base/sshd.conf",
+        include_bytes!("../../templates/files/base/sshd.conf"),
     ),
     (
         "files/base/sudoers",
@@ -161,10 +149,6 @@ pub const SHIPPED: &[(&str, &[u8])] = &[
         "files/web-frontend/hardening.conf",
         include_bytes!("../../templates/files/web-frontend/hardening.conf"),
     ),
-    (
-        "files/web-frontend/sandbox.conf",
-        include_bytes!("../../templates/files/web-frontend/sandbox.conf"),
-    ),
     ("fleet.toml", include_bytes!("../../templates/fleet.toml")),
     (
         "internal-api.toml",
@@ -173,6 +157,78 @@ pub const SHIPPED: &[(&str, &[u8])] = &[
     (
         "management.toml",
         include_bytes!("../../templates/management.toml"),
+    ),
+    (
+        "rules/accounts.toml",
+        include_bytes!("../../templates/rules/accounts.toml"),
+    ),
+    (
+        "rules/banners.toml",
+        include_bytes!("../../templates/rules/banners.toml"),
+    ),
+    (
+        "rules/boot.toml",
+        include_bytes!("../../templates/rules/boot.toml"),
+    ),
+    (
+        "rules/cron.toml",
+        include_bytes!("../../templates/rules/cron.toml"),
+    ),
+    (
+        "rules/crypto.toml",
+        include_bytes!("../../templates/rules/crypto.toml"),
+    ),
+    (
+        "rules/files.toml",
+        include_bytes!("../../templates/rules/files.toml"),
+    ),
+    (
+        "rules/filesystem.toml",
+        include_bytes!("../../templates/rules/filesystem.toml"),
+    ),
+    (
+        "rules/firewall.toml",
+        include_bytes!("../../templates/rules/firewall.toml"),
+    ),
+    (
+        "rules/kernel.toml",
+        include_bytes!("../../templates/rules/kernel.toml"),
+    ),
+    (
+        "rules/logging.toml",
+        include_bytes!("../../templates/rules/logging.toml"),
+    ),
+    (
+        "rules/modules.toml",
+        include_bytes!("../../templates/rules/modules.toml"),
+    ),
+    (
+        "rules/network.toml",
+        include_bytes!("../../templates/rules/network.toml"),
+    ),
+    (
+        "rules/packages.toml",
+        include_bytes!("../../templates/rules/packages.toml"),
+    ),
+    (
+        "rules/pam.toml",
+        include_bytes!("../../templates/rules/pam.toml"),
+    ),
+    (
+        "rules/sources.toml",
+        include_bytes!("../../templates/rules/sources.toml"),
+    ),
+    (
+        "rules/ssh.toml",
+        include_bytes!("../../templates/rules/ssh.toml"),
+    ),
+    (
+        "rules/units.toml",
+        include_bytes!("../../templates/rules/units.toml"),
+    ),
+    (
+        "scap/exceptions.toml",
+        include_bytes!("../../templates/scap/exceptions.toml"),
     ),
     (
         "web-frontend.toml",

@@ -122,6 +122,21 @@ impl Root {
         super::fs::read_all(file, cap).at("read", &shown).map(Some)
     }
 
+    /// All bytes of the regular file of at most `cap` bytes at `path` itself: its last component is
+    /// not followed.
+    ///
+    /// # Errors
+    /// There is none, it cannot be read, or it is larger.
+    pub fn bytes(&self, path: &ImagePath, cap: u64) -> Result<Vec<u8>, IoError> {
+        let shown = PathBuf::from(OsStr::from_bytes(path.as_bytes()));
+        let (directory, name) = self.parent(path)?;
+        let file = open_at(&directory, name).at("open", &shown)?;
+        if !file.metadata().at("stat", &shown)?.is_file() {
+            return Err(at(path, "read", Errno::INVAL));
+        }
+        super::fs::read_all(file, cap).at("read", &shown)
+    }
+
     /// Puts a regular file (root's, mode exactly `mode`) at `path`, in the place of any other
     /// non-directory.
     ///
@@ -341,6 +356,27 @@ pub fn names(directory: impl AsFd) -> rustix::io::Result<Vec<Vec<u8>>> {
     }
     names.sort_unstable();
     Ok(names)
+}
+
+/// As [`names`]; `None` where there are more than `max`.
+///
+/// # Errors
+/// It cannot be read.
+pub fn names_up_to(directory: impl AsFd, max: usize) -> rustix::io::Result<Option<Vec<Vec<u8>>>> {
+    let mut names = Vec::new();
+    for entry in rustix::fs::Dir::read_from(directory)? {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if name == b"." || name == b".." {
+            continue;
+        }
+        if names.len() >= max {
+            return Ok(None);
+        }
+        names.push(name.to_vec());
+    }
+    names.sort_unstable();
+    Ok(Some(names))
 }
 
 /// The target of the symbolic link `name`.

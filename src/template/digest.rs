@@ -6,6 +6,7 @@ use crate::digest::Digest;
 
 use super::choice::Choice;
 use super::facts;
+use super::harden;
 use super::model::{Agent, FileEntry, FileKind, Owner, PackageSpec, Template, User};
 use super::names::{Snapshot, Uri, VersionText, Word};
 use super::segment;
@@ -23,6 +24,7 @@ impl Template {
             users,
             services,
             kernel,
+            harden,
             segment: place,
             verify,
             outputs,
@@ -78,6 +80,10 @@ impl Template {
                     "initrd": kernel.initrd.word(),
                 }),
             );
+            // Absent where no template states it: templates without rules keep their digests.
+            if let Some(harden) = harden {
+                map.insert("harden".to_owned(), harden::json(harden));
+            }
             map.insert("segment".to_owned(), segment::json(place));
             let agent = match &verify.agent {
                 Agent::Beside => json!(true),

@@ -11,6 +11,7 @@ use crate::tree::Mode;
 
 use super::diagnostic::Code;
 use super::facts;
+use super::harden;
 use super::load::{Files, reason};
 use super::model::{
     Agent, Compression, FileEntry, FileKind, Format, Group, Image, Initrd, Kernel, Mutable,
@@ -40,6 +41,7 @@ pub(super) fn finish(
     };
     let provenance = provenance(&raw, &chain);
     let places = segment::places(&raw);
+    let harden = harden::finish(raw.harden, |at| finish.source_file(at), sink);
     let segment = segment::finish(raw.segment, sink);
     let name = finish.required(raw.image.name, &raw.image.span, IMAGE, "name");
     let version = finish.required(raw.image.version, &raw.image.span, IMAGE, "version");
@@ -121,6 +123,7 @@ pub(super) fn finish(
                 .initrd
                 .map_or(Initrd::Distribution, |at| at.value),
         },
+        harden: harden?,
         segment: segment?,
         verify: Verify {
             agent: agent?,

@@ -13,9 +13,9 @@ use super::diagnostic::Code;
 use super::model::PackageSpec;
 use super::nearest::nearest;
 use super::raw::{
-    Items, Raw, RawConsumes, RawEgress, RawFacts, RawFile, RawGroup, RawImage, RawKernel, RawMount,
-    RawMutable, RawOutputs, RawProvides, RawRepository, RawSegment, RawServices, RawSource,
-    RawUser, RawVerify,
+    Items, Raw, RawConsumes, RawEgress, RawFacts, RawFile, RawGroup, RawHarden, RawImage,
+    RawKernel, RawMount, RawMutable, RawOutputs, RawProvides, RawRepository, RawSegment,
+    RawServices, RawSource, RawUser, RawVerify,
 };
 use super::reader::{At, Item, Sink, Span};
 
@@ -31,6 +31,7 @@ pub(super) fn over(parent: Raw, child: Raw, sink: &Sink) -> Raw {
         users: entries(parent.users, child.users, sink),
         services: services(parent.services, child.services, sink),
         kernel: kernel(parent.kernel, child.kernel, sink),
+        harden: harden(parent.harden, child.harden, sink),
         segment: segment(parent.segment, child.segment, sink),
         verify: verify(parent.verify, child.verify, sink),
         outputs: outputs(parent.outputs, child.outputs, sink),
@@ -84,6 +85,16 @@ fn kernel(parent: RawKernel, child: RawKernel, sink: &Sink) -> RawKernel {
         modules: items(parent.modules, child.modules, text, sink),
         sysctl,
         initrd: child.initrd.or(parent.initrd),
+    }
+}
+
+fn harden(parent: RawHarden, child: RawHarden, sink: &Sink) -> RawHarden {
+    let mut except = parent.except;
+    except.extend(child.except);
+    RawHarden {
+        profile: child.profile.or(parent.profile),
+        except,
+        rules: items(parent.rules, child.rules, text, sink),
     }
 }
 

@@ -13,6 +13,7 @@ mod choice;
 mod digest;
 mod facts;
 mod finish;
+mod harden;
 mod load;
 mod merge;
 mod model;
@@ -29,6 +30,7 @@ use crate::written::{diagnostic, nearest, reader};
 pub use charter::{Chartered, load_charter};
 pub use choice::Choice;
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Location};
+pub use harden::Harden;
 pub use load::{Files, Loaded, load, load_all};
 pub use model::{
     Agent, Category, Compression, DataClass, FileEntry, FileKind, Format, Group, Image, Initrd,

@@ -12,6 +12,7 @@ pub use crate::segment::{Category, DataClass, Lifecycle, Segment};
 use crate::segment::{Member, Statement};
 use crate::tree::{Epoch, Mode, Origin};
 
+use super::harden::Harden;
 use super::names::{AccountName, PackageName, SshKey, SysctlKey, UnitName, VersionText, Word};
 use super::reader::Span;
 use super::source::{Body, Source, SourceFile};
@@ -39,6 +40,8 @@ pub struct Template {
     pub services: Services,
     /// `[kernel]`.
     pub kernel: Kernel,
+    /// `[harden]`; `None` where no template states it.
+    pub harden: Option<Harden>,
     /// `[segment]`.
     pub segment: Segment,
     /// `[verify]`.

@@ -4,6 +4,7 @@ use crate::appraise::Expiry;
 use crate::baseline::{ImageName, ImageVersion};
 use crate::expect::Class;
 use crate::expect::fact;
+use crate::harden::Profile;
 use crate::instance::OnFailure;
 use crate::path::{Glob, ImagePath};
 use crate::segment::{Audience, Exposure, PackageGlob, Peer, Port, Proto, ServiceName};
@@ -33,6 +34,7 @@ pub(super) struct Raw {
     pub(super) users: Vec<RawUser>,
     pub(super) services: RawServices,
     pub(super) kernel: RawKernel,
+    pub(super) harden: RawHarden,
     pub(super) segment: RawSegment,
     pub(super) verify: RawVerify,
     pub(super) outputs: RawOutputs,
@@ -121,6 +123,13 @@ pub(super) struct RawServices {
     pub(super) enable: Items<UnitName>,
     pub(super) disable: Items<UnitName>,
     pub(super) mask: Items<UnitName>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct RawHarden {
+    pub(super) profile: Option<At<Profile>>,
+    pub(super) except: Vec<(At<String>, At<String>)>,
+    pub(super) rules: Items<String>,
 }
 
 #[derive(Clone, Debug)]

@@ -32,6 +32,7 @@ struct TemplateFile {
     users: Option<Vec<UserTable>>,
     services: Option<ServicesTable>,
     kernel: Option<KernelTable>,
+    harden: Option<HardenTable>,
     segment: Option<SegmentTable>,
     verify: Option<VerifyTable>,
     outputs: Option<OutputsTable>,
@@ -219,6 +220,26 @@ enum SysctlValue {
 enum InitrdWord {
     Distribution,
     Karat,
+}
+
+/// Which hardening rules the image keeps.
+#[derive(JsonSchema, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HardenTable {
+    /// server-l1, server-l2 or strict; each has all rules of those before it.
+    profile: Option<ProfileWord>,
+    /// Rules that are left out, by id, each with its reason.
+    except: Option<BTreeMap<String, String>>,
+    /// Files of rules below the template's directory, or !FILE to remove an inherited one.
+    rules: Option<Vec<String>>,
+}
+
+#[derive(JsonSchema, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum ProfileWord {
+    ServerL1,
+    ServerL2,
+    Strict,
 }
 
 /// Where the image belongs.
@@ -498,7 +519,7 @@ mod tests {
 
     /// A template in which every table is there once, so that the reader asks for all keys.
     const TABLES: &str = "[image]\n[[source.pins]]\n[[source.extra]]\n[[files]]\n[[groups]]\n\
-        [[users]]\n[services]\n[kernel]\n[[segment.provides]]\n[[segment.consumes]]\n[[segment.egress]]\n[verify.agent]\n[[verify.mutable]]\n[verify.facts]\n\
+        [[users]]\n[services]\n[kernel]\n[harden]\n[[segment.provides]]\n[[segment.consumes]]\n[[segment.egress]]\n[verify.agent]\n[[verify.mutable]]\n[verify.facts]\n\
         [[verify.facts.mounts]]\n[outputs]\n";
 
     #[test]
@@ -535,6 +556,7 @@ mod tests {
             ("[[users]]", "UserTable"),
             ("[services]", "ServicesTable"),
             ("[kernel]", "KernelTable"),
+            ("[harden]", "HardenTable"),
             ("[segment]", "SegmentTable"),
             ("[[segment.provides]]", "ProvidesTable"),
             ("[[segment.consumes]]", "ConsumesTable"),

@@ -65,6 +65,8 @@ codes! {
     T016 "too much";
     /// A value that a later version may know.
     T017 "not in this version";
+    /// A hardening rule that no catalogue has.
+    T018 "unknown rule";
 }
 
 impl fmt::Display for Code {

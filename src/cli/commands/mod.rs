@@ -7,6 +7,7 @@ pub mod cache;
 pub mod completions;
 pub mod diff;
 pub mod export;
+pub mod harden;
 pub mod init;
 pub mod key;
 pub mod key_rotate;
@@ -52,6 +53,8 @@ pub enum Command {
     Build(build::Args),
     /// Show or prune what karat keeps to build faster.
     Cache(cache::Args),
+    /// List and explain hardening rules, and check them anywhere.
+    Harden(harden::Args),
     /// Check, draw, compare and export what may reach what in a fleet of templates.
     Segment(segment::Args),
     /// Sign a statement that was built elsewhere.
@@ -88,6 +91,7 @@ pub fn run(command: &Command, console: &Console) -> Result<Exit, Failure> {
         Command::Lock(args) => lock::run(args, console),
         Command::Build(args) => build::run(args, console),
         Command::Cache(args) => cache::run(args, console),
+        Command::Harden(args) => harden::run(args, console),
         Command::Segment(args) => segment::run(args, console),
         Command::Sign(args) => sign::run(args, console),
         Command::Attach(args) => attach::run(args, console),

@@ -3,6 +3,9 @@
 //! A kind reads its keys from a `[[rule.setting]]` table, writes what it states to a tree, checks it
 //! on any root, and says what must then hold on a running system.
 
+mod absent;
+mod account;
+mod audit;
 mod cmdline;
 mod directive;
 mod file;
@@ -12,8 +15,14 @@ mod mode;
 mod module;
 mod mount;
 mod owner;
+mod package;
+mod pam;
+mod sandbox;
+mod scan;
+mod setid;
 mod sysctl;
 mod text;
+mod unit;
 
 use std::fmt;
 use std::sync::Arc;
@@ -126,6 +135,9 @@ type Parse = fn(&Reader<'_>) -> Option<Arc<dyn Setting>>;
 
 /// All kinds, by their words.
 pub(super) const KINDS: &[(&str, Parse)] = &[
+    ("absent", absent::parse),
+    ("account", account::parse),
+    ("audit", audit::parse),
     ("cmdline", cmdline::parse),
     ("directive", directive::parse),
     ("file", file::parse),
@@ -134,5 +146,11 @@ pub(super) const KINDS: &[(&str, Parse)] = &[
     ("mode", mode::parse),
     ("module", module::parse),
     ("mount", mount::parse),
+    ("package", package::parse),
+    ("pam", pam::parse),
+    ("sandbox", sandbox::parse),
+    ("scan", scan::parse),
+    ("setid", setid::parse),
     ("sysctl", sysctl::parse),
+    ("unit", unit::parse),
 ];

@@ -117,6 +117,13 @@ impl Setting for Mount {
         let fstab = fixed(FSTAB);
         let content = edit.text(&fstab)?.unwrap_or_default();
         let mut all = lines(&content);
+        // A line of fstab(5) comes before a unit of the system's: /run/systemd/generator before /usr/lib.
+        let of_the_system = |stated: &Stated| {
+            stated.line.is_none() && stated.place.as_bytes().starts_with(b"/usr/")
+        };
+        let stated = stated.filter(|stated| {
+            !of_the_system(stated) || self.options.iter().all(|name| stated.has(name))
+        });
         match stated {
             // Somebody's unit: it is checked, not changed.
             Some(Stated { line: None, .. }) => return Ok(()),
@@ -204,7 +211,7 @@ impl Setting for Mount {
             .iter_mut()
             .find(|mount| mount.point == self.point);
         if let Some(there) = there {
-            for option in &self.options {
+            for option in self.options.iter().filter(|it| shows(it)) {
                 if !there.options.contains(option) {
                     there.options.push(option.clone());
                 }
@@ -215,8 +222,9 @@ impl Setting for Mount {
             return Ok(());
         }
         facts.mounts.push(MountFact {
-            fstype: self.fstype.clone(),
-            options: self.options.clone(),
+            // A directory that is mounted over itself is of its own file system's type.
+            fstype: self.fstype.clone().filter(|it| it.as_str() != "none"),
+            options: self.options.iter().filter(|it| shows(it)).cloned().collect(),
             origin: rule.origin(),
             point: self.point.clone(),
         });
@@ -370,3 +378,12 @@ fn joined(names: &[Name]) -> String {
     let names: Vec<&str> = names.iter().map(Name::as_str).collect();
     names.join(",")
 }
+/// Whether the table of mounts shows an option: some speak to mount(8) and systemd alone.
+fn shows(option: &Name) -> bool {
+    let option = option.as_str();
+    let speaks_to_mount = [
+        "auto", "bind", "defaults", "noauto", "nofail", "rbind", "remount",
+    ];
+    !speaks_to_mount.contains(&option) && !option.starts_with("x-")
+}
+

@@ -147,13 +147,15 @@ impl Setting for Sysctl {
     }
 
     fn facts(&self, rule: &RuleId, root: &Root<'_>, facts: &mut Facts) -> Result<(), ViewError> {
-        if let Some(stands) = effective(root, &self.name)?
-            && facts.sysctl.iter().all(|fact| fact.name != self.name)
-        {
+        // Where more than one value holds, the one that the files set; where they set none that
+        // does, the one that the rule would.
+        let stands = effective(root, &self.name)?.map(|stands| stands.value);
+        let value = stands.filter(|value| self.wanted.holds(value));
+        if facts.sysctl.iter().all(|fact| fact.name != self.name) {
             facts.sysctl.push(SysctlFact {
                 name: self.name.clone(),
                 origin: rule.origin(),
-                value: stands.value,
+                value: value.unwrap_or_else(|| self.wanted.to_write()),
             });
         }
         Ok(())

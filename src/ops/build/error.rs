@@ -1,15 +1,17 @@
 //! Why an image was not built.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use crate::archive::CacheError;
 use crate::baseline::StatementError;
 use crate::expect::ExpectationsError;
+use crate::harden::{Outcome, Results, ResultsError};
 use crate::lock::LockError;
 use crate::ops::outputs::OutputError;
 use crate::ops::sign::SignError;
 use crate::ops::trust::TrustFileError;
-use crate::path::PathError;
+use crate::path::{Escaped, PathError};
 use crate::stage::StageError;
 use crate::stage::overlay::OverlayError;
 use crate::sys::fs::IoError;
@@ -64,6 +66,12 @@ pub enum BuildError {
     /// The statement could not be signed.
     #[error(transparent)]
     Sign(#[from] SignError),
+    /// Hardening rules of the template's profile do not hold, or it cannot be told.
+    #[error("{}", rules(.0))]
+    Rules(Box<Results>),
+    /// The rules give no results: none was looked at.
+    #[error(transparent)]
+    RuleResults(#[from] ResultsError),
     /// A package, a script or the machine breaks a rule.
     #[error(transparent)]
     Stage(#[from] StageError),
@@ -79,4 +87,26 @@ pub enum BuildError {
     /// The workspace's trust root is not accepted.
     #[error(transparent)]
     Trust(#[from] TrustFileError),
+}
+
+/// All rules that do not hold, each with its reasons.
+fn rules(results: &Results) -> String {
+    let (fails, unknown) = (
+        results.count(Outcome::Fail),
+        results.count(Outcome::Unknown),
+    );
+    let mut text = format!("{fails} hardening rules of {} do not hold", results.profile);
+    if unknown > 0 {
+        let _infallible = write!(text, ", and of {unknown} it cannot be told");
+    }
+    for result in &results.results {
+        if matches!(result.outcome, Outcome::Fail | Outcome::Unknown) {
+            let (id, title) = (&result.id, Escaped(result.title.as_bytes()));
+            let _infallible = write!(text, "\n  {id}: {title}");
+            for reason in result.reasons.iter().chain(&result.conflicts) {
+                let _infallible = write!(text, "\n    {}", Escaped(reason.as_bytes()));
+            }
+        }
+    }
+    text
 }

@@ -9,6 +9,7 @@ use crate::baseline::{Baseline, Draft, Placement, Subject, Subjects};
 use crate::deb::archive::DebError;
 use crate::digest::Digest;
 use crate::expect::Expectations;
+use crate::harden::{self, Hardened, Outcome, Selection};
 use crate::image::oci;
 use crate::lock::Lockfile;
 use crate::manifest::Manifest;
@@ -20,7 +21,7 @@ use crate::sys;
 use crate::sys::clock::Stopwatch;
 use crate::template::{self, Choice as _, Format, Template};
 use crate::tree::{
-    Blobs, Inode, Kind, Layered, MemoryBlobs, Mode, Origin, Sealed, Stat, Tree, Xattrs,
+    Blobs, Inode, Kind, Layered, MemoryBlobs, Mode, Open, Origin, Sealed, Stat, Tree, Xattrs,
 };
 
 /// All that a build needs to know to make its outputs.
@@ -110,10 +111,19 @@ impl Making<'_> {
             agent.install(&mut tree, template, trust, &mut added)?;
         }
         tree = overlay::apply(tree, template, &mut added, &configured.blobs)?;
+        let mut facts = template.facts();
+        let mut rules = None;
+        // Last: rules edit what stands there by now, and leave alone what `[[files]]` wrote.
+        if let Some(selection) = template.selection() {
+            let hardened = self.harden(tree, &selection, &mut added, configured)?;
+            tree = hardened.tree;
+            facts = harden::united(facts, hardened.facts);
+            rules = Some(hardened.results.to_bytes()?);
+        }
         let tree = tree.seal()?;
         let manifest = Manifest::of(&tree).to_bytes();
         let expectations = Expectations::new(template.expectations())?
-            .with_facts(template.facts())?
+            .with_facts(facts)?
             .to_bytes();
 
         let alone = Alone::in_directory(&self.request.out)?;
@@ -124,6 +134,10 @@ impl Making<'_> {
             (Subject::Manifest, Digest::of(&manifest)),
             (Subject::Expectations, Digest::of(&expectations)),
         ]);
+        if let Some(rules) = rules {
+            files.file(Subject::Rules.suffix(), &rules)?;
+            subjects.insert(Subject::Rules, Digest::of(&rules));
+        }
         let tree = with_baseline(tree, manifest, expectations, &mut added)?;
         let blobs = Layered(&added, &configured.blobs);
         self.write(configured, &tree, &blobs, &mut files, &mut subjects)?;
@@ -155,6 +169,34 @@ impl Making<'_> {
             seconds: 0.0,
         };
         Ok((built, alone))
+    }
+
+    /// Applies the rules of the template's profile; all of them must then hold.
+    fn harden(
+        &self,
+        tree: Tree<Open>,
+        selection: &Selection,
+        added: &mut MemoryBlobs,
+        configured: &Configured,
+    ) -> Result<Hardened, BuildError> {
+        let watch = Stopwatch::start();
+        self.progress.started("harden", None, Unit::Items);
+        let hardened = harden::apply(tree, selection, added, &configured.blobs)?;
+        let results = &hardened.results;
+        let bad = [Outcome::Fail, Outcome::Unknown];
+        if bad.iter().any(|outcome| results.count(*outcome) > 0) {
+            return Err(BuildError::Rules(Box::new(hardened.results)));
+        }
+        let (holds, excepted) = (
+            results.count(Outcome::Pass),
+            results.count(Outcome::Excepted),
+        );
+        let text = format!(
+            "{holds} rules of {} hold, {excepted} excepted",
+            results.profile
+        );
+        self.progress.finished("harden", text, watch.seconds());
+        Ok(hardened)
     }
 
     /// Writes the outputs that the plan names, and their digests into `subjects`.

@@ -14,6 +14,7 @@
 mod accounts;
 mod facts;
 mod files;
+mod harden;
 mod rules;
 mod segment;
 mod source;

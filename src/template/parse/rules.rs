@@ -56,12 +56,16 @@ pub(super) fn owner_of(table: &Reader<'_>, key: &'static str) -> Option<At<Owner
     })
 }
 
+/// Whether a text is a path below the template's own directory.
+pub(super) fn source_item(text: &str) -> bool {
+    // ImagePath knows what is normal: relative paths are those that a leading slash makes absolute.
+    image_path(&format!("/{text}")).is_some_and(|path| !path.is_root())
+}
+
 /// A path below the template's own directory; a broken rule is reported.
 pub(super) fn source_path(table: &Reader<'_>, key: &'static str) -> Option<At<String>> {
     let at = table.string(key)?;
-    // ImagePath knows what is normal: relative paths are those that a leading slash makes absolute.
-    let path = image_path(&format!("/{}", at.value));
-    if path.is_some_and(|path| !path.is_root()) {
+    if source_item(&at.value) {
         return Some(at);
     }
     let message = format!("{:?} is not allowed: {SOURCE_RULE}", at.value);

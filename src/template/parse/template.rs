@@ -3,6 +3,7 @@
 use super::accounts::{group, user};
 use super::facts::facts;
 use super::files::file;
+use super::harden::harden;
 use super::rules::{LINE_RULE, line, mode, source_path};
 use super::segment::segment;
 use super::source::source;
@@ -50,6 +51,7 @@ pub(in crate::template) fn read(top: Reader<'_>) -> Raw {
             .collect(),
         services: services(top.table("services", "[services]")),
         kernel: kernel(top.table("kernel", "[kernel]")),
+        harden: harden(top.table("harden", "[harden]")),
         segment: segment(top.table("segment", "[segment]")),
         verify: verify(top.table("verify", "[verify]")),
         outputs: outputs(top.table("outputs", "[outputs]")),

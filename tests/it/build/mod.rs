@@ -1,12 +1,14 @@
 //! Whole builds from the real archive: what a user does, by the commands that a user types.
 
 mod boot;
+mod hardened;
 mod image;
 mod initrd;
 mod instance;
 mod interrupted;
 mod reproducible;
 mod room;
+mod scap;
 mod shipped;
 mod signing;
 mod workshop;

@@ -199,9 +199,8 @@ fn check(name: &str, programs: &[&str], first_boot: &[&str]) {
         command.env("SYSTEMD_OFFLINE", "1");
         said(&command.output().unwrap())
     };
-    for silent in ["dpkg --audit", "dpkg -V"] {
-        assert_eq!(enter(silent), (0, String::new()), "{silent}");
-    }
+    assert_eq!(enter("dpkg --audit"), (0, String::new()));
+    rules_alone_changed_conffiles(&enter("dpkg -V").1, &shop, name);
     let all = [
         "apt-get check",
         UNITS,
@@ -232,6 +231,7 @@ fn check(name: &str, programs: &[&str], first_boot: &[&str]) {
         "systemd-machine-id-setup && grep -qx '[0-9a-f]\\{32\\}' /etc/machine-id",
         &unit_line(&root, "ssh-host-keys.service", "ExecStart="),
         "mkdir /run/sshd && sshd -t",
+        "test \"$(sshd -T | grep -c -e '^permitrootlogin no$' -e '^allowgroups sudo$')\" = 2",
         "augenrules",
         // The power fails while keys are made once more.
         "umask 077 && cd /etc/ssh && : > ssh_host_rsa_key.0aZ1bY2cX3 && : > ssh_host_rsa_key.pub.0aZ1bY2cX3",
@@ -248,6 +248,24 @@ fn check(name: &str, programs: &[&str], first_boot: &[&str]) {
         assert_eq!(code, 0, "{name}: {program}: {text}");
     }
     verify();
+}
+
+/// What `dpkg -V` says is only that configuration files were changed, each of them by a rule of
+/// hardening whose name the manifest has, and nothing else.
+fn rules_alone_changed_conffiles(text: &str, shop: &Workshop, name: &str) {
+    let manifest = String::from_utf8(shop.read(format!("out/{name}_1.mtree"))).unwrap();
+    let mut changed = BTreeSet::new();
+    for line in text.lines() {
+        let path = line.strip_prefix("??5?????? c ");
+        let path = path.unwrap_or_else(|| panic!("{name}: dpkg -V: {line}"));
+        let of_rule = manifest.lines().any(|entry| {
+            let mut words = entry.split_whitespace();
+            words.next() == Some(&format!(".{path}")) && entry.contains("rule:")
+        });
+        assert!(of_rule, "{path} was changed, and by no rule of hardening");
+        changed.insert(path);
+    }
+    assert!(changed.contains("/etc/ssh/sshd_config") || changed.contains("/etc/issue"));
 }
 
 /// Enters the tree `$1` and runs `$2` there, with a `/proc`, a `/dev` and a `/run` like a machine's
@@ -383,12 +401,17 @@ fn well_formed_sysctl(root: &Path) {
 /// Every rule passes auditctl's parser, and none is there twice: the kernel refuses the second, and
 /// with it all that follow. In a pid namespace the kernel takes no rules, so nothing is changed.
 fn audit_rules(root: &Path, enter: &dyn Fn(&str) -> (i32, String)) {
-    let file = PathBuf::from("etc/audit/rules.d/50-karat.rules");
-    let text = fs::read_to_string(root.join(&file)).unwrap();
-    let rules: Vec<&str> = text
-        .lines()
-        .filter(|line| !line.starts_with('#') && !line.is_empty())
+    let mut text = String::new();
+    let mut files: Vec<PathBuf> = fs::read_dir(root.join("etc/audit/rules.d"))
+        .unwrap()
+        .map(|file| file.unwrap().path())
         .collect();
+    files.sort();
+    for file in files {
+        text += &fs::read_to_string(file).unwrap();
+    }
+    let is_rule = |line: &&str| line.starts_with("-a ") || line.starts_with("-w ");
+    let rules: Vec<&str> = text.lines().filter(is_rule).collect();
     let same = |rule: &str| rule.replace("/ ", " ");
     let different: BTreeSet<String> = rules.iter().map(|rule| same(rule)).collect();
     assert_eq!(
@@ -396,11 +419,12 @@ fn audit_rules(root: &Path, enter: &dyn Fn(&str) -> (i32, String)) {
         rules.len(),
         "a rule is there twice: {text}"
     );
+    assert!(rules.len() > 20, "{text}");
 
-    let (_, text) = enter(&format!(
-        "umask 077; (echo -c; cat /{}) > /run/rules; auditctl -R /run/rules",
-        file.display()
-    ));
+    let (_, text) = enter(
+        "umask 077; (echo -c; cat /etc/audit/rules.d/*.rules | grep -e '^-a ' -e '^-w ') > /run/rules; \
+         auditctl -R /run/rules",
+    );
     let refused = text.matches("Error sending add rule").count();
     if refused > 0 {
         assert_eq!(

@@ -97,6 +97,24 @@ pub fn moto() -> Option<super::Judge> {
     super::judge("moto_server")
 }
 
+/// What OpenSCAP judges `system` (`debian13`) by: of Debian's package `ssg-debian`, unpacked below
+/// `target/judges/scap` by `.ci/run`, or installed.
+pub fn scap_content(system: &str) -> Option<PathBuf> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/judges/scap");
+    let name = format!("usr/share/xml/scap/ssg/content/ssg-{system}-ds.xml");
+    let with_cis = |path: &PathBuf| {
+        std::fs::read_to_string(path).is_ok_and(|text| text.contains("profile_cis_level2_server"))
+    };
+    let found = [here, PathBuf::from("/")]
+        .into_iter()
+        .map(|root| root.join(&name))
+        .find(with_cis);
+    if found.is_none() {
+        super::skip("no ssg-debian of 0.1.82 or later: see .ci/run");
+    }
+    found
+}
+
 fn find(program: &str) -> Option<PathBuf> {
     ["/usr/bin", "/bin", "/usr/sbin", "/sbin"]
         .iter()

@@ -1,6 +1,7 @@
 //! Templates: what is taken, what is refused and how it is said, what a digest depends on.
 
 mod overlay;
+mod rules;
 mod shipped;
 
 use std::collections::BTreeMap;

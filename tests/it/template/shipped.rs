@@ -34,7 +34,8 @@ fn templates() -> Vec<Template> {
             let is_toml = Path::new(name)
                 .extension()
                 .is_some_and(|suffix| suffix == "toml");
-            is_toml && *name != "fleet.toml"
+            // Rules and exceptions have directories of their own.
+            is_toml && *name != "fleet.toml" && !name.contains('/')
         })
         .map(|(name, _)| {
             load(&directory().join(name)).unwrap_or_else(|found| panic!("{name}:\n{found}"))
@@ -113,24 +114,25 @@ fn every_shipped_template_is_valid_and_lets_nobody_in() {
     }
 }
 
-/// sshd takes the first value, outside scanners want each directive once: both hold if no directive
-/// but those that may repeat stands there twice, and the Include comes last.
+/// sshd takes the first value: what the rules of hardening state in the main file comes before the
+/// drop-ins, and must not stand there again.
 #[test]
-fn sshd_directives_stand_there_once() {
-    let text = std::fs::read_to_string(directory().join("files/base/sshd_config")).unwrap();
+fn what_the_sshd_drop_in_states_no_rule_states() {
+    let text = std::fs::read_to_string(directory().join("files/base/sshd.conf")).unwrap();
+    let rules = std::fs::read_to_string(directory().join("rules/ssh.toml")).unwrap();
     let mut seen = BTreeSet::new();
-    let directives: Vec<&str> = text
-        .lines()
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        .map(|line| line.split_once(' ').unwrap().0)
-        .collect();
-    for directive in &directives {
+    for line in text.lines() {
+        let Some((directive, _)) = line.split_once(' ').filter(|(word, _)| *word != "#") else {
+            continue;
+        };
         assert!(
-            *directive == "HostKey" || seen.insert(*directive),
-            "{directive}"
+            directive == "HostKey" || seen.insert(directive),
+            "{directive} stands there twice"
         );
+        let stated = rules.contains(&format!("key = \"{directive}\"\nvalue"));
+        assert!(!stated, "a rule states {directive}");
     }
-    assert_eq!(directives.last(), Some(&"Include"));
+    assert!(seen.contains("AllowGroups"));
 }
 
 /// Code blocks of a language in the format's description.

@@ -274,6 +274,9 @@ impl Syntax {
             (Self::Spaces | Self::Sshd, value) => format!("{key} {value}"),
             (Self::Sudoers, "yes") => format!("Defaults {key}"),
             (Self::Sudoers, "no") => format!("Defaults !{key}"),
+            (Self::Sudoers, value) if value.bytes().all(|byte| byte.is_ascii_digit()) => {
+                format!("Defaults {key}={value}")
+            }
             (Self::Sudoers, value) => format!("Defaults {key}=\"{value}\""),
         }
     }

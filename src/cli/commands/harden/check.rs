@@ -1,0 +1,197 @@
+//! `karat harden check`.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::profile;
+use crate::cli::Exit;
+use crate::cli::console::{BAD, BOLD, Console, DIM, GOOD, WARN, shown};
+use crate::cli::failure::Failure;
+use crate::cli::progress::ProgressArgs;
+use crate::harden::{Outcome, Profile, ResultOf, Results};
+use crate::ops::harden::{CheckError, Checked, Place, Request, check};
+use crate::path::Escaped;
+
+/// Arguments of `karat harden check`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Without a template, the shipped rules of server-l1 are checked, and nothing is excepted. Of the
+running system (--root /), the values in force are looked at as well as the files. Nothing is
+changed, and nothing of what is checked is run.
+
+Examples:
+  karat harden check                                        this machine, by server-l1
+  karat harden check --profile strict --root /mnt
+  karat harden check --oci dist/base_1.oci --template templates/base.toml
+  karat harden check --rules dist/base_1.rules.json         what a build found; see karat verify
+
+Exit codes: 0 all hold · 10 one does not · 13 one cannot be told · 1 failed · 2 usage")]
+pub(super) struct Args {
+    #[command(flatten)]
+    place: PlaceArgs,
+
+    /// A template: its profile, exceptions, rules and category.
+    #[arg(long, value_name = "FILE", conflicts_with = "rules")]
+    template: Option<PathBuf>,
+
+    /// The profile: server-l1, server-l2 or strict, in the place of the template's.
+    #[arg(long, value_name = "PROFILE", value_parser = profile, conflicts_with = "rules")]
+    profile: Option<Profile>,
+
+    #[command(flatten)]
+    progress: ProgressArgs,
+}
+
+/// Where to look.
+#[derive(Debug, clap::Args)]
+#[group(multiple = false)]
+struct PlaceArgs {
+    /// A directory; / by default: the running system.
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+
+    /// A tar archive.
+    #[arg(long, value_name = "FILE")]
+    tar: Option<PathBuf>,
+
+    /// An OCI image layout.
+    #[arg(long, value_name = "DIR")]
+    oci: Option<PathBuf>,
+
+    /// Results of a build.
+    #[arg(long, value_name = "X.rules.json")]
+    rules: Option<PathBuf>,
+}
+
+pub(super) fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
+    let place = match &args.place {
+        PlaceArgs {
+            tar: Some(path), ..
+        } => Place::Tar(path.clone()),
+        PlaceArgs {
+            oci: Some(path), ..
+        } => Place::Oci(path.clone()),
+        PlaceArgs {
+            rules: Some(path), ..
+        } => Place::Rules(path.clone()),
+        PlaceArgs { root, .. } => Place::Root(root.clone().unwrap_or_else(|| PathBuf::from("/"))),
+    };
+    let request = Request {
+        place,
+        template: args.template.clone(),
+        profile: args.profile,
+    };
+    let progress = args.progress.listener(console.is_quiet())?;
+    let checked = check(&request, &progress)?;
+    let (kind, path) = match &request.place {
+        Place::Root(path) => ("root", path),
+        Place::Tar(path) => ("tar", path),
+        Place::Oci(path) => ("oci", path),
+        Place::Rules(path) => ("rules", path),
+    };
+    console.json(&json!({
+        "place": { "kind": kind, "path": shown(path) },
+        "counts": counts(&checked.results),
+        "in_force": checked.in_force,
+        "results": checked.results,
+    }));
+    show(&checked, console);
+    let results = &checked.results;
+    Ok(if results.count(Outcome::Fail) > 0 {
+        Exit::Drift
+    } else if results.count(Outcome::Unknown) > 0 {
+        Exit::Incomplete
+    } else {
+        Exit::Ok
+    })
+}
+
+fn counts(results: &Results) -> serde_json::Map<String, serde_json::Value> {
+    let counts = Outcome::ALL.into_iter();
+    counts
+        .map(|outcome| (outcome.word().to_owned(), json!(results.count(outcome))))
+        .collect()
+}
+
+fn show(checked: &Checked, console: &Console) {
+    let results = &checked.results;
+    for outcome in Outcome::ALL {
+        let of_it = results.results.iter().filter(|it| it.outcome == outcome);
+        for result in of_it {
+            match outcome {
+                Outcome::Fail | Outcome::Unknown => show_bad(result, console),
+                Outcome::Excepted => show_line(result, console),
+                Outcome::NotApplicable | Outcome::Pass => {}
+            }
+        }
+    }
+    let count = |outcome| results.count(outcome);
+    let style = if count(Outcome::Fail) > 0 {
+        BAD
+    } else if count(Outcome::Unknown) > 0 {
+        WARN
+    } else {
+        GOOD
+    };
+    let fails = count(Outcome::Fail);
+    console.line(format_args!(
+        "{style}{fails} fail{style:#} · {} unknown · {} excepted · {} not applicable · {} hold    {BOLD}{}{BOLD:#}",
+        count(Outcome::Unknown),
+        count(Outcome::Excepted),
+        count(Outcome::NotApplicable),
+        count(Outcome::Pass),
+        results.profile
+    ));
+    if let Some(count) = checked.in_force {
+        console.line(format_args!(
+            "{DIM}{count} values in force were looked at{DIM:#}"
+        ));
+    }
+    if fails > 0 {
+        console.note(format_args!(
+            "{BOLD}next:{BOLD:#}  karat harden explain ID says what a rule wants and what it may break"
+        ));
+    }
+}
+
+fn show_bad(result: &ResultOf, console: &Console) {
+    let style = if result.outcome == Outcome::Fail {
+        BAD
+    } else {
+        WARN
+    };
+    let word = result.outcome.word();
+    console.line(format_args!(
+        "{style}{word:<8}{style:#} {BOLD}{}{BOLD:#}  {}  {DIM}{}{DIM:#}",
+        result.id,
+        Escaped(result.title.as_bytes()),
+        result.severity
+    ));
+    for reason in result.reasons.iter().chain(&result.conflicts) {
+        console.line(format_args!("         {}", Escaped(reason.as_bytes())));
+    }
+}
+
+fn show_line(result: &ResultOf, console: &Console) {
+    let without = result.without.map_or("", Outcome::word);
+    let reason = result.reasons.first().map_or("", String::as_str);
+    console.line(format_args!(
+        "{WARN}excepted{WARN:#} {BOLD}{}{BOLD:#}  {}  {DIM}(without: {without}){DIM:#}",
+        result.id,
+        Escaped(reason.as_bytes())
+    ));
+}
+
+impl From<CheckError> for Failure {
+    fn from(error: CheckError) -> Self {
+        match error {
+            CheckError::Io(error) => error.into(),
+            CheckError::Template(error) => error.into(),
+            CheckError::Results(error) => Self::failed(&error).hint(
+                "without rules nothing is proved: name a profile or a template that has some",
+            ),
+            error => Self::failed(&error),
+        }
+    }
+}
