@@ -22,6 +22,7 @@ mod parse;
 mod raw;
 mod schema;
 mod segment;
+mod segment_schema;
 mod show;
 mod source;
 
