@@ -131,13 +131,14 @@ fn each_of_them_fails_before_and_holds_after() {
         let content = hardened.tree.content(&fixed(path)).unwrap();
         String::from_utf8(seen.read(&content).unwrap()).unwrap()
     };
-    // As pam-auth-update(8) would have it: success jumps over both lines that follow.
+    // As pam-auth-update(8) would have it: success jumps over the lines that follow.
     assert_eq!(
         text("/etc/pam.d/common-auth"),
         "# per-package modules (the \"Primary\" block)\n\
-         auth\trequisite\tpam_faillock.so preauth\n\
-         auth\t[success=2 default=ignore]\tpam_unix.so\n\
+         auth\trequired\tpam_faillock.so preauth\n\
+         auth\t[success=3 default=ignore]\tpam_unix.so\n\
          auth\t[default=die]\tpam_faillock.so authfail\n\
+         auth\tsufficient\tpam_faillock.so authsucc\n\
          # here's the fallback if no module succeeds\nauth\trequisite\t\t\tpam_deny.so\n\
          auth\trequired\t\t\tpam_permit.so\n# end of pam-auth-update config\n"
     );

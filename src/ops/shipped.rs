@@ -97,10 +97,6 @@ pub const SHIPPED: &[(&str, &[u8])] = &[
         "files/web-frontend/hardening.conf",
         include_bytes!("../../templates/files/web-frontend/hardening.conf"),
     ),
-    (
-        "files/web-frontend/sandbox.conf",
-        include_bytes!("../../templates/files/web-frontend/sandbox.conf"),
-    ),
     ("fleet.toml", include_bytes!("../../templates/fleet.toml")),
     (
         "internal-api.toml",

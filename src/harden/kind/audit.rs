@@ -274,7 +274,7 @@ impl Setting for Audit {
         let own: BTreeSet<String> = self.lines.iter().map(|line| normal(line)).collect();
         let mut seen = BTreeSet::new();
         for line in &lines {
-            if !seen.insert(line) && own.contains(line) {
+            if !seen.insert(line) && self.lines.iter().any(|own| normal(own) == *line) {
                 answer.fail(format!(
                     "{DIRECTORY}: `{line}` stands there twice, which keeps what follows from loading"
                 ));

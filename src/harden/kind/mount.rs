@@ -211,7 +211,7 @@ impl Setting for Mount {
             .iter_mut()
             .find(|mount| mount.point == self.point);
         if let Some(there) = there {
-            for option in &self.options {
+            for option in self.options.iter().filter(|it| shows(it)) {
                 if !there.options.contains(option) {
                     there.options.push(option.clone());
                 }
@@ -222,8 +222,9 @@ impl Setting for Mount {
             return Ok(());
         }
         facts.mounts.push(MountFact {
-            fstype: self.fstype.clone(),
-            options: self.options.clone(),
+            // A directory that is mounted over itself is of its own file system's type.
+            fstype: self.fstype.clone().filter(|it| it.as_str() != "none"),
+            options: self.options.iter().filter(|it| shows(it)).cloned().collect(),
             origin: rule.origin(),
             point: self.point.clone(),
         });
@@ -377,3 +378,12 @@ fn joined(names: &[Name]) -> String {
     let names: Vec<&str> = names.iter().map(Name::as_str).collect();
     names.join(",")
 }
+/// Whether the table of mounts shows an option: some speak to mount(8) and systemd alone.
+fn shows(option: &Name) -> bool {
+    let option = option.as_str();
+    let speaks_to_mount = [
+        "auto", "bind", "defaults", "noauto", "nofail", "rbind", "remount",
+    ];
+    !speaks_to_mount.contains(&option) && !option.starts_with("x-")
+}
+

@@ -19,11 +19,11 @@ use crate::support::{Judge, judge, skip};
 
 /// Longest that one boot may take, in seconds, on a busy machine: it takes some 60.
 const PATIENCE: &str = "420";
-/// The disk: the image has some 340 MB.
-const DISK: &str = "1500M";
+/// The disk: the images have some 340 to 660 MB.
+const DISK: &str = "2200M";
 
 /// The outside programs.
-struct Judges {
+pub(super) struct Judges {
     qemu: Judge,
     timeout: Judge,
     mke2fs: Judge,
@@ -32,7 +32,7 @@ struct Judges {
 }
 
 impl Judges {
-    fn all() -> Option<Self> {
+    pub(super) fn all() -> Option<Self> {
         Some(Self {
             qemu: judge("qemu-system-x86_64")?,
             timeout: judge("timeout")?,
@@ -120,13 +120,13 @@ fn a_clean_boot_matches_and_is_blessed_and_a_tampered_one_is_named() {
     );
 }
 
-fn has(console: &str, texts: &[&str]) {
+pub(super) fn has(console: &str, texts: &[&str]) {
     for text in texts {
         assert!(console.contains(text), "no {text:?} in: {console}");
     }
 }
 
-fn has_not(console: &str, texts: &[&str]) {
+pub(super) fn has_not(console: &str, texts: &[&str]) {
     for text in texts {
         assert!(!console.contains(text), "{text:?} in: {console}");
     }
@@ -141,7 +141,7 @@ fn facts_held(console: &str) -> u64 {
 }
 
 /// A disk with a shipped template, a kernel added, and the envelope delivered.
-struct Instance<'a> {
+pub(super) struct Instance<'a> {
     judges: &'a Judges,
     directory: PathBuf,
     disk: PathBuf,
@@ -156,19 +156,32 @@ impl<'a> Instance<'a> {
             "extends = \"base\"\npackages = [\"linux-image-cloud-amd64\"]\n\
              [image]\nname = \"{on_failure}\"\n[verify]\non_failure = \"{on_failure}\"\n"
         );
-        let template = format!("workspace/templates/{on_failure}.toml");
+        Self::of(shop, judges, on_failure, &text, |_| ())
+    }
+
+    /// Builds the image of this name from a template's text; `prepare` does to its root what whoever
+    /// delivers it may do.
+    pub(super) fn of(
+        shop: &Workshop,
+        judges: &'a Judges,
+        name: &str,
+        text: &str,
+        prepare: impl FnOnce(&Path),
+    ) -> Self {
+        let template = format!("workspace/templates/{name}.toml");
         fs::write(shop.path(&template), text).unwrap();
         let options = ["-o", "out", "--format", "tar", "--compression", "none"];
         shop.succeed(["build", &template].iter().chain(&options));
-        let directory = shop.path(format!("instance-{on_failure}"));
+        let directory = shop.path(format!("instance-{name}"));
         fs::create_dir(&directory).unwrap();
         let root = directory.join("root");
-        let tar = shop.path(format!("out/{on_failure}_1.tar"));
+        let tar = shop.path(format!("out/{name}_1.tar"));
         unpack(&tar, &root);
         fs::remove_file(tar).unwrap();
+        prepare(&root);
         let delivered = root.join("var/lib/karat/baseline");
         fs::create_dir_all(&delivered).unwrap();
-        let envelope = format!("{on_failure}_1.dsse.json");
+        let envelope = format!("{name}_1.dsse.json");
         fs::copy(shop.path("out").join(&envelope), delivered.join(envelope)).unwrap();
         let disk = directory.join("disk.img");
         let mut mke2fs = judges.mke2fs.command();
@@ -215,7 +228,7 @@ impl<'a> Instance<'a> {
     }
 
     /// Starts it.
-    fn boot(&self, more: &[&str]) -> Machine {
+    pub(super) fn boot(&self, more: &[&str]) -> Machine {
         // What hangs is ended, and said to hang.
         let mut command = self.judges.timeout.command();
         command.args(["-k", "5", PATIENCE]);
@@ -267,14 +280,14 @@ fn path(path: &Path) -> String {
 }
 
 /// A machine that runs, and what it said on its console.
-struct Machine {
+pub(super) struct Machine {
     child: Child,
     console: Console,
 }
 
 impl Machine {
     /// Waits until it says this.
-    fn until(&mut self, text: &str) {
+    pub(super) fn until(&mut self, text: &str) {
         while !self.console.text().contains(text) {
             let heard = self.hear();
             assert!(heard, "it ended before {text:?}: {}", self.console.text());
@@ -282,7 +295,7 @@ impl Machine {
     }
 
     /// The power fails.
-    fn cut_off(mut self) -> String {
+    pub(super) fn cut_off(mut self) -> String {
         self.end();
         self.console.text()
     }

@@ -296,7 +296,7 @@ impl Setting for Pam {
                 ));
             }
         }
-        if let Some(line) = stack.broken_jump(self.stack) {
+        if let (true, Some(line)) = (self.control.is_some(), stack.broken_jump(self.stack)) {
             let line = crate::path::Escaped(line.as_bytes());
             answer.fail(format!("{shown}: `{line}` jumps past the end of the stack"));
         }

@@ -187,11 +187,14 @@ impl Stack {
             let between = at.saturating_sub(index).saturating_sub(1);
             earlier.stretch(between.max(1));
         }
-        let line = match places.get(at) {
-            Some(line) => *line,
-            None => places
-                .last()
-                .map_or(self.0.len(), |last| last.saturating_add(1)),
+        // Right after what comes before it: a comment stays with the line that it is about.
+        let line = match at.checked_sub(1).and_then(|before| places.get(before)) {
+            Some(before) => before.saturating_add(1),
+            None => match (at, places.first(), places.last()) {
+                (0, Some(first), _) => *first,
+                (_, _, Some(last)) => last.saturating_add(1),
+                (_, _, None) => self.0.len(),
+            },
         };
         self.0.insert(line.min(self.0.len()), Line::Module(module));
     }
@@ -254,8 +257,8 @@ mod tests {
             ),
         );
         let expected = "# c\nauth\trequisite\tpam_faillock.so preauth\n\
-            auth\t[success=2 default=ignore]\tpam_unix.so nullok\n# fallback\n\
-            auth\t[default=die]\tpam_faillock.so authfail\n\
+            auth\t[success=2 default=ignore]\tpam_unix.so nullok\n\
+            auth\t[default=die]\tpam_faillock.so authfail\n# fallback\n\
             auth\trequisite\t\t\tpam_deny.so\nauth\trequired\t\t\tpam_permit.so\n# end\n";
         assert_eq!(stack.to_string(), expected);
         assert_eq!(stack.broken_jump("auth"), None);

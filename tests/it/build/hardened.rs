@@ -1,0 +1,166 @@
+//! Hardened images stay usable: a machine under a profile, with all that the shipped templates run,
+//! lets its administrator in, serves, keeps time and logs; and systemd rates its services.
+//!
+//! The machine asks itself, by a unit that the template adds, and says on its console what came of it.
+//! The key of the login is on the disk alone, as somebody who delivers an image may put one there.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Command;
+
+use super::boot::{Instance, Judges, has, has_not};
+use super::workshop::{Workshop, said};
+use crate::support::{judge, skip};
+
+/// Services without logins, and what systemd may rate them at most, in tenths.
+const RATED: [(&str, u32); 16] = [
+    ("api.service", 30),
+    ("audit-rules.service", 30),
+    ("auditd.service", 30),
+    ("dhcp-hostname.service", 30),
+    ("karat-bless.service", 30),
+    ("karat-verify-again.service", 30),
+    ("karat-verify.service", 30),
+    ("nftables.service", 30),
+    ("nginx.service", 30),
+    ("postgresql-first-boot.service", 30),
+    ("postgresql.service", 30),
+    ("postgresql@17-main.service", 30),
+    ("ssh-host-keys.service", 30),
+    ("ssh.service", 50),
+    ("systemd-resolved.service", 30),
+    ("systemd-timesyncd.service", 30),
+];
+
+/// What the machine asks itself.
+const QUESTIONS: &str = r#"#!/bin/sh
+say() { echo "question: $*" > /dev/console; }
+ask() {
+    name=$1
+    shift
+    if answer=$("$@" 2>&1); then say "$name holds"; else say "$name FAILS: $answer"; fi
+}
+session() {
+    ssh -i /var/lib/karat/login -o BatchMode=yes -o StrictHostKeyChecking=no \
+        -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR admin@127.0.0.1 "$@"
+}
+get() { python3 -c "import urllib.request as r; r.urlopen('$1', timeout=60)"; }
+failed() { test -z "$(systemctl --failed --no-legend --plain)" || { systemctl --failed; false; }; }
+refused() { ! "$@"; }
+weak() { echo admin:short | chpasswd; }
+ask verified systemctl is-active karat-verify.service
+ask blessed systemctl is-active karat-bless.service
+ask login session true
+ask sudo session sudo -n test 0 = 0
+ask session-verify session sudo -n /usr/lib/karat/karat-agent verify
+ask again systemctl start karat-verify-again.service
+ask web get http://127.0.0.1/
+ask api get http://[::1]:8000/healthz
+ask cluster systemctl start postgresql@17-main.service
+ask database runuser -u postgres -- psql -XAtc 'select 1'
+ask time systemctl is-active systemd-timesyncd.service
+ask journal journalctl -b -q -n 1
+ask audit test -s /var/log/audit/audit.log
+ask filter nft list chain inet karat input
+ask su refused runuser -u admin -- su root -c true
+ask passwords refused weak
+ask failed failed
+say all asked
+"#;
+const UNIT: &str = "[Unit]\\nAfter=api.service auditd.service karat-bless.service nginx.service \
+    postgresql.service ssh.service systemd-timesyncd.service\\n[Service]\\nType=oneshot\\n\
+    ExecStart=/usr/local/sbin/questions\\n[Install]\\nWantedBy=multi-user.target\\n";
+
+#[test]
+fn a_machine_under_server_l2_lets_in_serves_keeps_time_and_logs() {
+    if std::env::consts::ARCH != "x86_64" {
+        return skip("the machine that is emulated is an x86-64");
+    }
+    let (Some(shop), Some(judges)) = (Workshop::new("hardened"), Judges::all()) else {
+        return;
+    };
+    let (Some(keygen), Some(analyze)) = (judge("ssh-keygen"), judge("systemd-analyze")) else {
+        return;
+    };
+    if !rustix::process::geteuid().is_root() {
+        return skip("needs root to unpack the image with its owners");
+    }
+    let key = shop.path("login");
+    let mut command = keygen.command();
+    command.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key);
+    assert!(command.status().unwrap().success());
+    let public = fs::read_to_string(shop.path("login.pub")).unwrap();
+    let text = template(&shop, "server-l2", public.trim());
+    let instance = Instance::of(&shop, &judges, "hardened", &text, |root| {
+        let login = root.join("var/lib/karat/login");
+        fs::copy(&key, &login).unwrap();
+        fs::set_permissions(&login, fs::Permissions::from_mode(0o600)).unwrap();
+        // Debian's own systemd, and the one of this machine, which may be another.
+        let mut inside = Command::new("chroot");
+        inside.arg(root).arg("systemd-analyze");
+        rated(inside, None);
+        rated(analyze.command(), Some(root));
+    });
+    let mut machine = instance.boot(&[]);
+    machine.until("question: all asked");
+    let console = machine.cut_off();
+    has_not(&console, &["FAILS", "DRIFT", "emergency mode"]);
+    let asked = QUESTIONS.lines().filter_map(|line| line.strip_prefix("ask "));
+    for line in asked {
+        let name = line.split(' ').next().unwrap();
+        has(&console, &[&format!("question: {name} holds")]);
+    }
+}
+
+/// All that the shipped templates run, on one machine.
+fn template(shop: &Workshop, profile: &str, key: &str) -> String {
+    let mut text = format!(
+        "extends = \"base\"\npackages = [\"apparmor\", \"apparmor-utils\", \"audispd-plugins\", \
+         \"gunicorn\", \"libpam-pwquality\", \"linux-image-cloud-amd64\", \"nginx\", \"postgresql\", \
+         \"python3\"]\n[image]\nname = \"hardened\"\n[harden]\nprofile = \"{profile}\"\n\
+         [services]\nenable = [\"api.service\", \"nginx.service\", \"postgresql-first-boot.service\", \
+         \"postgresql.service\", \"questions.service\"]\n\
+         [[users]]\nname = \"admin\"\nssh_keys = [\"{key}\"]\n\
+         [[files]]\npath = \"/etc/systemd/system/questions.service\"\ncontent = \"{UNIT}\"\n\
+         [[files]]\npath = \"/usr/local/sbin/questions\"\nmode = \"0755\"\n\
+         content = '''\n{QUESTIONS}'''\n"
+    );
+    for name in ["data-postgres", "internal-api", "web-frontend"] {
+        let path = format!("workspace/templates/{name}.toml");
+        let shipped = String::from_utf8(shop.read(path)).unwrap();
+        let kept = ["[[users]]", "[[files]]", "[[verify.mutable]]"];
+        for part in shipped.split("\n[") {
+            let part = format!("[{part}");
+            if kept.iter().any(|start| part.starts_with(start)) {
+                text.push_str(&part);
+                text.push('\n');
+            }
+        }
+    }
+    text.push_str(
+        "[verify.facts]\nlisten = [\"tcp *:80\", \"tcp *:443\", \"tcp loopback:5432\", \"tcp *:8000\"]\n",
+    );
+    text
+}
+
+/// Asks a systemd for its rating of each service.
+fn rated(mut command: Command, root: Option<&Path>) {
+    command.args(["security", "--offline=yes", "--no-pager"]);
+    if let Some(root) = root {
+        command.arg(format!("--root={}", root.display()));
+    }
+    command.args(RATED.map(|(unit, _)| unit));
+    let (code, text) = said(&command.output().unwrap());
+    let mut count = 0;
+    for (unit, most) in RATED {
+        let start = format!("Overall exposure level for {unit}: ");
+        let level = text.split(&start).nth(1);
+        let level = level.unwrap_or_else(|| panic!("no rating of {unit} ({code}): {text}"));
+        let level = level.split(' ').next().unwrap().replace('.', "");
+        let level: u32 = level.parse().unwrap();
+        assert!(level <= most, "{unit}: {level} tenths; at most {most}");
+        count += 1;
+    }
+    assert_eq!(count, RATED.len());
+}
