@@ -245,12 +245,7 @@ fn what_each_shipped_rule_sets_is_found_when_somebody_undoes_it() {
 
 /// Applies all rules, then undoes what each setting sets, one at a time: its rule must fail, and no
 /// rule but those that are about the same thing.
-pub(super) fn undone(
-    catalogue: &Arc<Catalogue>,
-    tree: Tree<Open>,
-    blobs: &MemoryBlobs,
-    all: bool,
-) {
+pub(super) fn undone(catalogue: &Arc<Catalogue>, tree: Tree<Open>, blobs: &MemoryBlobs, all: bool) {
     let mut new = MemoryBlobs::new();
     let selection = selection(Arc::clone(catalogue));
     if catalogue.rules().next().is_none() {
@@ -288,8 +283,10 @@ pub(super) fn undone(
             for (id, reasons) in after {
                 let other = catalogue.get(id.as_str()).unwrap();
                 let mut shared = other.settings.iter().flat_map(|it| it.about());
+                // Looks over the whole tree see what others name.
+                let looks = other.settings.iter().any(|it| it.kind() == "scan");
                 assert!(
-                    before.contains_key(id) || shared.any(|it| about.contains(&it)),
+                    before.contains_key(id) || looks || shared.any(|it| about.contains(&it)),
                     "{} was undone, and {id} fails: {reasons:?}",
                     rule.id
                 );
@@ -381,4 +378,95 @@ fn exceptions_keep_what_would_have_been() {
     assert_eq!(result.reasons, ["the console is locked"]);
     let bytes = hardened.results.to_bytes().unwrap();
     assert_eq!(Results::parse(&bytes), Ok(hardened.results));
+}
+
+#[test]
+fn the_shipped_files_are_those_of_the_directory() {
+    let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/rules");
+    let mut files = BTreeMap::new();
+    for entry in directory.read_dir().unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        files.insert(name, crate::sys::fs::read(&path, 1 << 20).unwrap());
+    }
+    let shipped = super::shipped::SHIPPED.iter();
+    let shipped: Vec<(String, Vec<u8>)> = shipped
+        .map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec()))
+        .collect();
+    assert_eq!(shipped, files.into_iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn files_of_rules_that_break_rules_are_refused_with_their_place() {
+    use crate::written::Code;
+    const GOOD: &str = "[[rule]]\nid = \"a.b\"\ntitle = \"t\"\nseverity = \"low\"\nprofile = \"strict\"\n\
+        rationale = \"r\"\n[[rule.setting]]\nkind = \"sysctl\"\nname = \"a.b\"\nvalue = \"1\"\n";
+    let codes = |text: &str| -> Vec<(Code, usize)> {
+        match Catalogue::of(&[("r.toml".to_owned(), text.to_owned())]) {
+            Ok(_) => Vec::new(),
+            Err(found) => found
+                .0
+                .iter()
+                .map(|it| (it.code, it.location.line))
+                .collect(),
+        }
+    };
+    assert_eq!(codes(GOOD), []);
+    for (from, to, expected) in [
+        ("\"a.b\"\ntitle", "\"A b\"\ntitle", vec![(Code::T006, 2)]),
+        ("\"low\"", "\"dire\"", vec![(Code::T006, 4)]),
+        ("\"strict\"", "\"server-l3\"", vec![(Code::T006, 5)]),
+        ("rationale = \"r\"\n", "", vec![(Code::T005, 1)]),
+        ("\"sysctl\"", "\"systcl\"", vec![(Code::T006, 8)]),
+        ("value = \"1\"\n", "", vec![(Code::T012, 7)]),
+        (
+            "value = \"1\"\n",
+            "valeu = \"1\"\n",
+            vec![(Code::T012, 7), (Code::T003, 10)],
+        ),
+        (
+            "[[rule.setting]]\nkind = \"sysctl\"\nname = \"a.b\"\nvalue = \"1\"\n",
+            "",
+            vec![(Code::T005, 1)],
+        ),
+        ("title", "titel", vec![(Code::T005, 1), (Code::T003, 3)]),
+    ] {
+        assert!(GOOD.contains(from), "{from}");
+        assert_eq!(
+            codes(&GOOD.replacen(from, to, 1)),
+            expected,
+            "{from} -> {to}"
+        );
+    }
+    assert_eq!(codes(&[GOOD, GOOD].concat()), [(Code::T011, 11)]);
+    assert_eq!(codes(""), [(Code::T005, 1)]);
+    assert_eq!(codes("[[rule]\n"), [(Code::T002, 1)]);
+}
+
+#[test]
+fn results_have_one_spelling_and_their_reasons() {
+    let mut blobs = MemoryBlobs::new();
+    let tree = fixture(&mut blobs);
+    let view = TreeView::new(&tree, &blobs);
+    let results = check(&Root::new(&view, None), &selection(rules())).unwrap();
+    let bytes = results.to_bytes().unwrap();
+    assert_eq!(Results::parse(&bytes).as_ref(), Ok(&results));
+    let text = String::from_utf8(bytes).unwrap();
+    for (from, to) in [
+        ("\"version\":1", "\"version\":2"),
+        ("\"version\":1", "\"version\": 1"),
+        ("\"outcome\":\"fail\"", "\"outcome\":\"pass\""),
+        ("\"outcome\":\"fail\"", "\"outcome\":\"excepted\""),
+        ("\"id\":\"ac.aging\"", "\"id\":\"zz.aging\""),
+        ("\"wrote\":[]", "\"wrote\":[],\"x\":1"),
+        ("\"profile\":\"strict\"", "\"profile\":\"mild\""),
+        ("}\n", "}"),
+    ] {
+        assert!(text.contains(from), "{from}");
+        assert!(
+            Results::parse(text.replacen(from, to, 1).as_bytes()).is_err(),
+            "{to}"
+        );
+    }
+    assert!(Results::new(results.catalogue, Profile::Strict, Vec::new()).is_err());
 }

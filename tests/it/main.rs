@@ -25,6 +25,7 @@ mod cli;
 mod deb;
 mod diff;
 mod fuzz;
+mod harden;
 mod image;
 mod keys;
 mod layers;

@@ -16,7 +16,7 @@ use crate::support::schema::{Published, published};
 use crate::support::signed::Release;
 
 /// All schemas in `docs/schemas/`, each held to by a test.
-const ALL: [&str; 32] = [
+const ALL: [&str; 35] = [
     "attach",
     "audit",
     "build-report",
@@ -26,6 +26,9 @@ const ALL: [&str; 32] = [
     "error",
     "export",
     "facts",
+    "harden-check",
+    "harden-explain",
+    "harden-list",
     "init",
     "key",
     "lock",

@@ -7,6 +7,7 @@
 
 mod archive;
 mod build;
+mod harden;
 mod history;
 mod image;
 mod instance;
@@ -34,7 +35,7 @@ macro_rules! each_target {
             agent_answers, apt_sources, bundle, checkpoint, compressed, consistency, control, cosignature,
             deb, deb_tar, draft, elf, entry, envelope, expectations, fact_rules, fork, glob, image_tar,
             inclusion, inrelease, json, keyring, kernel_tables, lock, manifest, monitor_memory, note, notice, oci, packages, policy,
-            private_key, public_key, receipt, relation, release, report, ruleset, state, statement, successor,
+            private_key, public_key, receipt, relation, release, report, rule_results, rules, ruleset, state, statement, successor,
             sums, template, tile, tlog_policy, trust_root, version, vkey, witness_request,
         }
     };
@@ -165,6 +166,13 @@ pub const TARGETS: &[Target] = &[
     ),
     of("release", 1500, archive::release, archive::release_seeds),
     of("report", 5000, instance::report, instance::report_seeds),
+    of(
+        "rule_results",
+        3000,
+        harden::rule_results,
+        harden::rule_results_seeds,
+    ),
+    of("rules", 400, harden::rules, harden::rules_seeds),
     of("ruleset", 10000, instance::ruleset, instance::ruleset_seeds),
     of("state", 10000, instance::state, instance::state_seeds),
     of(

@@ -1,0 +1,232 @@
+//! `karat harden`: the same root gives the same verdicts wherever it is, with documents as published.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::Scratch;
+use crate::support::schema::published;
+
+/// Runs karat; its exit code, what it printed, and what it complained about.
+fn karat(desk: &Path, arguments: &[&str]) -> (i32, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_karat"))
+        .current_dir(desk)
+        .args(arguments)
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (
+        output.status.code().unwrap(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+/// A root with some of what rules look at, and links that would lead out of it.
+fn root(desk: &Scratch) {
+    let files = [
+        ("etc/os-release", "VERSION_CODENAME=trixie\n"),
+        ("etc/passwd", "root:x:0:0::/root:/bin/sh\n"),
+        ("etc/group", "root:x:0:\n"),
+        (
+            "etc/ssh/sshd_config",
+            "Include /etc/ssh/sshd_config.d/*.conf\nPermitRootLogin yes\n",
+        ),
+        ("etc/sysctl.d/1.conf", "kernel.kptr_restrict = 2\n"),
+        (
+            "var/lib/dpkg/status",
+            "Package: openssh-server\nStatus: install ok installed\nVersion: 1\n",
+        ),
+    ];
+    for (path, text) in files {
+        let path = desk.join("root").join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    }
+    // The machine's own file says otherwise: nobody may be led there.
+    fs::write(desk.join("outside"), "PermitRootLogin no\n").unwrap();
+    let drop_ins = desk.join("root/etc/ssh/sshd_config.d");
+    fs::create_dir(&drop_ins).unwrap();
+    symlink("../../../../outside", drop_ins.join("10-out.conf")).unwrap();
+    symlink("loop.conf", drop_ins.join("loop.conf")).unwrap();
+}
+
+const RULES: &str = r#"
+[[rule]]
+id = "my.root"
+title = "root does not log in"
+severity = "high"
+profile = "server-l1"
+rationale = "It is known who did what."
+breaks = "Backups that come as root."
+refs = { cis = ["5.1.20"] }
+applies = { packages = ["openssh-server"] }
+[[rule.setting]]
+kind = "directive"
+file = "/etc/ssh/sshd_config"
+syntax = "sshd"
+key = "PermitRootLogin"
+value = "no"
+"#;
+
+const TEMPLATE: &str = r#"
+[image]
+name = "x"
+version = "1"
+[source]
+suite = "trixie"
+[harden]
+profile = "server-l1"
+rules = ["mine.toml"]
+except = { "sc.fwd" = "this one forwards: it is a router" }
+"#;
+
+#[test]
+fn one_root_gives_the_same_verdicts_as_directory_and_archive() {
+    let desk = Scratch::new("harden-places");
+    root(&desk);
+    fs::write(desk.join("mine.toml"), RULES).unwrap();
+    fs::write(desk.join("x.toml"), TEMPLATE).unwrap();
+    let tar = Command::new("tar")
+        .current_dir(desk.path())
+        .args(["--format=pax", "-C", "root", "-cf", "x.tar", "."])
+        .status();
+    assert!(tar.unwrap().success());
+    let check = |place: [&str; 2]| -> Value {
+        let arguments = [
+            &["--json", "-q", "harden", "check", "--template", "x.toml"][..],
+            &place[..],
+        ];
+        let (code, out, err) = karat(desk.path(), &arguments.concat());
+        assert_eq!(code, 10, "{err}");
+        published("harden-check").holds(&out)
+    };
+    let directory = check(["--root", "root"]);
+    let archive = check(["--tar", "x.tar"]);
+    assert_eq!(directory["results"], archive["results"]);
+    assert_eq!(directory["in_force"], Value::Null);
+    let results = directory["results"]["results"].as_array().unwrap();
+    let result = |id: &str| results.iter().find(|it| it["id"] == id).unwrap();
+    let mine = result("my.root");
+    assert_eq!(mine["outcome"], "fail");
+    assert_eq!(
+        mine["reasons"][0],
+        "/etc/ssh/sshd_config:2: states PermitRootLogin yes; wanted: PermitRootLogin is no"
+    );
+    assert_eq!(result("sc.fwd")["outcome"], "excepted");
+    assert_eq!(
+        result("sc.fwd")["reasons"][0],
+        "this one forwards: it is a router"
+    );
+
+    // The same results as a file, in their one spelling.
+    let canonical = karat::json::canonical(&directory["results"]).unwrap();
+    fs::write(
+        desk.join("x.rules.json"),
+        [canonical, b"\n".to_vec()].concat(),
+    )
+    .unwrap();
+    let arguments = ["--json", "-q", "harden", "check", "--rules", "x.rules.json"];
+    let (code, out, _) = karat(desk.path(), &arguments);
+    assert_eq!(code, 10);
+    let again = published("harden-check").holds(&out);
+    assert_eq!(again["results"], directory["results"]);
+
+    let (code, text, err) = karat(
+        desk.path(),
+        &["harden", "check", "--template", "x.toml", "--root", "root"],
+    );
+    assert_eq!(code, 10, "{err}");
+    let first = text.lines().next().unwrap();
+    assert!(first.starts_with("fail     "), "{text}");
+    assert!(
+        text.contains("excepted sc.fwd  this one forwards"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_catalogue_is_listed_and_explained() {
+    let desk = Scratch::new("harden-catalogue");
+    fs::write(desk.join("mine.toml"), RULES).unwrap();
+    fs::write(desk.join("x.toml"), TEMPLATE).unwrap();
+    let (code, out, err) = karat(
+        desk.path(),
+        &["--json", "harden", "list", "--template", "x.toml"],
+    );
+    assert_eq!(code, 0, "{err}");
+    let list = published("harden-list").holds(&out);
+    let rules = list["rules"].as_array().unwrap();
+    assert!(rules.iter().any(|rule| rule["id"] == "my.root"));
+    for rule in rules {
+        let id = rule["id"].as_str().unwrap();
+        let arguments = ["--json", "harden", "explain", id, "--template", "x.toml"];
+        // One of each ten, and the one that is the template's own: each takes a process.
+        if id == "my.root" || id.ends_with("root") {
+            let (code, out, err) = karat(desk.path(), &arguments);
+            assert_eq!(code, 0, "{err}");
+            drop(published("harden-explain").holds(&out));
+        }
+    }
+    let (code, text, _) = karat(
+        desk.path(),
+        &["harden", "explain", "my.root", "--template", "x.toml"],
+    );
+    assert_eq!(code, 0);
+    for part in [
+        "my.root  root does not log in",
+        "severity   high",
+        "Backups that come as root.",
+        "directive  /etc/ssh/sshd_config: PermitRootLogin is no",
+        "cis        5.1.20",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+    let (code, _, err) = karat(desk.path(), &["harden", "explain", "no.such"]);
+    assert_eq!(code, 2);
+    assert!(err.contains("there is no rule \"no.such\""), "{err}");
+}
+
+#[test]
+fn a_template_names_rules_that_there_are_and_gives_reasons() {
+    let desk = Scratch::new("harden-template");
+    fs::write(desk.join("mine.toml"), RULES).unwrap();
+    for (harden, expected) in [
+        ("profile = \"server-l4\"", "T006"),
+        ("except = { \"sc.fwd\" = \"it is a router\" }", "T005"),
+        (
+            "profile = \"strict\"\nexcept = { \"sc.fw\" = \"it is a router\" }",
+            "T018",
+        ),
+        (
+            "profile = \"strict\"\nexcept = { \"sc.fwd\" = \" \" }",
+            "T006",
+        ),
+        ("profile = \"strict\"\nrules = [\"none.toml\"]", "T014"),
+        ("profile = \"strict\"\nrules = [\"../x.toml\"]", "T006"),
+        (
+            "profile = \"strict\"\nrules = [\"mine.toml\", \"mine.toml\"]",
+            "T011",
+        ),
+    ] {
+        let text = format!(
+            "[image]\nname = \"x\"\nversion = \"1\"\n[source]\nsuite = \"trixie\"\n[harden]\n{harden}\n"
+        );
+        fs::write(desk.join("x.toml"), text).unwrap();
+        let (code, out, _) = karat(desk.path(), &["--json", "template", "check", "x.toml"]);
+        assert_eq!(code, 1, "{harden}: {out}");
+        let found: Value = serde_json::from_str(&out).unwrap();
+        let codes: Vec<&str> = found[0]["diagnostics"]
+            .as_array()
+            .or_else(|| found["templates"][0]["diagnostics"].as_array())
+            .unwrap()
+            .iter()
+            .map(|it| it["code"].as_str().unwrap())
+            .collect();
+        assert_eq!(codes, [expected], "{harden}: {out}");
+    }
+}
