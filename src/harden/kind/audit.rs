@@ -271,7 +271,6 @@ impl Setting for Audit {
                 "{DIRECTORY}: other rules stand after `{lines}`, and are not loaded; put them before"
             ));
         }
-        let own: BTreeSet<String> = self.lines.iter().map(|line| normal(line)).collect();
         let mut seen = BTreeSet::new();
         for line in &lines {
             if !seen.insert(line) && self.lines.iter().any(|own| normal(own) == *line) {
