@@ -245,12 +245,7 @@ fn what_each_shipped_rule_sets_is_found_when_somebody_undoes_it() {
 
 /// Applies all rules, then undoes what each setting sets, one at a time: its rule must fail, and no
 /// rule but those that are about the same thing.
-pub(super) fn undone(
-    catalogue: &Arc<Catalogue>,
-    tree: Tree<Open>,
-    blobs: &MemoryBlobs,
-    all: bool,
-) {
+pub(super) fn undone(catalogue: &Arc<Catalogue>, tree: Tree<Open>, blobs: &MemoryBlobs, all: bool) {
     let mut new = MemoryBlobs::new();
     let selection = selection(Arc::clone(catalogue));
     if catalogue.rules().next().is_none() {

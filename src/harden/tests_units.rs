@@ -142,7 +142,10 @@ fn each_of_them_fails_before_and_holds_after() {
          # here's the fallback if no module succeeds\nauth\trequisite\t\t\tpam_deny.so\n\
          auth\trequired\t\t\tpam_permit.so\n# end of pam-auth-update config\n"
     );
-    assert!(text("/etc/pam.d/common-account").contains("pam_permit.so\naccount\trequired\tpam_faillock.so\n"));
+    assert!(
+        text("/etc/pam.d/common-account")
+            .contains("pam_permit.so\naccount\trequired\tpam_faillock.so\n")
+    );
     assert!(text("/etc/group").contains("sugroup:x:999:\n"));
     let nginx = text("/etc/systemd/system/nginx.service.d/50-karat-sd-nginx.conf");
     assert!(nginx.starts_with("# Written by karat for the rule sd.nginx.\n[Service]\n"));
