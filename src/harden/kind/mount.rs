@@ -224,7 +224,12 @@ impl Setting for Mount {
         facts.mounts.push(MountFact {
             // A directory that is mounted over itself is of its own file system's type.
             fstype: self.fstype.clone().filter(|it| it.as_str() != "none"),
-            options: self.options.iter().filter(|it| shows(it)).cloned().collect(),
+            options: self
+                .options
+                .iter()
+                .filter(|it| shows(it))
+                .cloned()
+                .collect(),
             origin: rule.origin(),
             point: self.point.clone(),
         });
@@ -386,4 +391,3 @@ fn shows(option: &Name) -> bool {
     ];
     !speaks_to_mount.contains(&option) && !option.starts_with("x-")
 }
-

@@ -88,7 +88,9 @@ fn a_machine_under_server_l2_lets_in_serves_keeps_time_and_logs() {
     }
     let key = shop.path("login");
     let mut command = keygen.command();
-    command.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key);
+    command
+        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+        .arg(&key);
     assert!(command.status().unwrap().success());
     let public = fs::read_to_string(shop.path("login.pub")).unwrap();
     let text = template(&shop, "server-l2", public.trim());
@@ -106,7 +108,9 @@ fn a_machine_under_server_l2_lets_in_serves_keeps_time_and_logs() {
     machine.until("question: all asked");
     let console = machine.cut_off();
     has_not(&console, &["FAILS", "DRIFT", "emergency mode"]);
-    let asked = QUESTIONS.lines().filter_map(|line| line.strip_prefix("ask "));
+    let asked = QUESTIONS
+        .lines()
+        .filter_map(|line| line.strip_prefix("ask "));
     for line in asked {
         let name = line.split(' ').next().unwrap();
         has(&console, &[&format!("question: {name} holds")]);
