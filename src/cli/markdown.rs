@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
+use crate::harden::Outcome;
 use crate::ops::diff::{
-    Difference, Event, FactChange, Lines, PackageChange, PathChange, Side, Strictness,
+    Difference, Event, FactChange, Lines, PackageChange, PathChange, RuleChange, Side, Strictness,
 };
 
 /// Most bytes: GitHub takes 65,536 characters.
@@ -22,6 +23,7 @@ pub(super) fn page(difference: &Difference) -> String {
     parts.push(packages(&difference.packages));
     parts.push(expectations(difference));
     parts.push(facts(&difference.facts));
+    parts.push(rules(&difference.rules));
     let mut owners: BTreeMap<&str, Vec<&PathChange>> = BTreeMap::new();
     for path in &difference.paths {
         let origin = path.origin.as_deref().unwrap_or("unknown owner");
@@ -152,6 +154,30 @@ fn expectations(difference: &Difference) -> String {
     } else {
         format!("\n### Expectations\n\n{text}")
     }
+}
+
+/// A table of hardening rules of which something else came.
+fn rules(rules: &[RuleChange]) -> String {
+    if rules.is_empty() {
+        return String::new();
+    }
+    let mut text =
+        "\n### Hardening rules\n\n| rule | from | to | why |\n|---|---|---|---|\n".to_owned();
+    for rule in rules {
+        let word = |outcome: Option<Outcome>| outcome.map_or("", Outcome::word);
+        let why: String = rule.reasons.join("; ").chars().take(WIDTH).collect();
+        push(
+            &mut text,
+            format_args!(
+                "| {} | {} | {} | {} |\n",
+                cell(&rule.id),
+                word(rule.from),
+                word(rule.to),
+                cell(&why)
+            ),
+        );
+    }
+    text
 }
 
 /// A table for all kinds of facts, which are in order.

@@ -7,10 +7,12 @@ use crate::cli::Exit;
 use crate::cli::console::{BAD, BOLD, Console, DIM, GOOD, WARN};
 use crate::cli::failure::Failure;
 use crate::cli::markdown;
+use crate::harden::Outcome;
 use crate::ops::diff::{
     DiffError, Difference, Event, FactChange, Lines, NotCompared, PackageChange, PathChange, Side,
     Strictness, diff,
 };
+use crate::path::Escaped;
 
 /// Arguments of `karat diff`.
 #[derive(Debug, clap::Args)]
@@ -120,6 +122,15 @@ fn show(difference: &Difference, console: &Console) {
         }
     }
     show_facts(&difference.facts, console);
+    for rule in &difference.rules {
+        let word = |outcome: Option<Outcome>| outcome.map_or("none", Outcome::word);
+        let (from, to) = (word(rule.from), word(rule.to));
+        console.line(format_args!(
+            "{WARN}rule{WARN:#} {BOLD}{}{BOLD:#}  {from} -> {to}  {}",
+            Escaped(rule.id.as_bytes()),
+            Escaped(rule.reasons.join("; ").as_bytes())
+        ));
+    }
     let mut groups: BTreeMap<&str, Vec<&PathChange>> = BTreeMap::new();
     for path in &difference.paths {
         let origin = path.origin.as_deref().unwrap_or("unknown owner");
@@ -293,7 +304,8 @@ impl From<DiffError> for Failure {
             | DiffError::Envelope(_)
             | DiffError::Statement(_)
             | DiffError::Manifest(_)
-            | DiffError::Expectations(_) => Self::failed(&error),
+            | DiffError::Expectations(_)
+            | DiffError::Rules(_) => Self::failed(&error),
         }
     }
 }

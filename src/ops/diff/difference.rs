@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 pub use crate::appraise::{Lines, Unified};
+use crate::harden::Outcome;
 
 /// What differs between two baselines or images.
 #[derive(Clone, Debug, Serialize)]
@@ -25,6 +26,8 @@ pub struct Difference {
     /// Runtime facts that are expected otherwise, by kind and name; none where one side does not
     /// say.
     pub facts: Vec<FactChange>,
+    /// Hardening rules of which something else came, by id; none where one side has no results.
+    pub rules: Vec<RuleChange>,
     /// What could not be looked at on one side: neither it nor, where it is a directory, what lies
     /// below is compared.
     pub not_compared: Vec<NotCompared>,
@@ -104,6 +107,21 @@ pub struct PackageChange {
     pub paths: u64,
     /// Bytes of its regular files in the newer one less those in the older one.
     pub bytes: i64,
+}
+
+/// A hardening rule of which something else came.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RuleChange {
+    /// Which.
+    pub id: String,
+    /// What it says.
+    pub title: String,
+    /// What came of it in the older one; `None`: it was not among its rules.
+    pub from: Option<Outcome>,
+    /// What came of it in the newer one; `None`: it is not among its rules.
+    pub to: Option<Outcome>,
+    /// Why, in the newer one.
+    pub reasons: Vec<String>,
 }
 
 /// What happened to a package or an expected fact.
@@ -190,5 +208,6 @@ impl Difference {
             && self.mutable_added.is_empty()
             && self.mutable_removed.is_empty()
             && self.facts.is_empty()
+            && self.rules.is_empty()
     }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::baseline::StatementError;
 use crate::envelope::EnvelopeError;
 use crate::expect::ExpectationsError;
+use crate::harden::ResultsError;
 use crate::image::oci::OciError;
 use crate::image::tar::TarError;
 use crate::manifest::ManifestError;
@@ -37,6 +38,9 @@ pub enum DiffError {
     /// The expectations are none.
     #[error(transparent)]
     Expectations(#[from] ExpectationsError),
+    /// The results of rules are none.
+    #[error(transparent)]
+    Rules(#[from] ResultsError),
     /// The archive is malformed or ambiguous.
     #[error("{}: {source}", Escaped(path.as_os_str().as_bytes()))]
     Tar {

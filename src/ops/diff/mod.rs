@@ -20,6 +20,7 @@ mod error;
 mod facts;
 pub(super) mod image;
 pub(super) mod lines;
+mod rules;
 pub(super) mod side;
 
 use std::num::NonZero;
@@ -27,7 +28,7 @@ use std::path::Path;
 
 pub use difference::{
     Difference, Event, FactChange, Lines, NotCompared, OriginsFrom, PackageChange, PathChange,
-    Side, SideKind, Strictness, Unified, VersionsFrom,
+    RuleChange, Side, SideKind, Strictness, Unified, VersionsFrom,
 };
 pub use error::DiffError;
 
@@ -56,6 +57,7 @@ pub fn diff(from: &Path, to: &Path, threads: NonZero<usize>) -> Result<Differenc
         mutable_added: compare::mutable_without(newer, older),
         mutable_removed: compare::mutable_without(older, newer),
         facts: facts::facts(older, newer),
+        rules: rules::rules(old.rules.as_ref(), new.rules.as_ref()),
         not_compared: compare::not_compared(&old, &new),
         paths: paths.into_iter().map(|(_, change)| change).collect(),
         from: old.side,

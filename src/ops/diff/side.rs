@@ -14,6 +14,7 @@ use crate::baseline::{Draft, Serial, Statement, Subject};
 use crate::digest::Digest;
 use crate::envelope::Envelope;
 use crate::expect::Expectations;
+use crate::harden::Results;
 use crate::limits;
 use crate::lock::Lockfile;
 use crate::manifest::{Entry, Manifest};
@@ -31,6 +32,8 @@ pub(super) struct Loaded {
     pub(super) manifest: Manifest,
     /// What may vary; `None` where nobody says.
     pub(super) expectations: Option<Expectations>,
+    /// What came of hardening rules; `None` where nobody says.
+    pub(super) rules: Option<Results>,
     /// Versions of packages by name; `None` where nobody says.
     pub(super) versions: Option<BTreeMap<String, String>>,
     pub(super) not_checked: Vec<NotChecked>,
@@ -90,6 +93,10 @@ impl Loaded {
         {
             return Err(DiffError::Neighbour(file));
         }
+        let rules = match digest(Subject::Rules) {
+            Some(signed) => rules(stem, signed)?,
+            None => None,
+        };
         let versions = baseline
             .and_then(|baseline| lock(stem, Some(baseline.inputs.lock)))
             .map(|lock| locked(&lock));
@@ -104,6 +111,7 @@ impl Loaded {
             },
             manifest,
             expectations,
+            rules,
             versions,
             not_checked: Vec::new(),
             image: None,
@@ -169,6 +177,7 @@ impl Loaded {
             },
             manifest,
             expectations,
+            rules: None,
             versions,
             not_checked,
             image: Some(image),
@@ -226,6 +235,20 @@ fn beside(image: &Image) -> Option<Lockfile> {
         Image::Tar(path) => find_suffix(path, &TAR_SUFFIXES),
     };
     lock(&stem?.0, None)
+}
+
+/// The results of rules beside a statement that names them; `None` where they are not at hand.
+fn rules(stem: &Path, signed: Digest) -> Result<Option<Results>, DiffError> {
+    let file = with_suffix(stem, Subject::Rules.suffix());
+    let bytes = match fs::read(&file, limits::RULE_RESULTS_MAX) {
+        Ok(bytes) => bytes,
+        Err(error) if error.is_not_found() => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    if Digest::of(&bytes) != signed {
+        return Err(DiffError::Neighbour(file));
+    }
+    Ok(Some(Results::parse(&bytes)?))
 }
 
 /// The lock beside a baseline, if it is the one that the statement names.

@@ -121,6 +121,30 @@ fn exit_codes_are_the_contract() {
 }
 
 #[test]
+fn results_of_rules_beside_the_envelope_are_those_that_were_signed() {
+    let mut release = Release::new("rules");
+    let results = b"{}\n";
+    let signed = karat::digest::Digest::of(results);
+    release
+        .baseline
+        .subjects
+        .insert(karat::baseline::Subject::Rules, signed);
+    release.sign(&[&signer()], 6, None);
+    // Nothing that is compared depends on them.
+    assert_eq!(karat(&release, &TAR).code, 0);
+    fs::write(release.out("demo_1.rules.json"), results).unwrap();
+    assert_eq!(karat(&release, &TAR).code, 0);
+    fs::write(release.out("demo_1.rules.json"), b"{} \n").unwrap();
+    let run = karat(&release, &TAR);
+    assert_eq!(run.code, 11, "{}", run.stdout);
+    assert!(
+        run.stdout.contains("demo_1.rules.json has the digest"),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
 fn what_is_demanded_beyond_signatures() {
     let release = Release::new("demanded");
     let with = |more: &[&str]| karat(&release, &[&TAR[..], more].concat());
