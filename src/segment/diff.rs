@@ -55,8 +55,8 @@ impl Difference {
         let (outgoing_before, outgoing_after) = (before.outgoing(), after.outgoing());
         let mut reach = Vec::new();
         for start in starts {
-            let old = before.blast_through(start, &outgoing_before, &|_| true);
-            let mut gained = after.blast_through(start, &outgoing_after, &|_| true);
+            let old = Graph::blast_through(start, &outgoing_before, &|_| true);
+            let mut gained = Graph::blast_through(start, &outgoing_after, &|_| true);
             let lost = old
                 .keys()
                 .filter(|name| !gained.contains_key(*name))

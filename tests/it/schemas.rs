@@ -16,7 +16,7 @@ use crate::support::schema::{Published, published};
 use crate::support::signed::Release;
 
 /// All schemas in `docs/schemas/`, each held to by a test.
-const ALL: [&str; 34] = [
+const ALL: [&str; 37] = [
     "attach",
     "audit",
     "build-report",
@@ -41,7 +41,10 @@ const ALL: [&str; 34] = [
     "log-witness",
     "progress-event",
     "sarif-report",
+    "segment-check",
     "segment-compile",
+    "segment-diff",
+    "segment-graph",
     "segment-peers",
     "sign",
     "template-check",
@@ -278,7 +281,35 @@ fn shipped() -> Vec<String> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
     let files = fs::read_dir(directory).unwrap();
     let paths = files.map(|file| file.unwrap().path().display().to_string());
-    paths.filter(|path| path.ends_with(".toml")).collect()
+    let is_template = |path: &String| path.ends_with(".toml") && !path.ends_with("fleet.toml");
+    paths.filter(is_template).collect()
+}
+
+#[test]
+fn segments() {
+    let desk = Desk::new("schema-segment");
+    let templates = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
+    let templates = templates.to_str().unwrap();
+    let arguments = ["segment", "check", templates, "--at", "2027-01-01"];
+    let sound = desk.document("segment-check", 0, &arguments);
+    assert_eq!(sound["findings"], json!([]), "{sound}");
+    let arguments = ["segment", "check", templates, "--at", "2100-01-01"];
+    let late = desk.document("segment-check", 10, &arguments);
+    assert_eq!(late["findings"][0]["code"], "KS117", "{late}");
+    let graph = desk.document("segment-graph", 0, &["segment", "graph", templates]);
+    assert_eq!(
+        graph["segments"][3]["blast"]["postgres"],
+        json!(["web", "api", "postgres"])
+    );
+    let web = format!("{templates}/web-frontend.toml");
+    let arguments = ["segment", "diff", templates, &web];
+    let less = desk.document("segment-diff", 0, &arguments);
+    assert_eq!(
+        less["segments_removed"],
+        json!(["api", "bastion", "postgres"])
+    );
+    let (code, out, _) = desk.output(&["segment", "export", templates, "--format", "csv"]);
+    assert_eq!(code, 2, "{out}");
 }
 
 #[test]
@@ -355,7 +386,7 @@ fn locks_progress_and_the_cache() {
 
 #[test]
 fn segments_on_the_host() {
-    let desk = Desk::new("schema-segment");
+    let desk = Desk::new("schema-segment-host");
     desk.document("init", 0, &["init", "work", "--no-passphrase"]);
     let template = "work/templates/web-frontend.toml";
     let compiled = desk.document("segment-compile", 0, &["segment", "compile", template]);

@@ -131,11 +131,7 @@ pub(super) fn is_lower(lane: Lane) -> bool {
 
 /// The boxes of a lane: each near the middle of those further left that reach it, so that few arrows
 /// cross.
-fn ordered(
-    scene: &Scene,
-    lane: Lane,
-    placed: &BTreeMap<(Lane, String), Point>,
-) -> Vec<String> {
+fn ordered(scene: &Scene, lane: Lane, placed: &BTreeMap<(Lane, String), Point>) -> Vec<String> {
     let mut names: Vec<(i64, &String)> = scene
         .shapes
         .keys()

@@ -54,11 +54,7 @@ fn beside(from: Point, to: Point, out: i64, into: i64) -> (String, Option<Point>
     let bend = GUTTER / 2;
     if from.x < to.x {
         let (x1, x2) = (from.x + WIDE, to.x - 2);
-        let path = format!(
-            "M{x1} {y1}C{} {y1} {} {y2} {x2} {y2}",
-            x1 + bend,
-            x2 - bend
-        );
+        let path = format!("M{x1} {y1}C{} {y1} {} {y2} {x2} {y2}", x1 + bend, x2 - bend);
         // Near the end that accepts: there ways have parted.
         let words = Point {
             x: to.x - GUTTER / 2,
@@ -73,11 +69,7 @@ fn beside(from: Point, to: Point, out: i64, into: i64) -> (String, Option<Point>
     }
     if from.x > to.x {
         let (x1, x2) = (from.x, to.x + WIDE + 2);
-        let path = format!(
-            "M{x1} {y1}C{} {y1} {} {y2} {x2} {y2}",
-            x1 - bend,
-            x2 + bend
-        );
+        let path = format!("M{x1} {y1}C{} {y1} {} {y2} {x2} {y2}", x1 - bend, x2 + bend);
         let words = Point {
             x: to.x + WIDE + GUTTER / 2,
             y: (y1 + 3 * y2) / 4,
@@ -102,7 +94,11 @@ fn beside(from: Point, to: Point, out: i64, into: i64) -> (String, Option<Point>
 fn across(from: Point, to: Point, track: i64, offset: i64) -> (String, Option<Point>) {
     let upwards = from.y > to.y;
     if upwards {
-        let (x1, gutter, y2) = (from.x + WIDE / 2 + offset, to.x - 26 - offset, to.y + HIGH - 18);
+        let (x1, gutter, y2) = (
+            from.x + WIDE / 2 + offset,
+            to.x - 26 - offset,
+            to.y + HIGH - 18,
+        );
         let step = if gutter < x1 { -8 } else { 8 };
         let words = Point {
             x: x1,
@@ -121,7 +117,11 @@ fn across(from: Point, to: Point, track: i64, offset: i64) -> (String, Option<Po
         );
         (path, Some(words))
     } else {
-        let (gutter, y1, x2) = (from.x + WIDE + 20 + offset, from.y + HIGH - 18, to.x + WIDE / 2 - 20 - offset);
+        let (gutter, y1, x2) = (
+            from.x + WIDE + 20 + offset,
+            from.y + HIGH - 18,
+            to.x + WIDE / 2 - 20 - offset,
+        );
         let step = if x2 < gutter { -8 } else { 8 };
         let words = Point {
             x: x2,

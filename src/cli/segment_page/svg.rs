@@ -68,7 +68,7 @@ pub(super) fn draw(out: &mut Html, scene: &Scene, alone: bool) {
     for ground in &layout.grounds {
         // Arrows come into the lower lanes from above: their headings stand aside.
         let (x, class) = if is_lower(ground.lane) {
-            (ground.corner.x + ground.wide - PAD, "lane end")
+            (ground.corner.x + ground.wide - PAD, "lane aside")
         } else {
             (ground.corner.x + PAD, "lane")
         };

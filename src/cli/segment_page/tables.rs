@@ -8,6 +8,9 @@ use crate::segment::{Category, Fleet, Group, Link, Node, Port, Proto};
 /// Most segments of which the matrix is shown: more is for the CSV.
 const MATRIX_MAX: usize = 40;
 
+/// What is open, in the order of transports and ports.
+type Openings = BTreeMap<(Proto, Option<Port>), String>;
+
 /// Who reaches whom, directly.
 pub(super) fn matrix(page: &mut Html, fleet: &Fleet) {
     let graph = &fleet.graph;
@@ -23,8 +26,7 @@ pub(super) fn matrix(page: &mut Html, fleet: &Fleet) {
         );
         return;
     }
-    let mut cells: BTreeMap<(&Node, &Node), BTreeMap<(Proto, Option<Port>), String>> =
-        BTreeMap::new();
+    let mut cells: BTreeMap<(&Node, &Node), Openings> = BTreeMap::new();
     for link in graph.links.keys() {
         cells
             .entry((&link.from, &link.to))
@@ -77,7 +79,13 @@ pub(super) fn segments(page: &mut Html, fleet: &Fleet) {
     page.table(
         "blast",
         "Segments and their blast radius",
-        &["Segment", "Category", "Images", "Reached by", "Falls with it"],
+        &[
+            "Segment",
+            "Category",
+            "Images",
+            "Reached by",
+            "Falls with it",
+        ],
     );
     for (name, group) in &fleet.graph.segments {
         let node = Node::Segment(name.clone());

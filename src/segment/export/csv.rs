@@ -8,7 +8,8 @@ use crate::segment::value::Category;
 /// One line for each flow.
 pub fn flows(graph: &Graph) -> String {
     let mut text =
-        "from,from_category,to,to_category,protocol,port_first,port_last,service,kind\r\n".to_owned();
+        "from,from_category,to,to_category,protocol,port_first,port_last,service,kind\r\n"
+            .to_owned();
     for link in graph.links.keys() {
         let (first, last) = match link.port {
             Some(port) => (port.first(), port.last()),

@@ -65,10 +65,7 @@ pub fn mermaid(graph: &Graph) -> String {
                 Node::Segment(_) => ("[", "]"),
                 _ => ("([", "])"),
             };
-            put(
-                &mut text,
-                format_args!("    {id}{open}\"{node}\"{close}\n"),
-            );
+            put(&mut text, format_args!("    {id}{open}\"{node}\"{close}\n"));
             ids.insert(node, id);
         }
         if category.is_some() {

@@ -86,7 +86,9 @@ fn rule(side: &str, peers: Vec<Value>, openings: &Openings) -> Value {
 fn peers(node: &Node, charter: &Charter) -> Result<Vec<Value>, ExportError> {
     let stated = |word: &str| charter.addresses.get(word).is_some_and(|it| !it.is_empty());
     match node {
-        Node::Segment(name) => Ok(vec![json!({ "podSelector": { "matchLabels": label(name)? } })]),
+        Node::Segment(name) => Ok(vec![
+            json!({ "podSelector": { "matchLabels": label(name)? } }),
+        ]),
         Node::Public => Ok(Vec::new()),
         // A cluster's own name servers: both selectors in one peer, so that both must fit.
         Node::Infrastructure(Infrastructure::Dns) if !stated("dns") => Ok(vec![json!({
@@ -96,11 +98,9 @@ fn peers(node: &Node, charter: &Charter) -> Result<Vec<Value>, ExportError> {
             "podSelector": { "matchLabels": { "k8s-app": "kube-dns" } },
         })]),
         Node::Infrastructure(it) if !stated(it.word()) => Ok(Vec::new()),
-        Node::Infrastructure(_) | Node::Outside(_) | Node::Net(_) => {
-            Ok(networks(node, charter)?
-                .into_iter()
-                .map(|net| json!({ "ipBlock": { "cidr": net.to_string() } }))
-                .collect())
-        }
+        Node::Infrastructure(_) | Node::Outside(_) | Node::Net(_) => Ok(networks(node, charter)?
+            .into_iter()
+            .map(|net| json!({ "ipBlock": { "cidr": net.to_string() } }))
+            .collect()),
     }
 }

@@ -17,7 +17,9 @@ use crate::segment::name::SegmentName;
 pub fn terraform_aws(fleet: &Fleet) -> Result<Value, ExportError> {
     let mut groups = Map::new();
     for (name, group) in &fleet.graph.segments {
-        let category = group.category.map_or("none", crate::segment::Category::word);
+        let category = group
+            .category
+            .map_or("none", crate::segment::Category::word);
         groups.insert(
             id(name.as_str()),
             json!({
@@ -75,7 +77,11 @@ fn rules(
         others.push((name.to_string(), "referenced_security_group_id", group));
     } else {
         for net in networks(other, &fleet.charter)? {
-            let key = if net.is_v4() { "cidr_ipv4" } else { "cidr_ipv6" };
+            let key = if net.is_v4() {
+                "cidr_ipv4"
+            } else {
+                "cidr_ipv6"
+            };
             others.push((format!("{other}-{net}"), key, net.to_string()));
         }
     }

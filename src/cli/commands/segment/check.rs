@@ -26,7 +26,7 @@ pub(super) struct Args {
     #[command(flatten)]
     templates: Templates,
 
-    /// Today, for ends of support; else the day of SOURCE_DATE_EPOCH, else that of the clock.
+    /// Today, for ends of support; else the day of `SOURCE_DATE_EPOCH`, else that of the clock.
     #[arg(long, value_name = "YYYY-MM-DD")]
     at: Option<String>,
 }

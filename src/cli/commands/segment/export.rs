@@ -35,7 +35,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FORMAT", hide_possible_values = true)]
     format: Format,
 
-    /// Write to this file; policies also to a directory that is there, a file for each segment.
+    /// Write to this file; policies also to a directory (DIR/), a file for each segment.
     #[arg(long, short, value_name = "FILE|DIR")]
     output: Option<PathBuf>,
 }
@@ -50,22 +50,32 @@ enum Format {
 }
 
 pub(super) fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
-    if console.is_json() && args.format == Format::Csv {
-        return Err(Failure::usage("a table is no JSON document")
-            .hint("`karat segment graph --json` has the flows"));
+    if console.is_json() {
+        return Err(
+            Failure::usage("what others read is chosen by --format, not by --json")
+                .hint("`karat segment graph --json` has the flows"),
+        );
     }
     let loaded = args.templates.load(console)?;
     let fleet = &loaded.fleet;
     match args.format {
         Format::Csv => {
-            write(&export::flows(&fleet.graph), args.output.as_deref(), console)?;
+            write(
+                &export::flows(&fleet.graph),
+                args.output.as_deref(),
+                console,
+            )?;
         }
         Format::TerraformAws => {
             let document = export::terraform_aws(fleet).map_err(failure)?;
             write(&pretty(&document), args.output.as_deref(), console)?;
         }
         Format::Networkpolicy => {
-            policies(&export::network_policies(fleet).map_err(failure)?, args, console)?;
+            policies(
+                &export::network_policies(fleet).map_err(failure)?,
+                args,
+                console,
+            )?;
         }
         Format::Cilium => {
             policies(&export::cilium(fleet).map_err(failure)?, args, console)?;
@@ -78,6 +88,10 @@ fn policies(policies: &Policies, args: &Args, console: &Console) -> Result<(), F
     let Some(output) = &args.output else {
         return write(&pretty(&policies.all), None, console);
     };
+    // A name that ends in a slash is that of a directory.
+    if output.as_os_str().as_encoded_bytes().ends_with(b"/") {
+        fs::make_dirs(output, 0o755).map_err(|error| Failure::failed(&error))?;
+    }
     if !fs::is_dir(output).map_err(|error| Failure::failed(&error))? {
         return write(&pretty(&policies.all), Some(output), console);
     }

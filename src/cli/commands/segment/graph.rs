@@ -48,7 +48,7 @@ pub(super) struct Args {
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 
-    /// Today, for the faults on the page; else the day of SOURCE_DATE_EPOCH, else that of the clock.
+    /// Today, for the faults on the page; else the day of `SOURCE_DATE_EPOCH`, else that of the clock.
     #[arg(long, value_name = "YYYY-MM-DD")]
     at: Option<String>,
 }
@@ -70,10 +70,13 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     let fleet = &loaded.fleet;
     let graph = &fleet.graph;
     let document = GraphDocument::new(graph);
-    let format = if console.is_json() {
-        Format::Json
-    } else {
-        args.format
+    let format = match (console.is_json(), &args.output) {
+        (false, _) => args.format,
+        (true, None) => Format::Json,
+        (true, Some(_)) => {
+            return Err(Failure::usage("--json prints a document")
+                .hint("to write one to a file: --format json -o FILE"));
+        }
     };
     let text = match format {
         Format::Csv => export::matrix(graph),

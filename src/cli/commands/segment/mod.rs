@@ -102,15 +102,11 @@ fn read(
 
 /// Writes a file whole, or prints it.
 fn write(text: &str, output: Option<&std::path::Path>, console: &Console) -> Result<(), Failure> {
-    match output {
-        Some(path) => {
-            write_atomic(path, text.as_bytes(), 0o644).map_err(|error| Failure::failed(&error))
-        }
-        None => {
-            console.raw(text.as_bytes());
-            Ok(())
-        }
+    if let Some(path) = output {
+        return write_atomic(path, text.as_bytes(), 0o644).map_err(|error| Failure::failed(&error));
     }
+    console.raw(text.as_bytes());
+    Ok(())
 }
 
 /// The files have faults of their own, which are shown.
