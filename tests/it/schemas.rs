@@ -390,7 +390,7 @@ fn locks_progress_and_the_cache() {
 
 #[test]
 fn segments_on_the_host() {
-    let desk = Desk::new("schema-segment");
+    let desk = Desk::new("schema-segment-host");
     desk.document("init", 0, &["init", "work", "--no-passphrase"]);
     let template = "work/templates/web-frontend.toml";
     let compiled = desk.document("segment-compile", 0, &["segment", "compile", template]);

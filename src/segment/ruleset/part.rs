@@ -1,7 +1,7 @@
 //! One condition or action of a rule: as nft(8) is told it, and as libnftables-json(5) lists it.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde_json::{Value, json};
 
@@ -190,8 +190,9 @@ impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             IpAddr::V6(v6) if is_old(v6) => {
-                let [.., a, b, c, d] = v6.octets();
-                write!(f, "::{a}.{b}.{c}.{d}")
+                let [.., high, low] = v6.segments();
+                let v4 = Ipv4Addr::from_bits((u32::from(high) << 16) | u32::from(low));
+                write!(f, "::{v4}")
             }
             other => write!(f, "{other}"),
         }

@@ -130,7 +130,8 @@ fn sign(args: &SignArgs, console: &Console) -> Result<Exit, Failure> {
     let input = read_peers(&args.file)?;
     let specs = keys::named_or_own(&args.key, workspace.as_ref(), Role::Fleet)?;
     if specs.is_empty() {
-        let hint = "give --key KEY, or make keys/private/fleet.pem: docs/guides/segmentation-on-hosts.md";
+        let hint =
+            "give --key KEY, or make keys/private/fleet.pem: docs/guides/segmentation-hosts.md";
         return Err(Failure::usage("there is no key to sign with").hint(hint));
     }
     let signers = keys::open(&specs, args.passphrase, console)?;
@@ -218,9 +219,9 @@ impl From<SignPeersError> for Failure {
                 "let as many holders of fleet keys sign as the trust root asks for: \
                  karat segment peers sign FILE.dsse.json --key KEY",
             ),
-            SignPeersError::Stranger(_) => failure
-                .exit(Exit::Untrusted)
-                .hint("docs/guides/segmentation-on-hosts.md tells how the trust root gets a fleet key"),
+            SignPeersError::Stranger(_) => failure.exit(Exit::Untrusted).hint(
+                "docs/guides/segmentation-hosts.md tells how the trust root gets a fleet key",
+            ),
             SignPeersError::Peers(_) | SignPeersError::Input { .. } => {
                 failure.hint("docs/formats/peers.md has the rules and an example")
             }
