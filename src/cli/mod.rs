@@ -41,6 +41,8 @@ mod responsibility_page;
 #[cfg(feature = "build")]
 mod responsibility_text;
 #[cfg(feature = "build")]
+pub mod segment_page;
+#[cfg(feature = "build")]
 pub mod units;
 
 #[cfg(feature = "build")]

@@ -13,11 +13,15 @@
 //! | `flow` | [`Flow`]: what one image lets in and out |
 //! | `member` | [`Fleet`] of [`Member`]s, and its [`Charter`] |
 //! | `graph` | [`Graph`]: what may reach what |
+//! | `diff` | [`Difference`]: what changed between two fleets |
+//! | `export` | [`export`]: the same in the languages of others |
 //! | `check` | [`check()`]: whether a fleet keeps its own rules |
 //!
 //! The format is described in `docs/formats/segment.md`.
 
 mod check;
+mod diff;
+pub mod export;
 mod flow;
 mod graph;
 mod member;
@@ -27,6 +31,7 @@ mod port;
 mod value;
 
 pub use check::{Demand, Finding, Rule, Spot, check};
+pub use diff::{Difference, Reach};
 pub use flow::{Direction, Flow, SSH_PORT};
 pub use graph::{Graph, Group, Link, LinkKind, Node, Source};
 pub use member::{Assertion, Charter, Fleet, Member, Place};

@@ -62,12 +62,11 @@ pub fn load_charter(path: &Path, files: &dyn Files) -> Result<Chartered, Diagnos
 fn charter(top: Reader<'_>, sink: &Sink) -> Chartered {
     let mut outside = Vec::new();
     for text in top.strings("outside") {
-        match SegmentName::new(&text.value) {
-            Some(name) => outside.push(name),
-            None => {
-                let message = format!("{:?} is not allowed: {}", text.value, SegmentName::RULE);
-                sink.report(Code::T006, &text.span, message, None);
-            }
+        if let Some(name) = SegmentName::new(&text.value) {
+            outside.push(name);
+        } else {
+            let message = format!("{:?} is not allowed: {}", text.value, SegmentName::RULE);
+            sink.report(Code::T006, &text.span, message, None);
         }
     }
     outside.sort();
@@ -115,12 +114,11 @@ fn addresses(top: &Reader<'_>, sink: &Sink) -> BTreeMap<String, Vec<Cidr>> {
         }
         let mut nets = Vec::new();
         for text in texts {
-            match Cidr::parse(&text.value) {
-                Some(net) => nets.push(net),
-                None => {
-                    let message = format!("{:?} is not allowed: {}", text.value, Cidr::RULE);
-                    sink.report(Code::T006, &text.span, message, None);
-                }
+            if let Some(net) = Cidr::parse(&text.value) {
+                nets.push(net);
+            } else {
+                let message = format!("{:?} is not allowed: {}", text.value, Cidr::RULE);
+                sink.report(Code::T006, &text.span, message, None);
             }
         }
         nets.sort();

@@ -72,15 +72,12 @@ impl Loaded {
     /// Where a template states something; the template as a whole where it does not.
     pub fn location(&self, template: &Template, statement: &Statement) -> Location {
         let places = &template.places;
-        match places
-            .get(statement)
-            .or_else(|| places.get(&Statement::Table))
-        {
-            Some(span) => self.sink.location(span),
-            None => {
-                let file = template.chain.first().map(|path| path.to_string_lossy());
-                Location::file(&file.unwrap_or_default())
-            }
+        let stated = places.get(statement);
+        if let Some(span) = stated.or_else(|| places.get(&Statement::Table)) {
+            self.sink.location(span)
+        } else {
+            let file = template.chain.first().map(|path| path.to_string_lossy());
+            Location::file(&file.unwrap_or_default())
         }
     }
 }
@@ -144,13 +141,12 @@ impl<'a> Loader<'a> {
         // From the farthest parent to the template itself: later ones override.
         let mut below = Raw::nothing();
         for (path, read) in parents.iter().rev() {
-            below = match self.merged.get(path) {
-                Some(raw) => raw.clone(),
-                None => {
-                    let raw = merge::over(below, read.1.clone(), self.sink);
-                    self.merged.insert(path.clone(), raw.clone());
-                    raw
-                }
+            below = if let Some(raw) = self.merged.get(path) {
+                raw.clone()
+            } else {
+                let raw = merge::over(below, read.1.clone(), self.sink);
+                self.merged.insert(path.clone(), raw.clone());
+                raw
             };
         }
         let raw = merge::over(below, first.1.clone(), self.sink);

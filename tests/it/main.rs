@@ -35,6 +35,7 @@ mod oracle_mmdebstrap;
 mod responsibility;
 mod sandbox;
 mod schemas;
+mod segment;
 mod support;
 mod template;
 mod tlog;

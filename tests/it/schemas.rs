@@ -16,7 +16,7 @@ use crate::support::schema::{Published, published};
 use crate::support::signed::Release;
 
 /// All schemas in `docs/schemas/`, each held to by a test.
-const ALL: [&str; 33] = [
+const ALL: [&str; 36] = [
     "attach",
     "audit",
     "build-report",
@@ -42,6 +42,9 @@ const ALL: [&str; 33] = [
     "progress-event",
     "responsibility",
     "sarif-report",
+    "segment-check",
+    "segment-diff",
+    "segment-graph",
     "sign",
     "template-check",
     "template-show",
@@ -277,7 +280,35 @@ fn shipped() -> Vec<String> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
     let files = fs::read_dir(directory).unwrap();
     let paths = files.map(|file| file.unwrap().path().display().to_string());
-    paths.filter(|path| path.ends_with(".toml")).collect()
+    let is_template = |path: &String| path.ends_with(".toml") && !path.ends_with("fleet.toml");
+    paths.filter(is_template).collect()
+}
+
+#[test]
+fn segments() {
+    let desk = Desk::new("schema-segment");
+    let templates = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
+    let templates = templates.to_str().unwrap();
+    let arguments = ["segment", "check", templates, "--at", "2027-01-01"];
+    let sound = desk.document("segment-check", 0, &arguments);
+    assert_eq!(sound["findings"], json!([]), "{sound}");
+    let arguments = ["segment", "check", templates, "--at", "2100-01-01"];
+    let late = desk.document("segment-check", 10, &arguments);
+    assert_eq!(late["findings"][0]["code"], "KS117", "{late}");
+    let graph = desk.document("segment-graph", 0, &["segment", "graph", templates]);
+    assert_eq!(
+        graph["segments"][3]["blast"]["postgres"],
+        json!(["web", "api", "postgres"])
+    );
+    let web = format!("{templates}/web-frontend.toml");
+    let arguments = ["segment", "diff", templates, &web];
+    let less = desk.document("segment-diff", 0, &arguments);
+    assert_eq!(
+        less["segments_removed"],
+        json!(["api", "bastion", "postgres"])
+    );
+    let (code, out, _) = desk.output(&["segment", "export", templates, "--format", "csv"]);
+    assert_eq!(code, 2, "{out}");
 }
 
 #[test]

@@ -21,7 +21,7 @@ mod entries;
 mod facts;
 mod findings;
 mod head;
-pub(super) mod html;
+pub(in crate::cli) mod html;
 mod lives;
 pub(super) mod page;
 #[cfg(test)]
@@ -29,3 +29,4 @@ mod tests;
 mod timeline;
 
 pub use page::page;
+pub(super) use page::{STYLE, sha256};

@@ -2,7 +2,7 @@
 
 use super::code::Rule;
 use super::finding::{Finding, Report as _};
-use crate::segment::graph::{Link, Node};
+use crate::segment::graph::{Graph, Link, Node};
 use crate::segment::member::Fleet;
 use crate::segment::name::SegmentName;
 use crate::segment::peer::Audience;
@@ -55,7 +55,7 @@ fn data(fleet: &Fleet, found: &mut Vec<Finding>) {
             && !of(name, Category::Management)
     };
     for start in std::iter::once(Node::Public).chain(fronts) {
-        for (target, way) in fleet.graph.blast_through(&start, &outgoing, &through) {
+        for (target, way) in Graph::blast_through(&start, &outgoing, &through) {
             // What lies behind a front end is that front end's own finding.
             let passes_front = start == Node::Public && way.len() > 1;
             let Some(last) = way

@@ -109,7 +109,7 @@ impl Graph {
                 service: flow.service.clone(),
                 kind: LinkKind::Egress,
             };
-            self.links.entry(link).or_insert(Source {
+            self.links.entry(link).or_insert_with(|| Source {
                 out: out.clone(),
                 accept: None,
             });
@@ -122,21 +122,18 @@ impl Graph {
                     Peer::Net(net) => is_at(charter, name.as_str(), &[*net]),
                     Peer::Infrastructure(_) => false,
                 };
-                let Some(port) = common(flow.port, accept.port) else {
-                    continue;
-                };
-                if !fits || flow.proto != accept.proto {
+                if !fits || flow.proto != accept.proto || !meets(flow.port, accept.port) {
                     continue;
                 }
                 let link = Link {
                     from: Node::Segment(name.clone()),
                     to: Node::Segment(target.clone()),
                     proto: flow.proto,
-                    port,
+                    port: common(flow.port, accept.port),
                     service: accept.service.clone(),
                     kind: kind(accept),
                 };
-                self.links.entry(link).or_insert(Source {
+                self.links.entry(link).or_insert_with(|| Source {
                     out: out.clone(),
                     accept: Some((*acceptor, accept.statement.clone())),
                 });
@@ -191,11 +188,19 @@ fn kind(flow: &Flow) -> LinkKind {
     }
 }
 
-/// Ports that both name; `None` stands for all.
-fn common(a: Option<Port>, b: Option<Port>) -> Option<Option<Port>> {
+/// Whether two ends have ports in common; `None` stands for all.
+fn meets(a: Option<Port>, b: Option<Port>) -> bool {
     match (a, b) {
-        (Some(a), Some(b)) => a.common(b).map(Some),
-        (one, None) | (None, one) => Some(one),
+        (Some(a), Some(b)) => a.common(b).is_some(),
+        _ => true,
+    }
+}
+
+/// The ports of two ends that [`meets`] lets through.
+fn common(a: Option<Port>, b: Option<Port>) -> Option<Port> {
+    match (a, b) {
+        (Some(a), Some(b)) => a.common(b),
+        (one, None) | (None, one) => one,
     }
 }
 

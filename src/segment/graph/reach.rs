@@ -19,12 +19,11 @@ impl Graph {
     /// What falls when `start` does: the segments that can be reached from it, each with the shortest
     /// way there. `start` itself is not among them.
     pub fn blast(&self, start: &Node) -> BTreeMap<SegmentName, Vec<Link>> {
-        self.blast_through(start, &self.outgoing(), &|_| true)
+        Self::blast_through(start, &self.outgoing(), &|_| true)
     }
 
     /// As [`Graph::blast`], going on from those segments alone that `through` lets.
     pub(in crate::segment) fn blast_through(
-        &self,
         start: &Node,
         outgoing: &BTreeMap<&Node, Vec<&Link>>,
         through: &dyn Fn(&SegmentName) -> bool,

@@ -71,22 +71,20 @@ fn provides(table: Reader<'_>) -> Option<RawProvides> {
         ServiceName::new(text).filter(|name| !name.is_ssh())
     });
     need(&table, &["name"]);
-    let raw = RawProvides {
-        port: port(&table),
-        proto: table.choice("proto"),
-        audience: audience(&table),
-        unit: table.parsed("unit", UnitName::RULE, UnitName::new),
-        span: table.span().clone(),
-        name: match name {
-            Some(name) => name,
-            None => {
-                table.finish();
-                return None;
-            }
-        },
-    };
+    let port = port(&table);
+    let proto = table.choice("proto");
+    let audience = audience(&table);
+    let unit = table.parsed("unit", UnitName::RULE, UnitName::new);
+    let span = table.span().clone();
     table.finish();
-    Some(raw)
+    Some(RawProvides {
+        name: name?,
+        port,
+        proto,
+        audience,
+        unit,
+        span,
+    })
 }
 
 fn consumes(table: Reader<'_>) -> Option<RawConsumes> {
@@ -162,14 +160,12 @@ fn audience(table: &Reader<'_>) -> Option<At<Audience>> {
         Err(texts) => {
             let mut names = Vec::new();
             for text in texts {
-                match SegmentName::new(&text.value) {
-                    Some(name) => names.push(name),
-                    None => {
-                        let message =
-                            format!("{:?} is not allowed: {}", text.value, SegmentName::RULE);
-                        table.sink().report(Code::T006, &text.span, message, None);
-                        return None;
-                    }
+                if let Some(name) = SegmentName::new(&text.value) {
+                    names.push(name);
+                } else {
+                    let message = format!("{:?} is not allowed: {}", text.value, SegmentName::RULE);
+                    table.sink().report(Code::T006, &text.span, message, None);
+                    return None;
                 }
             }
             names.sort();

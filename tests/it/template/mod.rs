@@ -23,7 +23,7 @@ fn files(list: &[(&str, &str)]) -> impl Fn(&Path, u64) -> io::Result<Vec<u8>> {
 }
 
 /// Loads the first of the templates.
-fn resolve(list: &[(&str, &str)]) -> Result<Template, Diagnostics> {
+pub(crate) fn resolve(list: &[(&str, &str)]) -> Result<Template, Diagnostics> {
     load(Path::new(list[0].0), &files(list))
 }
 

@@ -26,7 +26,7 @@ pub(super) struct Args {
     #[command(flatten)]
     templates: Templates,
 
-    /// Today, for ends of support; else the day of SOURCE_DATE_EPOCH, else that of the clock.
+    /// Today, for ends of support; else the day of `SOURCE_DATE_EPOCH`, else that of the clock.
     #[arg(long, value_name = "YYYY-MM-DD")]
     at: Option<String>,
 }
@@ -80,7 +80,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-fn day(stated: Option<&str>) -> Result<String, Failure> {
+pub(super) fn day(stated: Option<&str>) -> Result<String, Failure> {
     if let Some(text) = stated {
         return Date::new(text)
             .map(|date| date.to_string())

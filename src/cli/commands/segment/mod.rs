@@ -3,8 +3,14 @@
 //! | file | what |
 //! |---|---|
 //! | `check` | the fleet's rules |
+//! | `graph` | what may reach what, in many forms |
+//! | `diff` | what changed between two fleets |
+//! | `export` | the same in the languages of others |
 
 mod check;
+mod diff;
+mod export;
+mod graph;
 
 use std::path::PathBuf;
 
@@ -14,6 +20,7 @@ use crate::cli::Exit;
 use crate::cli::console::Console;
 use crate::cli::failure::Failure;
 use crate::ops::segment::{Loaded, SegmentError, load};
+use crate::sys::fs::write_atomic;
 
 /// Arguments of `karat segment`.
 #[derive(Debug, clap::Args)]
@@ -34,6 +41,12 @@ pub struct Args {
 enum Action {
     /// Check a fleet of templates: both ends agree, nothing is open for nobody, no way leads astray.
     Check(check::Args),
+    /// Show what may reach what: as text, a table, a drawing or a page.
+    Graph(graph::Args),
+    /// Show which flows two revisions of a fleet differ in, and what can be reached now.
+    Diff(diff::Args),
+    /// Write the flows for Terraform, Kubernetes, Cilium or a spreadsheet.
+    Export(export::Args),
 }
 
 /// Templates of a fleet.
@@ -77,6 +90,15 @@ fn read(
     })
 }
 
+/// Writes a file whole, or prints it.
+fn write(text: &str, output: Option<&std::path::Path>, console: &Console) -> Result<(), Failure> {
+    if let Some(path) = output {
+        return write_atomic(path, text.as_bytes(), 0o644).map_err(|error| Failure::failed(&error));
+    }
+    console.raw(text.as_bytes());
+    Ok(())
+}
+
 /// The files have faults of their own, which are shown.
 #[derive(Debug, thiserror::Error)]
 #[error("there are faults in the templates")]
@@ -86,5 +108,8 @@ struct Faulty;
 pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     match &args.action {
         Action::Check(args) => check::run(args, console),
+        Action::Graph(args) => graph::run(args, console),
+        Action::Diff(args) => diff::run(args, console),
+        Action::Export(args) => export::run(args, console),
     }
 }

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use karat::archive::apt::{debian_mirrors, parse_deb822, parse_list};
 use karat::digest::Digest;
 use karat::lock::{Basis, LockedPackage, LockedRelease, Lockfile};
-use karat::template::load;
+use karat::segment::{Charter, Fleet, Spot, check, export};
+use karat::template::{load, load_charter};
 use karat::tree::{Content, Epoch};
 
 use super::seeds::texts;
@@ -93,6 +94,7 @@ pub fn template(bytes: &[u8]) {
                 template.digest(),
                 load(Path::new("fuzz.toml"), &files).unwrap().digest()
             );
+            judged(Fleet::new(vec![template.member()], Charter::default()));
             let shown = template.to_toml();
             assert!(toml::from_str::<toml::Table>(&shown).is_ok(), "{shown}");
         }
@@ -103,6 +105,73 @@ pub fn template(bytes: &[u8]) {
             }
         }
     }
+}
+
+/// Any `fleet.toml` ends in demands or in diagnostics; what they demand of a fleet is judged, drawn and
+/// exported without a fault of ours.
+pub fn fleet(bytes: &[u8]) {
+    let files = |path: &Path, _: u64| -> io::Result<Vec<u8>> {
+        match path.to_str() {
+            Some("fleet.toml") => Ok(bytes.to_vec()),
+            Some("web.toml") => Ok(member("web", "frontend", "public", "db").into_bytes()),
+            Some("db.toml") => Ok(member("db", "data", "segment", "web").into_bytes()),
+            _ => Err(io::ErrorKind::NotFound.into()),
+        }
+    };
+    match load_charter(Path::new("fleet.toml"), &files) {
+        Ok(chartered) => {
+            let members = ["web.toml", "db.toml"].map(|name| {
+                let template = load(Path::new(name), &files);
+                template.unwrap_or_else(|found| panic!("{found}")).member()
+            });
+            judged(Fleet::new(members.into(), chartered.charter));
+        }
+        Err(diagnostics) => {
+            assert!(!diagnostics.0.is_empty());
+            for one in &diagnostics.0 {
+                assert!(!one.to_string().is_empty());
+            }
+        }
+    }
+}
+
+fn member(name: &str, category: &str, audience: &str, other: &str) -> String {
+    format!(
+        "[image]\nname = \"{name}\"\nversion = \"1\"\n[source]\nsuite = \"trixie\"\n[segment]\n\
+         category = \"{category}\"\nsegment = \"{name}\"\n[[segment.provides]]\nname = \"s\"\nport = \"80-90\"\n\
+         audience = \"{audience}\"\n[[segment.consumes]]\nservice = \"s\"\nsegment = \"{other}\"\nport = 85\n\
+         [[segment.egress]]\nto = \"any\"\n[[segment.egress]]\nto = \"log\"\n"
+    )
+}
+
+/// Whatever a fleet states, each view of it is made, and findings have places in it.
+fn judged(fleet: Fleet) {
+    for finding in check(&fleet, "2030-01-01") {
+        if let Spot::Member(index, _) = finding.spot {
+            assert!(index < fleet.members.len());
+        }
+        assert!(!finding.message.is_empty());
+    }
+    let rows = export::flows(&fleet.graph).lines().count();
+    assert_eq!(rows, fleet.graph.links.len() + 1);
+    assert!(export::dot(&fleet.graph).ends_with("}\n"));
+    assert!(karat::cli::segment_page::svg(&fleet.graph).ends_with("</svg>\n"));
+    if let Ok(policies) = export::network_policies(&fleet) {
+        assert_eq!(policies.each.len(), fleet.segments.len() + 1);
+    }
+    drop(export::terraform_aws(&fleet));
+    drop(export::cilium(&fleet));
+}
+
+pub fn fleet_seeds() -> Vec<Vec<u8>> {
+    texts([
+        "outside = [\"office\"]\n[addresses]\noffice = [\"192.0.2.0/24\"]\nlog = [\"10.0.0.1\", \"::/0\"]\nweb = [\"10.0.0.0/8\"]\n"
+            .to_owned(),
+        "[[must_deny]]\nfrom = \"public\"\nto = \"category:data\"\nport = \"80-81\"\nproto = \"udp\"\nindirect = true\nreason = \"r\"\n\
+         [[must_permit]]\nfrom = \"web\"\nto = \"db\"\nport = 85\n"
+            .to_owned(),
+        "outside = 1\n[addresses]\nweb = \"x\"\n[[must_permit]]\nfrom = 1\n".to_owned(),
+    ])
 }
 
 /// The templates that karat brings along, by the path that `extends` gives.
@@ -137,6 +206,10 @@ pub fn template_seeds() -> Vec<Vec<u8>> {
             .to_owned(),
         "extends = \"fuzz.toml\"\n".to_owned(),
         "[image]\nname = 3\nname = 4\n".to_owned(),
+        "[image]\nname = \"web\"\nversion = \"1\"\n[source]\nsuite = \"trixie\"\n[segment]\ncategory = \"legacy\"\nsegment = \"s\"\nadmin_from = [\"a\"]\n\
+         gateway = \"g\"\nexposure = { \"a.service\" = 3.0 }\n[[segment.provides]]\nname = \"p\"\nport = \"1-9\"\naudience = [\"a\"]\n\
+         [[segment.egress]]\nto = \"10.0.0.0/8\"\n"
+            .to_owned(),
         "[services]\nenable = [\"ssh.service\"]\n[kernel]\ncmdline = [\"quiet\"]\n[verify]\nexpiry = \"warn\"\n".to_owned(),
     ])
 }

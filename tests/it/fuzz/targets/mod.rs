@@ -32,7 +32,7 @@ macro_rules! each_target {
     ($use:ident) => {
         $use! {
             agent_answers, apt_sources, bundle, checkpoint, compressed, consistency, control, cosignature,
-            deb, deb_tar, draft, elf, entry, envelope, expectations, fact_rules, fork, glob, image_tar,
+            deb, deb_tar, draft, elf, entry, envelope, expectations, fact_rules, fleet, fork, glob, image_tar,
             inclusion, inrelease, json, keyring, kernel_tables, lock, manifest, monitor_memory, note, notice, oci, packages, policy,
             private_key, public_key, receipt, relation, release, report, ruleset, state, statement, successor,
             sums, template, tile, tlog_policy, trust_root, version, vkey, witness_request,
@@ -108,6 +108,7 @@ pub const TARGETS: &[Target] = &[
         instance::fact_rules,
         instance::fact_rule_seeds,
     ),
+    of("fleet", 1500, build::fleet, build::fleet_seeds),
     of("fork", 10000, history::fork, history::fork_seeds),
     of("glob", 20000, instance::glob, instance::glob_seeds),
     of("image_tar", 5000, image::image_tar, image::tar_seeds),
