@@ -189,19 +189,9 @@ impl RawControl {
 
 impl RawIds {
     fn check(self) -> Result<Ids, String> {
-        let lists = [
-            (
-                &self.nist,
-                "nist",
-                is_nist as fn(&str) -> bool,
-                "CM-6 or SI-7(1)",
-            ),
-            (&self.ccm, "ccm", is_ccm, "IVS-04"),
-            (&self.cis, "cis", is_cis, "4.1"),
-        ];
-        for (list, name, fits, example) in lists {
-            each(name, list, fits, example)?;
-        }
+        each("nist", &self.nist, is_nist, "CM-6 or SI-7(1)")?;
+        each("ccm", &self.ccm, is_ccm, "IVS-04")?;
+        each("cis", &self.cis, is_cis, "4.1")?;
         if self.nist.is_empty() && self.ccm.is_empty() && self.cis.is_empty() {
             return Err("ids: name the control in one public catalogue at least".to_owned());
         }

@@ -9,7 +9,7 @@ use super::facts::{
 use super::judge::{Case, judge};
 use super::matrix::{Matrix, SHIPPED};
 use super::report::{ControlFacts, Holds, Report, State, Verdict};
-use super::value::{Kind, Model, Owner, Provider};
+use super::value::{Control, Kind, Model, Owner, Provider};
 use super::{domain_title, oscal};
 use crate::baseline::Placement;
 use crate::digest::Digest;
@@ -192,7 +192,7 @@ fn the_list_is_the_directory() {
 fn the_matrix_has_all_domains_and_says_what_cannot_be_shown() {
     let matrix = Matrix::shipped().unwrap();
     assert!(matrix.len() >= 60, "{}", matrix.len());
-    let domains: BTreeSet<&str> = matrix.controls().map(|control| control.domain()).collect();
+    let domains: BTreeSet<&str> = matrix.controls().map(Control::domain).collect();
     let expected = [
         "A&A", "AIS", "BCR", "CCC", "CEK", "DCS", "DSP", "GRC", "HRS", "IAM", "IPY", "IVS", "LOG",
         "SEF", "STA", "TVM", "UEM",
@@ -253,12 +253,20 @@ fn models_shift_who_has_to_see_to_it() {
         let found = matrix.controls().find(|control| control.id == id).unwrap();
         found.owner.of(model, provider)
     };
-    use Model::{Iaas, Paas, Saas};
-    assert_eq!(owner("tvm.patching", Iaas, Provider::Gcp), Owner::Customer);
-    assert_eq!(owner("tvm.patching", Paas, Provider::Gcp), Owner::Provider);
-    assert_eq!(owner("cek.rest", Iaas, Provider::Aws), Owner::Customer);
-    assert_eq!(owner("cek.rest", Iaas, Provider::Gcp), Owner::Shared);
-    for model in [Iaas, Paas, Saas] {
+    assert_eq!(
+        owner("tvm.patching", Model::Iaas, Provider::Gcp),
+        Owner::Customer
+    );
+    assert_eq!(
+        owner("tvm.patching", Model::Paas, Provider::Gcp),
+        Owner::Provider
+    );
+    assert_eq!(
+        owner("cek.rest", Model::Iaas, Provider::Aws),
+        Owner::Customer
+    );
+    assert_eq!(owner("cek.rest", Model::Iaas, Provider::Gcp), Owner::Shared);
+    for model in [Model::Iaas, Model::Paas, Model::Saas] {
         assert_eq!(owner("dcs.areas", model, Provider::Azure), Owner::Provider);
         assert_eq!(
             owner("dsp.classification", model, Provider::Azure),
@@ -376,7 +384,7 @@ fn each_kind_of_evidence_can_fail() {
         (
             "iam.passwords",
             changed(|said| {
-                said.rules = rules(&[("ac.hash", "excepted", &[]), ("ac.nullok", "pass", &[])])
+                said.rules = rules(&[("ac.hash", "excepted", &[]), ("ac.nullok", "pass", &[])]);
             }),
             State::InPart,
         ),
@@ -432,7 +440,7 @@ fn each_kind_of_evidence_can_fail() {
                     .entry
                     .as_mut()
                     .unwrap()
-                    .counts = false
+                    .counts = false;
             }),
             State::NotMet,
         ),

@@ -82,7 +82,7 @@ struct ReportArgs {
     #[arg(long, value_name = "FILE")]
     controls: Vec<PathBuf>,
 
-    /// The time for which evidence is weighed, in seconds since 1970; else SOURCE_DATE_EPOCH, else now.
+    /// The time for which evidence is weighed, in seconds since 1970; else `SOURCE_DATE_EPOCH`, else now.
     #[arg(long, value_name = "SECONDS")]
     at: Option<Epoch>,
 
@@ -166,15 +166,17 @@ fn outputs(args: &ReportArgs, report: &Report) -> Result<(), IoError> {
     if let Some(path) = &args.csv {
         write(path, |out| responsibility_csv::write(report, out))?;
     }
-    let texts: [(&Option<PathBuf>, fn(&Report) -> String); 3] = [
-        (&args.html, responsibility_page::page),
-        (&args.oscal_component, oscal::component_definition),
-        (&args.oscal_results, oscal::assessment_results),
-    ];
-    for (path, make) in texts {
-        if let Some(path) = path {
-            write(path, |out| out.write_all(make(report).as_bytes()))?;
-        }
+    if let Some(path) = &args.html {
+        let page = responsibility_page::page(report);
+        write(path, |out| out.write_all(page.as_bytes()))?;
+    }
+    if let Some(path) = &args.oscal_component {
+        let document = oscal::component_definition(report);
+        write(path, |out| out.write_all(document.as_bytes()))?;
+    }
+    if let Some(path) = &args.oscal_results {
+        let document = oscal::assessment_results(report);
+        write(path, |out| out.write_all(document.as_bytes()))?;
     }
     Ok(())
 }

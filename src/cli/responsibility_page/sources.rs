@@ -87,7 +87,7 @@ fn row(page: &mut Html, image: &ImageFacts) {
         image.serial.map_or_else(dash, |serial| Number(serial).to_string()),
         image.epoch.map_or_else(dash, time),
         image.expires.map_or_else(dash, time),
-        image.statement_sha256.as_ref().map_or_else(dash, |it| digest(it)),
+        image.statement_sha256.as_ref().map_or_else(dash, digest),
     ));
     page.raw("<ul class=\"signatures\">");
     for subject in &image.subjects {

@@ -15,6 +15,7 @@ use crate::ops::export::Opened;
 use crate::responsibility::{Finding, Image, Named, Said, SignedBy, Standing, Weight};
 use crate::sys::fs;
 use crate::sys::material::{ENVELOPE_SUFFIX, without_suffix};
+use crate::tlog::Logged;
 
 /// The suffix of a draft.
 const DRAFT_SUFFIX: &str = ".statement.json";
@@ -211,7 +212,7 @@ fn signed_by(verified: &Verified<Statement>, root: &TrustRoot) -> SignedBy {
             .collect(),
         threshold: u64::try_from(threshold).unwrap_or(u64::MAX),
         trust_root: verified.root_version(),
-        log_index: verified.logged().map(|logged| logged.index()),
+        log_index: verified.logged().map(Logged::index),
     }
 }
 
