@@ -102,7 +102,7 @@ impl Peers {
         }
         for (segment, networks) in peers.map(|peers| peers.sets.as_slice()).unwrap_or_default() {
             for family in Family::ALL {
-                let texts = each(networks, family, |network| network.to_string());
+                let texts = each(networks, family, ToString::to_string);
                 // A ruleset that does not know the segment lets it in nowhere.
                 if !texts.is_empty() && rules.contains(&bare_set(segment, family)) {
                     let (name, all) = (set_name(segment, family), texts.join(","));

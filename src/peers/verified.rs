@@ -100,7 +100,7 @@ mod tests {
                 until: None,
             })
             .collect();
-        keys.sort_by(|a, b| a.key.cmp(&b.key));
+        keys.sort_by_key(|key| key.key);
         RoleKeys { keys, threshold }
     }
 

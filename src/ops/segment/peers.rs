@@ -104,7 +104,7 @@ pub fn sign(
     for signer in signers {
         let key = signer.public_key();
         if !fleet.contains(&key) {
-            return Err(SignPeersError::Stranger(key.id().short().to_string()));
+            return Err(SignPeersError::Stranger(key.id().short()));
         }
         envelope.sign(signer.as_ref())?;
     }

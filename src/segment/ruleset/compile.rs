@@ -84,8 +84,8 @@ fn input(flows: &[Flow]) -> Chain {
     let mut lines = Lines::default();
     lines.rule([Part::tracked()]);
     lines.rule([Part::loopback("iif"), Part::accept()]);
-    lines.to_network("127.0.0.0/8", End::Source, [Part::drop()]);
-    lines.to_network("::1/128", End::Source, [Part::drop()]);
+    lines.network("127.0.0.0/8", End::Source, [Part::drop()]);
+    lines.network("::1/128", End::Source, [Part::drop()]);
     lines.blank();
     lines.rule([Part::icmp("icmp", ERRORS_V4), Part::accept()]);
     let echo = |protocol, number| Part::icmp(protocol, &[("echo-request", number)]);
@@ -99,10 +99,10 @@ fn input(flows: &[Flow]) -> Chain {
     let neighbours = Part::icmp("icmpv6", NEIGHBOURS_IN);
     lines.rule([neighbours, Part::from_link(), Part::accept()]);
     let asked = Part::icmp("icmpv6", &[("mld-listener-query", 130)]);
-    lines.to_network("fe80::/10", End::Source, [asked, Part::accept()]);
+    lines.network("fe80::/10", End::Source, [asked, Part::accept()]);
     // DHCP: answers to what was sent to all are no part of a connection.
     let [from, to] = [udp(End::Source, 547), udp(End::Destination, 546)];
-    lines.to_network("fe80::/10", End::Source, [from, to, Part::accept()]);
+    lines.network("fe80::/10", End::Source, [from, to, Part::accept()]);
     lines.rule([
         udp(End::Source, 67),
         udp(End::Destination, 68),
@@ -137,7 +137,7 @@ fn output(flows: Option<&[Flow]>) -> Chain {
     lines.rule([Part::icmp("icmpv6", NEIGHBOURS_OUT), Part::accept()]);
     let [from, to] = [udp(End::Source, 546), udp(End::Destination, 547)];
     let all_servers = "ff02::1:2/128";
-    lines.to_network(all_servers, End::Destination, [from, to, Part::accept()]);
+    lines.network(all_servers, End::Destination, [from, to, Part::accept()]);
     lines.rule([
         udp(End::Source, 68),
         udp(End::Destination, 67),
@@ -148,12 +148,12 @@ fn output(flows: Option<&[Flow]>) -> Chain {
     for place in METADATA {
         let http = Part::transport(End::Destination, Proto::Tcp, Port::one(80));
         let parts = [http, Part::of_root(), Part::accept()];
-        lines.to_network(place, End::Destination, parts);
+        lines.network(place, End::Destination, parts);
         lines.comment("metadata");
     }
     for place in METADATA {
         let parts = [Part::other_tcp_port(53), Part::drop()];
-        lines.to_network(place, End::Destination, parts);
+        lines.network(place, End::Destination, parts);
     }
     lines.blank();
     lines.flows(flows);
@@ -204,7 +204,7 @@ impl Lines {
     }
 
     /// A rule for a network that is written here, and thus is one.
-    fn to_network<const N: usize>(&mut self, network: &str, end: End, parts: [Part; N]) {
+    fn network<const N: usize>(&mut self, network: &str, end: End, parts: [Part; N]) {
         if let Some(network) = Cidr::parse(network) {
             let mut all = vec![Part::network(end, &network)];
             all.extend(parts);

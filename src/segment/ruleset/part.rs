@@ -66,7 +66,7 @@ impl Part {
 
     /// Over the loopback interface; `key` is `iif` or `oif`.
     pub(super) fn loopback(key: &'static str) -> Self {
-        let listed = equal(json!({"meta": {"key": key}}), &json!("lo"));
+        let listed = equal(&json!({"meta": {"key": key}}), &json!("lo"));
         Self::new(format!("{key} \"lo\""), listed)
     }
 
@@ -96,7 +96,7 @@ impl Part {
 
     fn address(end: End, family: Family, text: &str, listed: &Value) -> Self {
         let (protocol, field) = (family.protocol(), end.address());
-        let listed = equal(payload(protocol, field), listed);
+        let listed = equal(&payload(protocol, field), listed);
         Self::new(format!("{protocol} {field} {text}"), listed)
     }
 
@@ -109,7 +109,7 @@ impl Part {
                 Proto::Tcp => 6,
                 Proto::Udp => 17,
             };
-            let listed = equal(json!({"meta": {"key": "l4proto"}}), &json!(number));
+            let listed = equal(&json!({"meta": {"key": "l4proto"}}), &json!(number));
             return Self::new(format!("meta l4proto {word}"), listed);
         };
         let listed = if port.first() == port.last() {
@@ -117,42 +117,41 @@ impl Part {
         } else {
             json!({"range": [port.first(), port.last()]})
         };
-        let listed = equal(payload(word, end.port()), &listed);
+        let listed = equal(&payload(word, end.port()), &listed);
         Self::new(format!("{word} {} {port}", end.port()), listed)
     }
 
     /// To any port of TCP but this one.
     pub(super) fn other_tcp_port(port: u16) -> Self {
-        let listed = matching("!=", payload("tcp", "dport"), &json!(port));
+        let listed = matching("!=", &payload("tcp", "dport"), &json!(port));
         Self::new(format!("tcp dport != {port}"), listed)
     }
 
     /// Sent by a program of root's.
     pub(super) fn of_root() -> Self {
-        let listed = equal(json!({"meta": {"key": "skuid"}}), &json!(0));
+        let listed = equal(&json!({"meta": {"key": "skuid"}}), &json!(0));
         Self::new("meta skuid 0", listed)
     }
 
     /// ICMP or `ICMPv6` messages of these types, which are ordered by number.
     pub(super) fn icmp(protocol: &'static str, types: &[Icmp]) -> Self {
-        let (text, listed) = match types {
-            [(name, number)] => ((*name).to_owned(), json!(number)),
-            _ => {
-                let names: Vec<&str> = types.iter().map(|(name, _)| *name).collect();
-                let numbers: Vec<u8> = types.iter().map(|(_, number)| *number).collect();
-                (
-                    format!("{{ {} }}", names.join(", ")),
-                    json!({"set": numbers}),
-                )
-            }
+        let (text, listed) = if let [(name, number)] = types {
+            ((*name).to_owned(), json!(number))
+        } else {
+            let names: Vec<&str> = types.iter().map(|(name, _)| *name).collect();
+            let numbers: Vec<u8> = types.iter().map(|(_, number)| *number).collect();
+            (
+                format!("{{ {} }}", names.join(", ")),
+                json!({"set": numbers}),
+            )
         };
-        let listed = equal(payload(protocol, "type"), &listed);
+        let listed = equal(&payload(protocol, "type"), &listed);
         Self::new(format!("{protocol} type {text}"), listed)
     }
 
     /// From this link alone: a router would have lowered it (RFC 4861, 11.2).
     pub(super) fn from_link() -> Self {
-        let listed = equal(payload("ip6", "hoplimit"), &json!(255));
+        let listed = equal(&payload("ip6", "hoplimit"), &json!(255));
         Self::new("ip6 hoplimit 255", listed)
     }
 
@@ -175,11 +174,11 @@ fn payload(protocol: &str, field: &str) -> Value {
     json!({"payload": {"field": field, "protocol": protocol}})
 }
 
-fn equal(left: Value, right: &Value) -> Value {
+fn equal(left: &Value, right: &Value) -> Value {
     matching("==", left, right)
 }
 
-fn matching(op: &str, left: Value, right: &Value) -> Value {
+fn matching(op: &str, left: &Value, right: &Value) -> Value {
     json!({"match": {"left": left, "op": op, "right": right}})
 }
 
