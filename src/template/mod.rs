@@ -24,6 +24,7 @@ mod raw;
 mod reader;
 mod schema;
 mod segment;
+mod segment_schema;
 mod show;
 mod source;
 

@@ -94,7 +94,7 @@ pub fn template(bytes: &[u8]) {
                 template.digest(),
                 load(Path::new("fuzz.toml"), &files).unwrap().digest()
             );
-            judged(Fleet::new(vec![template.member()], Charter::default()));
+            judged(&Fleet::new(vec![template.member()], Charter::default()));
             let shown = template.to_toml();
             assert!(toml::from_str::<toml::Table>(&shown).is_ok(), "{shown}");
         }
@@ -124,7 +124,7 @@ pub fn fleet(bytes: &[u8]) {
                 let template = load(Path::new(name), &files);
                 template.unwrap_or_else(|found| panic!("{found}")).member()
             });
-            judged(Fleet::new(members.into(), chartered.charter));
+            judged(&Fleet::new(members.into(), chartered.charter));
         }
         Err(diagnostics) => {
             assert!(!diagnostics.0.is_empty());
@@ -145,8 +145,8 @@ fn member(name: &str, category: &str, audience: &str, other: &str) -> String {
 }
 
 /// Whatever a fleet states, each view of it is made, and findings have places in it.
-fn judged(fleet: Fleet) {
-    for finding in check(&fleet, "2030-01-01") {
+fn judged(fleet: &Fleet) {
+    for finding in check(fleet, "2030-01-01") {
         if let Spot::Member(index, _) = finding.spot {
             assert!(index < fleet.members.len());
         }
@@ -156,11 +156,11 @@ fn judged(fleet: Fleet) {
     assert_eq!(rows, fleet.graph.links.len() + 1);
     assert!(export::dot(&fleet.graph).ends_with("}\n"));
     assert!(karat::cli::segment_page::svg(&fleet.graph).ends_with("</svg>\n"));
-    if let Ok(policies) = export::network_policies(&fleet) {
+    if let Ok(policies) = export::network_policies(fleet) {
         assert_eq!(policies.each.len(), fleet.segments.len() + 1);
     }
-    drop(export::terraform_aws(&fleet));
-    drop(export::cilium(&fleet));
+    drop(export::terraform_aws(fleet));
+    drop(export::cilium(fleet));
 }
 
 pub fn fleet_seeds() -> Vec<Vec<u8>> {
