@@ -34,7 +34,8 @@ fn templates() -> Vec<Template> {
             let is_toml = Path::new(name)
                 .extension()
                 .is_some_and(|suffix| suffix == "toml");
-            is_toml && *name != "fleet.toml"
+            // Rules and exceptions have directories of their own.
+            is_toml && *name != "fleet.toml" && !name.contains('/')
         })
         .map(|(name, _)| {
             load(&directory().join(name)).unwrap_or_else(|found| panic!("{name}:\n{found}"))
