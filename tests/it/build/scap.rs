@@ -127,10 +127,18 @@ fn results(text: &str) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut rule = None;
     for line in text.lines() {
-        if let Some(id) = line.strip_prefix("Rule\t") {
-            rule = id.rsplit_once("content_rule_").map(|(_, name)| name);
-        } else if let (Some(word), Some(name)) = (line.strip_prefix("Result\t"), rule.take()) {
-            found.insert(name.to_owned(), word.to_owned());
+        // A carriage return stands before the tab.
+        let mut words = line.split_whitespace();
+        match (words.next(), words.next()) {
+            (Some("Rule"), Some(id)) => {
+                rule = id.rsplit_once("content_rule_").map(|(_, name)| name);
+            }
+            (Some("Result"), Some(word)) => {
+                if let Some(name) = rule.take() {
+                    found.insert(name.to_owned(), word.to_owned());
+                }
+            }
+            _ => {}
         }
     }
     found

@@ -380,7 +380,7 @@ fn check_system(accounts: &Accounts, answer: &mut Answer) {
 }
 
 /// People's accounts with a home directory below the root: the account, and where it is.
-fn homes<'a>(accounts: &'a Accounts) -> impl Iterator<Item = (&'a User, ImagePath)> {
+fn homes(accounts: &Accounts) -> impl Iterator<Item = (&User, ImagePath)> {
     let people = accounts.users.iter();
     let people = people.filter(|user| !user.is_system() && user.uid != 0 && user.has_shell());
     people.filter_map(|user| {

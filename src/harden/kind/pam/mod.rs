@@ -127,7 +127,7 @@ const MODULE_RULE: &str = "a module is a file's name such as pam_unix.so";
 
 fn module_name(text: &str) -> Option<String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
-    let fits = text.ends_with(".so") && text.len() <= 64 && text.bytes().all(plain);
+    let fits = text.strip_suffix(".so").is_some() && text.len() <= 64 && text.bytes().all(plain);
     fits.then(|| text.to_owned())
 }
 
@@ -201,7 +201,7 @@ impl Setting for Pam {
     }
 
     fn about(&self) -> Vec<String> {
-        let first = self.args.first().or(self.without.first());
+        let first = self.args.first().or_else(|| self.without.first());
         let first = first.map_or(String::new(), |arg| format!(" {arg}"));
         let (service, stack, module) = (&self.service, self.stack, &self.module);
         vec![format!("pam {service} {stack} {module}{first}")]
@@ -328,8 +328,7 @@ impl Pam {
         if self.control.is_none() {
             return;
         }
-        let position =
-            |fits: &dyn Fn(&Module) -> bool| stack.modules(self.stack).position(|line| fits(line));
+        let position = |fits: &dyn Fn(&Module) -> bool| stack.modules(self.stack).position(fits);
         let own = position(&|line| self.is_meant(line) && self.wrong(line).is_empty());
         let (other, is_right): (_, fn(usize, usize) -> bool) = match &self.place {
             Place::Before(name) => (name, |own, other| own < other),

@@ -15,6 +15,7 @@ mod preset;
 mod strength;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use self::strength::{holds, merged};
@@ -63,12 +64,11 @@ pub(super) fn parse(table: &Reader<'_>) -> Option<Arc<dyn Setting>> {
     }
     let mut stated: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for text in table.strings("directives") {
-        match directive(&text.value) {
-            Some((key, value)) => stated.entry(key).or_default().push(value),
-            None => {
-                let message = format!("{:?} is no line Directive=value", text.value);
-                table.sink().report(Code::T006, &text.span, message, None);
-            }
+        if let Some((key, value)) = directive(&text.value) {
+            stated.entry(key).or_default().push(value);
+        } else {
+            let message = format!("{:?} is no line Directive=value", text.value);
+            table.sink().report(Code::T006, &text.span, message, None);
         }
     }
     // What is stated stands in the place of the preset's own.
@@ -135,7 +135,8 @@ impl Setting for Sandbox {
         for (key, values) in &self.directives {
             for value in merged(key, &unit.assignments("Service", key), values) {
                 is_needed = true;
-                text.push_str(&format!("{key}={value}\n"));
+                // Writing to a String cannot fail.
+                let _infallible = writeln!(text, "{key}={value}");
             }
         }
         if is_needed {

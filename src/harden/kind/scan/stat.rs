@@ -9,11 +9,7 @@ use crate::harden::{Edit, EditError, Node, NodeKind, Owned, Root, ViewError};
 use crate::path::{Glob, ImagePath};
 use crate::tree::Mode;
 
-/// Where programs and libraries are.
-const SYSTEM: [&str; 10] = [
-    "/bin", "/boot", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/sbin", "/usr",
-];
-/// Below `/etc` and `/opt`, where services may own files, directories of programs alone are looked at.
+/// Where programs and libraries are, and what starts them.
 const PROGRAMS: [&str; 8] = [
     "/bin", "/boot", "/lib", "/lib32", "/lib64", "/libx32", "/sbin", "/usr",
 ];
@@ -58,16 +54,9 @@ fn open_to_all(root: &Root<'_>, except: &[Glob]) -> Result<Vec<(ImagePath, Node)
 }
 
 fn loose(root: &Root<'_>, except: &[Glob]) -> Result<Vec<(ImagePath, Node)>, ViewError> {
-    let mut found = all(root, &SYSTEM, except, |path, node| {
-        let may_be_anothers = !PROGRAMS.iter().any(|top| path.is_within(&fixed(top)));
-        let bits = node.stat.mode.bits();
-        // A set-group-id directory such as /usr/local/share is the group's on purpose; that of another
-        // group than root's is named, too.
-        let is_open = bits & NOT_OWNER_WRITE != 0;
-        (is_open && !may_be_anothers) || (node.stat.uid != 0 && !may_be_anothers)
-    })?;
-    found.sort_by(|a, b| a.0.cmp(&b.0));
-    Ok(found)
+    all(root, &PROGRAMS, except, |_, node| {
+        node.stat.mode.bits() & NOT_OWNER_WRITE != 0 || node.stat.uid != 0
+    })
 }
 
 pub(super) fn world_writable(
