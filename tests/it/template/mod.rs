@@ -103,7 +103,7 @@ fn every_broken_rule_is_reported_with_its_place() {
     let cases: &[Case] = &[
         ("[image\n", &[(Code::T002, 1, 7)]),
         ("a = 1\na = 2\n", &[(Code::T002, 2, 1)]),
-        ("[harden]\nprofile = \"x\"\n", &[(Code::T003, 1, 2)]),
+        ("[harden]\nprofile = \"x\"\n", &[(Code::T006, 2, 11)]),
         ("[services]\nenabled = []\n", &[(Code::T003, 2, 1)]),
         ("[image]\npackages = []\n", &[(Code::T003, 2, 1)]),
         ("packages = \"nginx\"\n", &[(Code::T004, 1, 12)]),

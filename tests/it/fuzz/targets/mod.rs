@@ -173,7 +173,7 @@ pub const TARGETS: &[Target] = &[
         harden::rule_results,
         harden::rule_results_seeds,
     ),
-    of("rules", 400, harden::rules, harden::rules_seeds),
+    of("rules", 40, harden::rules, harden::rules_seeds),
     of("ruleset", 10000, instance::ruleset, instance::ruleset_seeds),
     of("state", 10000, instance::state, instance::state_seeds),
     of(
