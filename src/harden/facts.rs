@@ -97,11 +97,11 @@ mod tests {
         let options: Vec<&str> = both.mounts[0]
             .options
             .iter()
-            .map(|it| it.as_str())
+            .map(crate::expect::fact::Name::as_str)
             .collect();
         assert_eq!(options, ["nodev", "noexec"]);
         let modules = both.modules.unwrap();
-        let deny: Vec<&str> = modules.deny.iter().map(|it| it.as_str()).collect();
+        let deny: Vec<&str> = modules.deny.iter().map(ModuleName::as_str).collect();
         assert_eq!(deny, ["cramfs", "dccp"]);
         assert_eq!(modules.origin, of(false));
         let rules = facts(true, "0", "noexec", "allowed");

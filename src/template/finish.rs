@@ -123,7 +123,7 @@ pub(super) fn finish(
                 .initrd
                 .map_or(Initrd::Distribution, |at| at.value),
         },
-        harden: harden?,
+        harden: harden.ok()?,
         segment: segment?,
         verify: Verify {
             agent: agent?,

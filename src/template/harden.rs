@@ -51,13 +51,16 @@ impl Template {
     }
 }
 
-/// What the merged statements come to; `read` reads a file of rules that a template names. `None`
-/// where something is wrong, which is then reported.
+/// Something is wrong, and was reported.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reported;
+
+/// What the merged statements come to; `read` reads a file of rules that a template names.
 pub(super) fn finish(
     raw: RawHarden,
     read: impl Fn(At<String>) -> Option<SourceFile>,
     sink: &Sink,
-) -> Option<Option<Harden>> {
+) -> Result<Option<Harden>, Reported> {
     let stated = raw.rules.first().map(|at| at.span.clone());
     let stated = stated.or_else(|| raw.except.first().map(|(id, _)| id.span.clone()));
     let profile = match (raw.profile, stated) {
@@ -69,11 +72,11 @@ pub(super) fn finish(
                 let help = format!("profile is one of {}", words.join(", "));
                 sink.report(Code::T005, &span, message, Some(help));
             }
-            return None;
+            return Err(Reported);
         }
-        (None, None) => return Some(None),
+        (None, None) => return Ok(None),
     };
-    let files = files(raw.rules, read, sink)?;
+    let files = files(raw.rules, read, sink).ok_or(Reported)?;
     let texts = files.iter().map(|file| {
         let text = String::from_utf8_lossy(&file.body.bytes).into_owned();
         (file.source.clone(), text)
@@ -82,7 +85,7 @@ pub(super) fn finish(
     let before = sink.is_clean();
     let catalogue = Catalogue::read(&texts, sink);
     if before && !sink.is_clean() {
-        return None;
+        return Err(Reported);
     }
     let mut except = BTreeMap::new();
     for (id, reason) in raw.except {
@@ -115,7 +118,7 @@ pub(super) fn finish(
         // A template further down overrides.
         except.insert(rule.id.clone(), text.to_owned());
     }
-    Some(Some(Harden {
+    Ok(Some(Harden {
         profile,
         except,
         files,
