@@ -104,6 +104,10 @@ fn every_broken_rule_is_reported_with_its_place() {
         ("[image\n", &[(Code::T002, 1, 7)]),
         ("a = 1\na = 2\n", &[(Code::T002, 2, 1)]),
         ("[harden]\nprofile = \"x\"\n", &[(Code::T006, 2, 11)]),
+        (
+            "[harden]\nprofile = \"strict\"\nexcept = { \"no.such\" = \"for a good reason\" }\n",
+            &[(Code::T018, 3, 12)],
+        ),
         ("[services]\nenabled = []\n", &[(Code::T003, 2, 1)]),
         ("[image]\npackages = []\n", &[(Code::T003, 2, 1)]),
         ("packages = \"nginx\"\n", &[(Code::T004, 1, 12)]),
