@@ -150,6 +150,8 @@ pub(super) struct Instance<'a> {
     disk: PathBuf,
     kernel: PathBuf,
     initrd: PathBuf,
+    /// What the image asks its boot loader to say to the kernel.
+    words: String,
 }
 
 impl<'a> Instance<'a> {
@@ -188,6 +190,7 @@ impl<'a> Instance<'a> {
         unpack(&tar, &root);
         fs::remove_file(tar).unwrap();
         prepare(&root);
+        let words = fs::read_to_string(root.join("etc/kernel/cmdline")).unwrap_or_default();
         let delivered = root.join("var/lib/karat/baseline");
         fs::create_dir_all(&delivered).unwrap();
         let envelope = format!("{name}_1.dsse.json");
@@ -215,6 +218,7 @@ impl<'a> Instance<'a> {
             disk,
             kernel,
             initrd,
+            words,
         }
     }
 
@@ -264,7 +268,9 @@ impl<'a> Instance<'a> {
         command.args(["-nic", "none", "-serial", "stdio", "-drive", &disk]);
         command.arg("-kernel").arg(&self.kernel);
         command.arg("-initrd").arg(&self.initrd);
-        command.args(["-append", "root=/dev/vda rw console=ttyS0 panic=-1"]);
+        let words = self.words.trim();
+        let words = format!("root=/dev/vda rw console=ttyS0 panic=-1 {words}");
+        command.args(["-append", &words]);
         command.args(more);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         Machine {
