@@ -2,7 +2,7 @@
 //! rules of CIS that it says fail are those that `templates/scap/exceptions.toml` gives a reason for,
 //! no more and no fewer.
 //!
-//! The scanner is OpenSCAP, its content Debian's package `ssg-debian` (see `.ci/run`). The scanner
+//! The scanner is `OpenSCAP`, its content Debian's package `ssg-debian` (see `.ci/run`). The scanner
 //! reads an unpacked tree, and writes into it: so the tree is a copy that nothing else looks at.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -97,7 +97,7 @@ pub fn moto() -> Option<super::Judge> {
     super::judge("moto_server")
 }
 
-/// What OpenSCAP judges `system` (`debian13`) by: of Debian's package `ssg-debian`, unpacked below
+/// What `OpenSCAP` judges `system` (`debian13`) by: of Debian's package `ssg-debian`, unpacked below
 /// `target/judges/scap` by `.ci/run`, or installed.
 pub fn scap_content(system: &str) -> Option<PathBuf> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/judges/scap");
