@@ -1,6 +1,6 @@
 //! What people write: TOML, read key by key with the place of every value.
 //!
-//! Templates and hardening rules are read by the same [`reader`]: what is wrong is collected, each
+//! Templates and hardening rules are read by the same `reader`: what is wrong is collected, each
 //! with code, place and help ([`Diagnostics`]), and unknown keys are errors.
 
 mod choice;
