@@ -53,6 +53,10 @@ impl Template {
 
 /// What the merged statements come to; `read` reads a file of rules that a template names. `None`
 /// where something is wrong, which is then reported.
+#[expect(
+    clippy::option_option,
+    reason = "something wrong, nothing stated, or rules"
+)]
 pub(super) fn finish(
     raw: RawHarden,
     read: impl Fn(At<String>) -> Option<SourceFile>,

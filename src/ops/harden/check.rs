@@ -98,8 +98,8 @@ pub fn check(request: &Request, progress: &dyn Progress) -> Result<Checked, Chec
             let in_force = live::add(path, &root, &selection, &mut results)?;
             (results, in_force)
         }
-        Place::Tar(path) => (image(request, Image::Tar(path.clone()), progress)?, None),
-        Place::Oci(path) => (image(request, Image::Oci(path.clone()), progress)?, None),
+        Place::Tar(path) => (image(request, &Image::Tar(path.clone()), progress)?, None),
+        Place::Oci(path) => (image(request, &Image::Oci(path.clone()), progress)?, None),
     };
     let seconds = watch.seconds();
     if !matches!(request.place, Place::Rules(_)) {
@@ -136,7 +136,7 @@ fn selection(request: &Request) -> Result<Selection, CheckError> {
 
 /// Rules on an archive. The contents of small files are held, the larger ones of an image are
 /// programs that no rule reads.
-fn image(request: &Request, image: Image, progress: &dyn Progress) -> Result<Results, CheckError> {
+fn image(request: &Request, image: &Image, progress: &dyn Progress) -> Result<Results, CheckError> {
     let selection = selection(request)?;
     progress.started("harden", None, Unit::Items);
     let mut left = limits::DIFF_DATABASE_MAX;

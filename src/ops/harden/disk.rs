@@ -1,7 +1,7 @@
 //! A directory of this machine as what rules see. Only read: nothing in it is run or changed.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
@@ -24,8 +24,8 @@ use crate::tree::{Mode, Stat, Xattrs};
 #[derive(Debug)]
 pub struct Directory {
     root: Root,
-    nodes: RefCell<HashMap<ImagePath, Option<Node>>>,
-    names: RefCell<HashMap<ImagePath, Vec<Vec<u8>>>>,
+    nodes: RefCell<BTreeMap<ImagePath, Option<Node>>>,
+    names: RefCell<BTreeMap<ImagePath, Vec<Vec<u8>>>>,
     /// How many paths and names are remembered.
     kept: Cell<usize>,
     /// The directory that was opened last, for its other names.
