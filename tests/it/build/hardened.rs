@@ -95,6 +95,7 @@ fn a_machine_under_server_l2_lets_in_serves_keeps_time_and_logs() {
     let public = fs::read_to_string(shop.path("login.pub")).unwrap();
     let text = template(&shop, "server-l2", public.trim());
     let instance = Instance::of(&shop, &judges, "hardened", &text, |root| {
+        fs::create_dir_all(root.join("var/lib/karat")).unwrap();
         let login = root.join("var/lib/karat/login");
         fs::copy(&key, &login).unwrap();
         fs::set_permissions(&login, fs::Permissions::from_mode(0o600)).unwrap();
