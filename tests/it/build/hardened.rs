@@ -127,7 +127,6 @@ fn template(shop: &Workshop, profile: &str, key: &str) -> String {
         "extends = \"base\"\npackages = [\"apparmor\", \"apparmor-utils\", \"audispd-plugins\", \
          \"gunicorn\", \"libpam-pwquality\", \"linux-image-cloud-amd64\", \"nginx\", \"postgresql\", \
          \"python3\"]\n[image]\nname = \"hardened\"\n[harden]\nprofile = \"{profile}\"\n\
-         except = {{ \"ac.sudo-pw\" = \"accounts have no password, and log in by key\" }}\n\
          [services]\nenable = [\"api.service\", \"nginx.service\", \"postgresql-first-boot.service\", \
          \"postgresql.service\", \"questions.service\"]\n\
          [[users]]\nname = \"admin\"\nssh_keys = [\"{key}\"]\n\
