@@ -13,7 +13,8 @@ use super::value::{Control, Kind, Model, Owner, Provider};
 use super::{domain_title, oscal};
 use crate::baseline::Placement;
 use crate::digest::Digest;
-use crate::harden::Results;
+use crate::harden::{Catalogue, Results};
+use crate::path::name_matches;
 use crate::tree::Epoch;
 
 const NOW: u64 = 1_760_000_000;
@@ -185,6 +186,19 @@ fn the_list_is_the_directory() {
         let path = format!("{directory}/{name}");
         let there = crate::sys::fs::read(path, 1 << 20).unwrap();
         assert_eq!(*bytes, there, "{name}");
+    }
+}
+
+/// A pattern that selects nothing would leave a duty out without a word.
+#[test]
+fn the_matrix_names_rules_that_there_are() {
+    let catalogue = Catalogue::shipped().unwrap();
+    for control in Matrix::shipped().unwrap().controls() {
+        for pattern in control.evidence.iter().flat_map(|need| &need.rules) {
+            let fits = |id: &str| name_matches(pattern.as_bytes(), id.as_bytes());
+            let any = catalogue.rules().any(|rule| fits(rule.id.as_str()));
+            assert!(any, "{}: {pattern}", control.id);
+        }
     }
 }
 
