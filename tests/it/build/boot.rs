@@ -167,7 +167,14 @@ impl<'a> Instance<'a> {
             "extends = \"{base}\"\npackages = [\"linux-image-cloud-amd64\"]\n\
              [image]\nname = \"{on_failure}\"\n[verify]\non_failure = \"{on_failure}\"\n"
         );
-        Self::of(shop, judges, on_failure, &text, |_| ())
+        Self::of(shop, judges, on_failure, &text, |root| {
+            if base == "web-frontend" {
+                let peers = root.join("var/lib/karat/peers");
+                fs::create_dir_all(&peers).unwrap();
+                let names = ["api".to_owned(), "bastion".to_owned()];
+                fs::write(peers.join("web.dsse.json"), shop.peers("web", 1, &names)).unwrap();
+            }
+        })
     }
 
     /// Builds the image of this name from a template's text; `prepare` does to its root what whoever
@@ -195,10 +202,6 @@ impl<'a> Instance<'a> {
         fs::create_dir_all(&delivered).unwrap();
         let envelope = format!("{name}_1.dsse.json");
         fs::copy(shop.path("out").join(&envelope), delivered.join(envelope)).unwrap();
-        let peers = root.join("var/lib/karat/peers");
-        fs::create_dir_all(&peers).unwrap();
-        let names = ["api".to_owned(), "bastion".to_owned()];
-        fs::write(peers.join("web.dsse.json"), shop.peers("web", 1, &names)).unwrap();
         let disk = directory.join("disk.img");
         let mut mke2fs = judges.mke2fs.command();
         mke2fs.args(["-q", "-t", "ext4", "-d"]).arg(&root);
@@ -265,7 +268,10 @@ impl<'a> Instance<'a> {
             "1024",
         ]);
         command.args(["-nodefaults", "-no-reboot", "-display", "none"]);
-        command.args(["-nic", "none", "-serial", "stdio", "-drive", &disk]);
+        // A network with nobody but who gives out addresses: else services wait for one.
+        command.args(["-netdev", "user,id=net,restrict=on"]);
+        command.args(["-device", "virtio-net-pci,netdev=net"]);
+        command.args(["-serial", "stdio", "-drive", &disk]);
         command.arg("-kernel").arg(&self.kernel);
         command.arg("-initrd").arg(&self.initrd);
         let words = self.words.trim();
