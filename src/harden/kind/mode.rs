@@ -7,6 +7,7 @@
 //! group = "root"               # optional; or groups
 //! except = ["/…"]              # optional: paths that are left out
 //! required = true              # optional: one path at least must be there
+//! files = true                 # optional: regular files alone, whatever else fits the paths
 //! ```
 //!
 //! Symbolic links are left alone: what they lead to counts where it is named itself.
@@ -30,6 +31,7 @@ struct Modes {
     owners: Vec<Owner>,
     groups: Vec<Owner>,
     required: bool,
+    files: bool,
 }
 
 pub(super) fn parse(table: &Reader<'_>) -> Option<Arc<dyn Setting>> {
@@ -44,6 +46,7 @@ pub(super) fn parse(table: &Reader<'_>) -> Option<Arc<dyn Setting>> {
     let mut groups = owner::owners(table, "groups");
     groups.extend(owner::owner(table, "group"));
     let required = table.boolean("required").is_some_and(|at| at.value);
+    let files = table.boolean("files").is_some_and(|at| at.value);
     if mode.is_none() && owners.is_empty() && groups.is_empty() {
         let message = "a mode states at least one of mode, owner and group".to_owned();
         table.sink().report(Code::T012, table.span(), message, None);
@@ -59,6 +62,7 @@ pub(super) fn parse(table: &Reader<'_>) -> Option<Arc<dyn Setting>> {
         owners,
         groups,
         required,
+        files,
     }))
 }
 
@@ -235,8 +239,12 @@ impl Modes {
         for glob in &self.paths {
             for (path, node) in root.glob(glob)? {
                 let excepted = self.except.iter().any(|glob| glob.matches(&path));
-                let is_link = matches!(node.kind, NodeKind::Symlink(_));
-                if !excepted && !is_link {
+                let fits = match node.kind {
+                    NodeKind::Symlink(_) => false,
+                    NodeKind::Regular(_) => true,
+                    NodeKind::Directory | NodeKind::Special => !self.files,
+                };
+                if !excepted && fits {
                     nodes.push((path, node));
                 }
             }

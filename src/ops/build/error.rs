@@ -95,7 +95,11 @@ fn rules(results: &Results) -> String {
         results.count(Outcome::Fail),
         results.count(Outcome::Unknown),
     );
-    let mut text = format!("{fails} hardening rules of {} do not hold", results.profile);
+    let profile = results.profile;
+    let mut text = match fails {
+        1 => format!("a hardening rule of {profile} does not hold"),
+        _ => format!("{fails} hardening rules of {profile} do not hold"),
+    };
     if unknown > 0 {
         let _infallible = write!(text, ", and of {unknown} it cannot be told");
     }
