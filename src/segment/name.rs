@@ -1,45 +1,7 @@
 //! Names that a segment states, each valid by construction.
 
-use std::fmt;
-
 use crate::path::name_matches;
-
-/// A text type that only a rule lets through.
-macro_rules! names {
-    ($($(#[$doc:meta])* $type:ident: $check:expr, $rule:literal;)*) => {
-        $($(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-        pub struct $type(String);
-
-        impl $type {
-            /// The rule, for people.
-            pub const RULE: &'static str = $rule;
-
-            /// Takes a text that keeps the rule; `None` otherwise.
-            pub fn new(text: &str) -> Option<Self> {
-                let check: fn(&str) -> bool = $check;
-                check(text).then(|| Self(text.to_owned()))
-            }
-
-            /// The text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        impl fmt::Debug for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{}({:?})", stringify!($type), self.0)
-            }
-        })*
-    };
-}
+use crate::written::names::{is_lower_or_digit, is_word, names};
 
 names! {
     /// A day.
@@ -68,18 +30,6 @@ impl PackageGlob {
 
 /// Words that stand where a segment's name may stand.
 const RESERVED: &[&str] = &["any", "dns", "log", "ntp", "public", "segment", "updates"];
-
-fn is_word(text: &str, max: usize, first: fn(u8) -> bool, rest: fn(u8) -> bool) -> bool {
-    text.len() <= max
-        && text
-            .as_bytes()
-            .split_first()
-            .is_some_and(|(head, tail)| first(*head) && tail.iter().all(|byte| rest(*byte)))
-}
-
-fn is_lower_or_digit(byte: u8) -> bool {
-    byte.is_ascii_lowercase() || byte.is_ascii_digit()
-}
 
 fn is_date(text: &str) -> bool {
     let shape = text.len() == 10

@@ -1,54 +1,16 @@
 //! Names that a template states, each valid by construction.
 
-use std::fmt;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::segment::is_day;
 pub use crate::segment::{Date, SegmentName, UnitName};
+use crate::written::names::{is_lower_or_digit, is_word, names};
 
 /// The name of Debian's archive in a lock.
 pub const DEBIAN: &str = "debian";
 /// The name of Debian's security archive in a lock.
 pub const DEBIAN_SECURITY: &str = "debian-security";
-
-/// A text type that only a rule lets through.
-macro_rules! names {
-    ($($(#[$doc:meta])* $type:ident: $check:expr, $rule:literal;)*) => {
-        $($(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-        pub struct $type(String);
-
-        impl $type {
-            /// The rule, for people.
-            pub const RULE: &'static str = $rule;
-
-            /// Takes a text that keeps the rule; `None` otherwise.
-            pub fn new(text: &str) -> Option<Self> {
-                let check: fn(&str) -> bool = $check;
-                check(text).then(|| Self(text.to_owned()))
-            }
-
-            /// The text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        impl fmt::Debug for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{}({:?})", stringify!($type), self.0)
-            }
-        })*
-    };
-}
 
 names! {
     /// A user or group: what adduser and systemd both take.
@@ -84,18 +46,6 @@ names! {
     /// A plain name: an architecture, a module.
     Word: |text| is_word(text, 64, |first| first.is_ascii_alphanumeric(), |byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte)),
         "a name is up to 64 of A-Z a-z 0-9 _ . - and starts with a letter or digit";
-}
-
-fn is_word(text: &str, max: usize, first: fn(u8) -> bool, rest: fn(u8) -> bool) -> bool {
-    text.len() <= max
-        && text
-            .as_bytes()
-            .split_first()
-            .is_some_and(|(head, tail)| first(*head) && tail.iter().all(|byte| rest(*byte)))
-}
-
-fn is_lower_or_digit(byte: u8) -> bool {
-    byte.is_ascii_lowercase() || byte.is_ascii_digit()
 }
 
 /// One or more plain components below `dists/`; what leaves it is refused.

@@ -8,6 +8,7 @@
 mod blobs;
 mod epoch;
 mod inode;
+mod locate;
 mod value;
 
 pub use blobs::{Blobs, Layered, MemoryBlobs};

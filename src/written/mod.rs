@@ -5,6 +5,7 @@
 
 mod choice;
 pub(crate) mod diagnostic;
+pub(crate) mod names;
 pub(crate) mod nearest;
 pub(crate) mod reader;
 

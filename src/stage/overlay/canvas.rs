@@ -101,29 +101,8 @@ impl<'a> Canvas<'a> {
 
     /// As [`Canvas::place`], without making anything.
     pub(super) fn locate(&self, path: &ImagePath) -> Result<ImagePath, OverlayError> {
-        // The deepest ancestor that leads somewhere, and the names below it that do not yet.
-        let wrong = || OverlayError::Parent(path.clone());
-        let mut missing: Vec<&[u8]> = path.name().into_iter().collect();
-        let mut ancestor = path.parent().unwrap_or_else(ImagePath::root);
-        let mut names = path.components().rev().skip(1);
-        let mut at = loop {
-            if let Some(found) = self.tree.resolve(&ancestor) {
-                break found;
-            }
-            // A link that leads nowhere is not replaced behind its owner's back.
-            if self.tree.get(&ancestor).is_some() {
-                return Err(wrong());
-            }
-            missing.push(names.next().ok_or_else(wrong)?);
-            ancestor = ancestor.parent().ok_or_else(wrong)?;
-        };
-        if self.tree.get(&at).map(|inode| &inode.kind) != Some(&Kind::Directory) {
-            return Err(wrong());
-        }
-        while let Some(name) = missing.pop() {
-            at = at.join(name).map_err(|_overlong| wrong())?;
-        }
-        Ok(at)
+        let located = self.tree.locate(path);
+        located.ok_or_else(|| OverlayError::Parent(path.clone()))
     }
 
     /// Puts a regular file at `path`, in the place of a file or link there.
