@@ -80,6 +80,8 @@ pub struct TreeView<'a, State> {
     tree: &'a Tree<State>,
     blobs: &'a dyn Blobs,
     more: Option<&'a dyn Blobs>,
+    /// Whether the tree knows who put what there.
+    origins: bool,
 }
 
 impl<State> fmt::Debug for TreeView<'_, State> {
@@ -91,8 +93,21 @@ impl<State> fmt::Debug for TreeView<'_, State> {
 impl<'a, State> TreeView<'a, State> {
     /// Looks at `tree`, whose contents `blobs` has.
     pub fn new(tree: &'a Tree<State>, blobs: &'a dyn Blobs) -> Self {
-        let more = None;
-        Self { tree, blobs, more }
+        Self {
+            tree,
+            blobs,
+            more: None,
+            origins: true,
+        }
+    }
+
+    /// The same for a tree that was read from an archive: who put what there is not known of it,
+    /// whatever its inodes say.
+    pub fn of_archive(tree: &'a Tree<State>, blobs: &'a dyn Blobs) -> Self {
+        Self {
+            origins: false,
+            ..Self::new(tree, blobs)
+        }
     }
 
     /// As [`TreeView::new`], with a second source of contents.
@@ -105,6 +120,7 @@ impl<'a, State> TreeView<'a, State> {
             tree,
             blobs: first,
             more: Some(second),
+            origins: true,
         }
     }
 
@@ -120,7 +136,11 @@ impl<'a, State> TreeView<'a, State> {
 
 impl<State> View for TreeView<'_, State> {
     fn look(&self, path: &ImagePath) -> Result<Option<Node>, ViewError> {
-        Ok(self.tree.get(path).map(node))
+        let mut node = self.tree.get(path).map(node);
+        if let (Some(node), false) = (&mut node, self.origins) {
+            node.origin = None;
+        }
+        Ok(node)
     }
 
     fn names(&self, path: &ImagePath) -> Result<Vec<Vec<u8>>, ViewError> {

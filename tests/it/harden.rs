@@ -37,6 +37,17 @@ fn root(desk: &Scratch) {
         ),
         ("etc/sysctl.d/1.conf", "kernel.kptr_restrict = 2\n"),
         (
+            "etc/systemd/system-preset/10-karat.preset",
+            "enable asked.service\n",
+        ),
+        ("etc/systemd/system/asked.service", "[Service]\n"),
+        ("etc/systemd/system/unasked.service", "[Service]\n"),
+        ("usr/bin/tool", "tool\n"),
+        (
+            "var/lib/dpkg/info/tool.md5sums",
+            "d41d8cd98f00b204e9800998ecf8427e  usr/bin/tool\n",
+        ),
+        (
             "var/lib/dpkg/status",
             "Package: openssh-server\nStatus: install ok installed\nVersion: 1\n",
         ),
@@ -53,6 +64,11 @@ fn root(desk: &Scratch) {
     fs::create_dir(&drop_ins).unwrap();
     symlink("../../../../outside", drop_ins.join("10-out.conf")).unwrap();
     symlink("loop.conf", drop_ins.join("loop.conf")).unwrap();
+    let wants = desk.join("root/etc/systemd/system/multi-user.target.wants");
+    fs::create_dir(&wants).unwrap();
+    for unit in ["asked.service", "unasked.service"] {
+        symlink(format!("../{unit}"), wants.join(unit)).unwrap();
+    }
 }
 
 const RULES: &str = r#"
@@ -117,6 +133,17 @@ fn one_root_gives_the_same_verdicts_as_directory_and_archive() {
         mine["reasons"][0],
         "/etc/ssh/sshd_config:2: states PermitRootLogin yes; wanted: PermitRootLogin is no"
     );
+    // Who put something there is known of no root that was not built just now.
+    let unasked = result("sv.enabled");
+    assert_eq!(unasked["outcome"], "unknown");
+    assert_eq!(
+        unasked["reasons"],
+        serde_json::json!([
+            "/etc/systemd/system/multi-user.target.wants/unasked.service: starts unasked.service; \
+             who asked for it is not known here"
+        ])
+    );
+    assert_eq!(result("fp.debsums")["outcome"], "not-applicable");
     assert_eq!(result("sc.fwd")["outcome"], "excepted");
     assert_eq!(
         result("sc.fwd")["reasons"][0],

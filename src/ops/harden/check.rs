@@ -150,7 +150,7 @@ fn image(request: &Request, image: &Image, progress: &dyn Progress) -> Result<Re
         kept
     };
     let read = image.read(&mut keep)?;
-    let view = TreeView::new(&read.tree, &read.kept);
+    let view = TreeView::of_archive(&read.tree, &read.kept);
     let view: &dyn View = &view;
     let root = Root::new(view, selection.category.as_deref());
     Ok(harden::check(&root, &selection)?)

@@ -1,5 +1,7 @@
 //! What stands where it should not.
 
+use std::collections::BTreeSet;
+
 use super::is_excepted;
 use crate::harden::kind::Answer;
 use crate::harden::root::fixed;
@@ -134,6 +136,7 @@ pub(super) fn enabled_units(
     except: &[Glob],
     answer: &mut Answer,
 ) -> Result<(), ViewError> {
+    let asked = presets(root)?;
     for (name, link) in started(root)? {
         let is_known = STARTED.contains(&name.as_str()) || is_excepted(except, &link);
         if is_known || !link.is_within(&fixed("/etc/systemd/system")) {
@@ -150,12 +153,32 @@ pub(super) fn enabled_units(
                 "{shown}: starts {name}, which nobody asked for; name it in [services], to enable or \
                  to disable it"
             )),
+            None if asked.contains(name) => {}
             None => answer.unknown(format!(
                 "{shown}: starts {name}; who asked for it is not known here"
             )),
         }
     }
     Ok(())
+}
+
+/// The units that somebody asked for in `/etc`, by systemd.preset(5): a template's among them.
+fn presets(root: &Root<'_>) -> Result<BTreeSet<String>, ViewError> {
+    let directory = fixed("/etc/systemd/system-preset");
+    let mut units = BTreeSet::new();
+    for name in root.names(&directory)? {
+        let Ok(path) = directory.join(&name) else {
+            continue;
+        };
+        if name.ends_with(b".preset") {
+            let text = root.text(&path)?.unwrap_or_default();
+            let lines = text
+                .lines()
+                .filter_map(|line| line.trim().strip_prefix("enable "));
+            units.extend(lines.map(|name| name.trim().to_owned()));
+        }
+    }
+    Ok(units)
 }
 
 /// Where dpkg(1) keeps the sums of packages' files.
