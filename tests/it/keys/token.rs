@@ -1,4 +1,4 @@
-//! Keys on a PKCS#11 token: SoftHSM2 is the judge. `cargo test --features pkcs11 --test it token`.
+//! Keys on a PKCS#11 token: `SoftHSM2` is the judge. `cargo test --features pkcs11 --test it token`.
 
 use std::process::Command;
 
