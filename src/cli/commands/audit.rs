@@ -1,6 +1,6 @@
 //! `karat audit`.
 
-use std::io::{BufWriter, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::log::{near, place, way};
@@ -12,7 +12,7 @@ use crate::cli::{audit_csv, audit_page, audit_text};
 use crate::ops::audit::{Report, Request, Since, Verdict, audit};
 use crate::ops::log::{self, LogPlace};
 use crate::ops::workspace::Workspace;
-use crate::sys::fs::{AtomicFile, IoError};
+use crate::sys::fs::write_as_made;
 
 /// Arguments of `karat audit`.
 #[derive(Debug, clap::Args)]
@@ -93,11 +93,11 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     let name = args.log.to_string();
     let report = audit(&log, &name, &request, &progress)?;
     if let Some(path) = &args.csv {
-        write(path, |out| audit_csv::write(&report, out))?;
+        write_as_made(path, |out| audit_csv::write(&report, out))?;
     }
     if let Some(path) = &args.html {
         let page = audit_page::page(&report);
-        write(path, |out| out.write_all(page.as_bytes()))?;
+        write_as_made(path, |out| out.write_all(page.as_bytes()))?;
     }
     if console.is_json() {
         console.json_stream(&report);
@@ -128,17 +128,4 @@ fn nearest(log: &Path) -> Result<PathBuf, Failure> {
 fn since_of(text: &Path) -> Since {
     let size = text.to_str().and_then(|text| text.parse().ok());
     size.map_or_else(|| Since::Checkpoint(text.to_owned()), Since::Size)
-}
-
-/// Writes a file as it is made; it appears whole or not at all.
-fn write(
-    path: &Path,
-    make: impl FnOnce(&mut BufWriter<&std::fs::File>) -> std::io::Result<()>,
-) -> Result<(), IoError> {
-    let file = AtomicFile::create(path, 0o644)?;
-    let mut out = BufWriter::new(file.file());
-    let made = make(&mut out).and_then(|()| out.flush());
-    drop(out);
-    made.map_err(|error| IoError::new("write", path, error))?;
-    file.commit()
 }

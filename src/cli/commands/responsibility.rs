@@ -1,7 +1,7 @@
 //! `karat responsibility`.
 
-use std::io::{BufWriter, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::Write as _;
+use std::path::PathBuf;
 
 use clap::Subcommand;
 use clap::builder::{OsStringValueParser, TypedValueParser};
@@ -17,7 +17,7 @@ use crate::ops::responsibility::{Request, ResponsibilityError, report};
 use crate::ops::workspace::Workspace;
 use crate::responsibility::{Model, Provider, Report, Verdict, oscal};
 use crate::sys::clock;
-use crate::sys::fs::{AtomicFile, IoError};
+use crate::sys::fs::{IoError, write_as_made};
 use crate::tree::Epoch;
 
 /// Arguments of `karat responsibility`.
@@ -164,19 +164,19 @@ fn make(args: &ReportArgs, console: &Console) -> Result<Exit, Failure> {
 
 fn outputs(args: &ReportArgs, report: &Report) -> Result<(), IoError> {
     if let Some(path) = &args.csv {
-        write(path, |out| responsibility_csv::write(report, out))?;
+        write_as_made(path, |out| responsibility_csv::write(report, out))?;
     }
     if let Some(path) = &args.html {
         let page = responsibility_page::page(report);
-        write(path, |out| out.write_all(page.as_bytes()))?;
+        write_as_made(path, |out| out.write_all(page.as_bytes()))?;
     }
     if let Some(path) = &args.oscal_component {
         let document = oscal::component_definition(report);
-        write(path, |out| out.write_all(document.as_bytes()))?;
+        write_as_made(path, |out| out.write_all(document.as_bytes()))?;
     }
     if let Some(path) = &args.oscal_results {
         let document = oscal::assessment_results(report);
-        write(path, |out| out.write_all(document.as_bytes()))?;
+        write_as_made(path, |out| out.write_all(document.as_bytes()))?;
     }
     Ok(())
 }
@@ -189,19 +189,6 @@ fn exit(report: &Report) -> Exit {
         Verdict::Incomplete => Exit::Incomplete,
         Verdict::Open | Verdict::Evidenced => Exit::Ok,
     }
-}
-
-/// Writes a file as it is made; it appears whole or not at all.
-fn write(
-    path: &Path,
-    make: impl FnOnce(&mut BufWriter<&std::fs::File>) -> std::io::Result<()>,
-) -> Result<(), IoError> {
-    let file = AtomicFile::create(path, 0o644)?;
-    let mut out = BufWriter::new(file.file());
-    let made = make(&mut out).and_then(|()| out.flush());
-    drop(out);
-    made.map_err(|error| IoError::new("write", path, error))?;
-    file.commit()
 }
 
 impl From<ResponsibilityError> for Failure {

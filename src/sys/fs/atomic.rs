@@ -25,6 +25,23 @@ pub fn write_atomic(path: impl AsRef<Path>, bytes: &[u8], mode: u32) -> Result<(
     file.commit()
 }
 
+/// As [`write_atomic`], for what `make` writes bit by bit, readable by all.
+///
+/// # Errors
+/// As [`write_atomic`], or what `make` gives.
+pub fn write_as_made(
+    path: impl AsRef<Path>,
+    make: impl FnOnce(&mut io::BufWriter<&File>) -> io::Result<()>,
+) -> Result<(), IoError> {
+    let path = path.as_ref();
+    let file = AtomicFile::create(path, 0o644)?;
+    let mut out = io::BufWriter::new(file.file());
+    let made = make(&mut out).and_then(|()| out.flush());
+    drop(out);
+    made.map_err(|error| IoError::new("write", path, error))?;
+    file.commit()
+}
+
 /// A file that appears whole at its place on [`AtomicFile::commit`], or not at all.
 #[derive(Debug)]
 pub struct AtomicFile {

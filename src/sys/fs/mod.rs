@@ -25,7 +25,9 @@ mod look;
 mod ours;
 mod read;
 
-pub use atomic::{AtomicDir, AtomicFile, remove_temporaries, sync_parent, write_atomic};
+pub use atomic::{
+    AtomicDir, AtomicFile, remove_temporaries, sync_parent, write_as_made, write_atomic,
+};
 #[cfg(feature = "build")]
 pub use beneath::{Beneath, Listed, ListedKind};
 pub use change::{make_dirs, remove_tree, rename, set_mode};
