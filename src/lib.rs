@@ -19,7 +19,7 @@
 //! |---|---|---|
 //! | 1 | [`digest`] [`path`] [`json`] [`limits`] [`order`] | SHA-256; absolute, normal image paths; strict and canonical JSON; every cap on hostile input; sorting with little code |
 //! | 2 | [`tree`] [`key`] | the file tree as a value; keys, signatures, the trust root, the one threshold loop |
-//! | 3 | [`manifest`] [`envelope`] [`tlog`] | the canonical mtree(5) list; DSSE; the transparency log's formats and proofs |
+//! | 3 | [`manifest`] [`envelope`] [`tlog`] [`layout`] | the canonical mtree(5) list; DSSE; the transparency log's formats and proofs; what lies on disks |
 //! | 4 | [`baseline`] [`expect`] [`peers`] | the signed statement; what may vary; who a segment's peers are |
 //! | 5 | [`appraise`] [`instance`] | Evidence against Baseline gives a Verdict; what an instance is told and remembers |
 //! | | [`sys`] | the only module that touches the machine; what it scans is Evidence |
@@ -40,6 +40,7 @@ pub mod key;
 pub mod tree;
 
 pub mod envelope;
+pub mod layout;
 pub mod manifest;
 pub mod tlog;
 

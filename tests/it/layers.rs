@@ -9,7 +9,7 @@ use std::process::Command;
 const LINES: [&[&str]; 11] = [
     &["limits", "json", "order", "digest", "path"],
     &["tree", "key"],
-    &["manifest", "envelope", "tlog"],
+    &["manifest", "envelope", "tlog", "layout"],
     &["baseline", "expect", "peers"],
     &["appraise", "instance"],
     &["sys"],
