@@ -84,7 +84,7 @@ impl Source for [u8] {
         let length = within(self.size(), offset, wide(buffer.len()))?;
         let from = usize::try_from(offset).ok();
         let bytes = from.and_then(|from| self.get(from..)?.get(..buffer.len()));
-        buffer.copy_from_slice(bytes.ok_or(SourceError::Outside {
+        buffer.copy_from_slice(bytes.ok_or_else(|| SourceError::Outside {
             offset,
             length,
             size: self.size(),
