@@ -1,8 +1,5 @@
 //! `karat-agent`: what an instance carries.
 
-#[cfg(all(panic = "abort", target_env = "musl"))]
-mod unwind;
-
 #[global_allocator]
 static MEMORY: karat::sys::alloc::PerThread = karat::sys::alloc::PerThread;
 
