@@ -5,5 +5,8 @@
 //! `image`, below the wall; instances only read.
 
 mod source;
+mod uuid;
+pub mod verity;
 
 pub use source::{Part, Source, SourceError};
+pub use uuid::Uuid;

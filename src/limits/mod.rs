@@ -214,6 +214,8 @@ pub const DIFF_LINES_MAX: usize = 20_000;
 pub const DIFF_ALL_LINES_MAX: usize = 1_000_000;
 /// Most bytes of all differences of lines that one comparison gives.
 pub const DIFF_OUTPUT_MAX: usize = 4 << 20;
+/// Most blocks of a file system under dm-verity, of 4096 bytes: 16 TiB.
+pub const VERITY_BLOCKS_MAX: u64 = 1 << 32;
 /// Largest table of mounts: some 200 bytes for each of 100,000, the kernel's own limit.
 pub const MOUNTINFO_MAX: u64 = 32 << 20;
 /// Largest file of a directory tree that is read to be compared: a sparse one costs nothing to make.
