@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::partition::{self, PartitionIdError};
 use super::place::{self, Place, PlaceError, PlaceKind, Places};
-use super::{PartitionId, PartitionIdError};
 use crate::baseline::{ImageName, ImageVersion, NameError};
 use crate::digest::{Digest, DigestError};
 use crate::json::{self, JsonError};
+use crate::layout::Uuid;
 use crate::limits;
 use crate::path::ImagePath;
 
@@ -30,7 +31,7 @@ pub struct Plan {
     /// Whether it may write to `/etc`.
     pub etc: Etc,
     /// The partition that keeps what is written; `None`: nothing is kept.
-    pub state: Option<PartitionId>,
+    pub state: Option<Uuid>,
     /// What happens where the machine is not what was signed.
     pub on_failure: OnFailure,
     /// What the kernel does where a block of the root turns out to be another than was signed.
@@ -43,9 +44,9 @@ pub struct Root {
     /// The root of its hash tree.
     pub hash: Digest,
     /// The partition with the file system.
-    pub data: PartitionId,
+    pub data: Uuid,
     /// The partition with the hash tree.
-    pub tree: PartitionId,
+    pub tree: Uuid,
 }
 
 /// Whether the running system may write to `/etc`.
@@ -204,14 +205,14 @@ impl Plan {
         for place in &raw.writable {
             places.push(place.parse()?);
         }
-        let state = raw.state.as_deref().map(str::parse).transpose()?;
+        let state = raw.state.as_deref().map(partition::parse).transpose()?;
         let plan = Self {
             name: ImageName::parse(&raw.image.name)?,
             version: ImageVersion::parse(&raw.image.version)?,
             root: Root {
                 hash: raw.root.root_hash.parse()?,
-                data: raw.root.data.parse()?,
-                tree: raw.root.hash.parse()?,
+                data: partition::parse(&raw.root.data)?,
+                tree: partition::parse(&raw.root.hash)?,
             },
             cmdline: raw.cmdline,
             modules,
