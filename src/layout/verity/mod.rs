@@ -6,6 +6,16 @@
 //! whose superblock is read here. [`Verity`] is all that must be trusted; [`Checked`] reads data by
 //! it. The format: `docs/formats/verity.md`.
 
+mod error;
+mod geometry;
+mod hash;
+mod superblock;
+mod tree;
 mod value;
 
+pub use error::VerityError;
+pub use geometry::{HASHES, Level};
+pub use hash::Salted;
+pub use superblock::Superblock;
+pub use tree::Checked;
 pub use value::{BlocksError, Verity};
