@@ -90,6 +90,16 @@ pub const RESPONSIBILITY_VERDICTS_MAX: usize = 10_000;
 pub const TRUST_ROOT_MAX: u64 = 1 << 20;
 /// Largest policy of an image; real ones have 70 bytes.
 pub const POLICY_MAX: u64 = 65_535;
+/// Largest plan of an initrd: some 60 bytes for each of its modules.
+pub const BOOT_PLAN_MAX: u64 = 65_535;
+/// Most kernel modules of an initrd; those of all clouds together are some 60.
+pub const BOOT_MODULES_MAX: usize = 512;
+/// Longest command line: what Linux takes on x86, `COMMAND_LINE_SIZE` less its NUL.
+pub const BOOT_CMDLINE_MAX: usize = 2047;
+/// Most places where a running system may write.
+pub const BOOT_PLACES_MAX: usize = 64;
+/// Largest report of an initrd: some 300 bytes for each of its findings.
+pub const BOOT_REPORT_MAX: u64 = 256 << 10;
 /// Largest file of what an instance remembers.
 pub const STATE_MAX: u64 = 65_535;
 /// Most images that an instance remembers: it is one of them at a time.
