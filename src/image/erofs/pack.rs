@@ -107,7 +107,7 @@ impl Packer {
                 if self.scratch.len() <= INLINE_MAX && self.scratch.len() < rest {
                     packed.push(at, 0, true);
                     packed.tail.clone_from(&self.scratch);
-                    return packed;
+                    break;
                 }
                 // To be inline, the end must be a cluster of its own, of less than a block.
                 if self.scratch.len() % BLOCK <= INLINE_MAX - ENDS_WORSE
