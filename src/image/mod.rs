@@ -5,6 +5,7 @@
 //! formats are written down in `docs/formats/outputs.md` and `docs/formats/oci.md`.
 
 pub mod compress;
+pub mod erofs;
 pub mod gpt;
 pub mod oci;
 pub mod sums;
