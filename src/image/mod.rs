@@ -1,4 +1,5 @@
 //! Image formats: tar, OCI layouts, compression, hash trees, checksum lists.
+//! Image formats: tar, OCI layouts, compression, checksum lists, unified kernel images.
 //!
 //! Every writer here is a pure function of a [`Tree`](crate::tree::Tree), its contents and the
 //! settings: the same input gives the same bytes on any machine, with any number of threads. The
@@ -7,7 +8,9 @@
 pub mod compress;
 pub mod erofs;
 pub mod gpt;
+pub mod measure;
 pub mod oci;
 pub mod sums;
 pub mod tar;
+pub mod uki;
 pub mod verity;

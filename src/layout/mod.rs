@@ -8,6 +8,7 @@ pub mod erofs;
 mod fields;
 pub mod fsverity;
 pub mod gpt;
+pub mod pe;
 mod source;
 mod uuid;
 pub mod verity;

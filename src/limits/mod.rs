@@ -226,3 +226,9 @@ pub const DIFF_FILE_MAX: u64 = 64 << 30;
 pub const DPKG_STATUS_MAX: u64 = 64 << 20;
 /// The same on an instance: whoever changes files shall not make its verifier take much memory.
 pub const STATUS_MAX: u64 = 16 << 20;
+/// Largest PE image: a unified kernel image with an initrd of all modules and firmware has 200 MB.
+pub const PE_MAX: u64 = 1 << 30;
+/// Most sections of a PE image: what Windows loads.
+pub const PE_SECTIONS_MAX: u16 = 96;
+/// Largest certificate table of a PE image: a signature with its certificates has some 2 to 10 kB.
+pub const PE_CERTIFICATES_MAX: u64 = 1 << 20;
