@@ -232,3 +232,11 @@ pub const PE_MAX: u64 = 1 << 30;
 pub const PE_SECTIONS_MAX: u16 = 96;
 /// Largest certificate table of a PE image: a signature with its certificates has some 2 to 10 kB.
 pub const PE_CERTIFICATES_MAX: u64 = 1 << 20;
+/// Largest kernel module, compressed or plain; the largest of Debian's, amdgpu, has some 30 MB.
+pub const MODULE_MAX: u64 = 128 << 20;
+/// Most bytes that the modules of one initrd have: those of a generic kernel have some 8 MB.
+pub const INITRD_MODULES_MAX: u64 = 256 << 20;
+/// Largest list of a kernel's modules, or configuration; `modules.alias` has some 1.5 MB.
+pub const MODULES_LIST_MAX: u64 = 16 << 20;
+/// Most modules that wait for each other in a row; real rows have up to ten.
+pub const MODULE_DEPTH_MAX: usize = 64;
