@@ -1,6 +1,5 @@
-//! Image formats: tar, OCI layouts, compression, hash trees, checksum lists.
-//! Image formats: tar, OCI layouts, compression, checksum lists, unified kernel images.
-//! Image formats: tar, OCI layouts, cpio, initrds, compression, checksum lists.
+//! Image formats: tar, OCI layouts, EROFS, hash trees, partition tables, FAT, initrds, unified kernel
+//! images; compression and checksum lists.
 //!
 //! Every writer here is a pure function of a [`Tree`](crate::tree::Tree), its contents and the
 //! settings: the same input gives the same bytes on any machine, with any number of threads. The
