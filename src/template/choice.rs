@@ -2,9 +2,11 @@
 
 use std::fmt;
 
+use super::disk::Writable;
 use super::model::{Category, Compression, DataClass, Flavour, Format, Initrd, Lifecycle};
 use super::source::{Distribution, Pocket};
 use crate::appraise::Expiry;
+use crate::boot;
 use crate::expect::Class;
 use crate::instance::OnFailure;
 use crate::segment::Proto;
@@ -32,6 +34,35 @@ impl Choice for OnFailure {
         (Self::Report.name(), Self::Report),
         (Self::Isolate.name(), Self::Isolate),
         (Self::Poweroff.name(), Self::Poweroff),
+    ];
+}
+
+impl Choice for boot::OnFailure {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("poweroff", Self::Poweroff),
+        ("emergency", Self::Emergency),
+        ("previous", Self::Previous),
+    ];
+}
+
+impl Choice for boot::OnCorruption {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("panic", Self::Panic), ("restart", Self::Restart)];
+}
+
+impl Choice for boot::Etc {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("read-only", Self::ReadOnly),
+        ("overlay-tmpfs", Self::OverlayTmpfs),
+        ("overlay-state", Self::OverlayState),
+    ];
+}
+
+impl Choice for Writable {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("no", Self::No),
+        ("state", Self::State),
+        ("tmpfs", Self::Tmpfs),
     ];
 }
 
@@ -75,6 +106,6 @@ choices! {
     }
     Initrd { "distribution" => Distribution, "karat" => Karat }
     Flavour { "generic" => Generic, "cloud" => Cloud }
-    Format { "tar" => Tar, "oci" => Oci }
+    Format { "tar" => Tar, "oci" => Oci, "disk" => Disk }
     Compression { "zstd" => Zstd, "gzip" => Gzip, "none" => None }
 }

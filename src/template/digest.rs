@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::digest::Digest;
 
 use super::choice::Choice;
+use super::disk;
 use super::facts;
 use super::harden;
 use super::model::{Agent, FileEntry, FileKind, Flavour, Owner, PackageSpec, Template, User};
@@ -24,6 +25,7 @@ impl Template {
             users,
             services,
             kernel,
+            disk,
             harden,
             segment: place,
             verify,
@@ -79,6 +81,9 @@ impl Template {
             });
             flavoured(&mut stated, kernel.flavour);
             map.insert("kernel".to_owned(), stated);
+            if let Some(disk) = disk {
+                map.insert("disk".to_owned(), disk::json(disk));
+            }
             // Absent where no template states it: templates without rules keep their digests.
             if let Some(harden) = harden {
                 map.insert("harden".to_owned(), harden::json(harden));

@@ -10,6 +10,7 @@ use crate::path::ImagePath;
 use crate::tree::Mode;
 
 use super::diagnostic::Code;
+use super::disk;
 use super::facts;
 use super::harden;
 use super::load::{Files, reason};
@@ -42,6 +43,7 @@ pub(super) fn finish(
     let provenance = provenance(&raw, &chain);
     let places = segment::places(&raw);
     let harden = harden::finish(raw.harden, |at| finish.source_file(at), sink);
+    let disk = disk::finish(raw.disk, sink);
     let segment = segment::finish(raw.segment, sink);
     let name = finish.required(raw.image.name, &raw.image.span, IMAGE, "name");
     let version = finish.required(raw.image.version, &raw.image.span, IMAGE, "version");
@@ -123,6 +125,7 @@ pub(super) fn finish(
             initrd,
             flavour: flavour.map(|at| at.value),
         },
+        disk,
         harden: harden.ok()?,
         segment: segment?,
         verify: Verify {

@@ -13,7 +13,7 @@ use super::diagnostic::Code;
 use super::model::PackageSpec;
 use super::nearest::nearest;
 use super::raw::{
-    Items, Raw, RawConsumes, RawEgress, RawFacts, RawFile, RawGroup, RawHarden, RawImage,
+    Items, Raw, RawConsumes, RawDisk, RawEgress, RawFacts, RawFile, RawGroup, RawHarden, RawImage,
     RawKernel, RawMount, RawMutable, RawOutputs, RawProvides, RawRepository, RawSegment,
     RawServices, RawSource, RawUser, RawVerify,
 };
@@ -31,6 +31,7 @@ pub(super) fn over(parent: Raw, child: Raw, sink: &Sink) -> Raw {
         users: entries(parent.users, child.users, sink),
         services: services(parent.services, child.services, sink),
         kernel: kernel(parent.kernel, child.kernel, sink),
+        disk: disk(parent.disk, child.disk),
         harden: harden(parent.harden, child.harden, sink),
         segment: segment(parent.segment, child.segment, sink),
         verify: verify(parent.verify, child.verify, sink),
@@ -86,6 +87,23 @@ fn kernel(parent: RawKernel, child: RawKernel, sink: &Sink) -> RawKernel {
         sysctl,
         initrd: child.initrd.or(parent.initrd),
         flavour: child.flavour.or(parent.flavour),
+    }
+}
+
+fn disk(parent: RawDisk, child: RawDisk) -> RawDisk {
+    let mut writable = parent.writable;
+    writable.extend(child.writable);
+    RawDisk {
+        is_stated: child.is_stated || parent.is_stated,
+        size: child.size.or(parent.size),
+        esp: child.esp.or(parent.esp),
+        root: child.root.or(parent.root),
+        slots: child.slots.or(parent.slots),
+        state: child.state.or(parent.state),
+        etc: child.etc.or(parent.etc),
+        writable,
+        on_failure: child.on_failure.or(parent.on_failure),
+        on_corruption: child.on_corruption.or(parent.on_corruption),
     }
 }
 

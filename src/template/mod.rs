@@ -11,6 +11,8 @@
 mod charter;
 mod choice;
 mod digest;
+mod disk;
+mod disk_schema;
 mod facts;
 mod finish;
 mod harden;
@@ -31,6 +33,7 @@ use crate::written::{diagnostic, nearest, reader};
 pub use charter::{Chartered, load_charter};
 pub use choice::Choice;
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Location};
+pub use disk::{Bytes, Disk};
 pub use harden::Harden;
 pub use load::{Files, Loaded, load, load_all};
 pub use model::{

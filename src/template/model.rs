@@ -12,6 +12,7 @@ pub use crate::segment::{Category, DataClass, Lifecycle, Segment};
 use crate::segment::{Member, Statement};
 use crate::tree::{Epoch, Mode, Origin};
 
+use super::disk::Disk;
 use super::harden::Harden;
 use super::names::{AccountName, PackageName, SshKey, SysctlKey, UnitName, VersionText, Word};
 use super::reader::Span;
@@ -40,6 +41,8 @@ pub struct Template {
     pub services: Services,
     /// `[kernel]`.
     pub kernel: Kernel,
+    /// `[disk]`; `None` where no template states it: then it has the defaults.
+    pub disk: Option<Disk>,
     /// `[harden]`; `None` where no template states it.
     pub harden: Option<Harden>,
     /// `[segment]`.
@@ -249,6 +252,8 @@ pub struct Outputs {
 /// A format of outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Format {
+    /// A GPT disk that boots.
+    Disk,
     /// An OCI image layout.
     Oci,
     /// A tar file.
@@ -259,6 +264,7 @@ impl Format {
     /// Whether machines boot it, so that it needs a kernel of its own.
     pub const fn boots(self) -> bool {
         match self {
+            Self::Disk => true,
             Self::Oci | Self::Tar => false,
         }
     }

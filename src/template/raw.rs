@@ -2,6 +2,7 @@
 
 use crate::appraise::Expiry;
 use crate::baseline::{ImageName, ImageVersion};
+use crate::boot::{self, Etc, OnCorruption};
 use crate::expect::Class;
 use crate::expect::fact;
 use crate::harden::Profile;
@@ -10,6 +11,7 @@ use crate::path::{Glob, ImagePath};
 use crate::segment::{Audience, Exposure, PackageGlob, Peer, Port, Proto, ServiceName};
 use crate::tree::{Epoch, Mode};
 
+use super::disk::Bytes;
 use super::model::{
     Category, Compression, DataClass, Flavour, Format, Initrd, Lifecycle, Owner, PackageSpec,
 };
@@ -34,6 +36,7 @@ pub(super) struct Raw {
     pub(super) users: Vec<RawUser>,
     pub(super) services: RawServices,
     pub(super) kernel: RawKernel,
+    pub(super) disk: RawDisk,
     pub(super) harden: RawHarden,
     pub(super) segment: RawSegment,
     pub(super) verify: RawVerify,
@@ -123,6 +126,21 @@ pub(super) struct RawServices {
     pub(super) enable: Items<UnitName>,
     pub(super) disable: Items<UnitName>,
     pub(super) mask: Items<UnitName>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct RawDisk {
+    /// Whether the table is there at all.
+    pub(super) is_stated: bool,
+    pub(super) size: Option<At<Bytes>>,
+    pub(super) esp: Option<At<Bytes>>,
+    pub(super) root: Option<At<Bytes>>,
+    pub(super) slots: Option<At<u8>>,
+    pub(super) state: Option<At<Bytes>>,
+    pub(super) etc: Option<At<Etc>>,
+    pub(super) writable: Vec<(At<String>, At<String>)>,
+    pub(super) on_failure: Option<At<boot::OnFailure>>,
+    pub(super) on_corruption: Option<At<OnCorruption>>,
 }
 
 #[derive(Clone, Debug)]

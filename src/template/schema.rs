@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::disk_schema::DiskTable;
 use super::segment_schema::SegmentTable;
 
 /// The schema as JSON text (draft 2020-12).
@@ -34,6 +35,7 @@ struct TemplateFile {
     users: Option<Vec<UserTable>>,
     services: Option<ServicesTable>,
     kernel: Option<KernelTable>,
+    disk: Option<DiskTable>,
     harden: Option<HardenTable>,
     segment: Option<SegmentTable>,
     verify: Option<VerifyTable>,
@@ -413,7 +415,7 @@ mod tests {
 
     /// A template in which every table is there once, so that the reader asks for all keys.
     const TABLES: &str = "[image]\n[[source.pins]]\n[[source.extra]]\n[[files]]\n[[groups]]\n\
-        [[users]]\n[services]\n[kernel]\n[harden]\n[[segment.provides]]\n[[segment.consumes]]\n[[segment.egress]]\n[verify.agent]\n[[verify.mutable]]\n[verify.facts]\n\
+        [[users]]\n[services]\n[kernel]\n[disk]\n[harden]\n[[segment.provides]]\n[[segment.consumes]]\n[[segment.egress]]\n[verify.agent]\n[[verify.mutable]]\n[verify.facts]\n\
         [[verify.facts.mounts]]\n[outputs]\n";
 
     #[test]
@@ -450,6 +452,7 @@ mod tests {
             ("[[users]]", "UserTable"),
             ("[services]", "ServicesTable"),
             ("[kernel]", "KernelTable"),
+            ("[disk]", "DiskTable"),
             ("[harden]", "HardenTable"),
             ("[segment]", "SegmentTable"),
             ("[[segment.provides]]", "ProvidesTable"),

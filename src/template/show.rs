@@ -36,8 +36,8 @@ impl Template {
 
 /// The order in which sections are shown.
 const SECTIONS: &[&str] = &[
-    "image", "source", "files", "groups", "users", "services", "kernel", "harden", "segment",
-    "verify", "outputs",
+    "image", "source", "files", "groups", "users", "services", "kernel", "disk", "harden",
+    "segment", "verify", "outputs",
 ];
 
 /// Keys that tell a table of a list from its neighbours.

@@ -1,6 +1,6 @@
 //! karat's own disk: what lies where, and how it is called.
 
-use super::{Plan, PlanError, Wanted};
+use super::{ALIGNMENT, Plan, PlanError, Wanted};
 use crate::digest::Digest;
 use crate::layout::Uuid;
 use crate::layout::gpt::{Attributes, Kind, Machine};
@@ -44,6 +44,19 @@ pub enum Slots {
 const EMPTY: &str = "_empty";
 
 impl Layout {
+    /// Where the first root lies behind an EFI system partition of `esp` bytes.
+    pub const fn root_start(esp: u64) -> u64 {
+        ALIGNMENT.saturating_add(match esp.checked_next_multiple_of(ALIGNMENT) {
+            Some(esp) => esp,
+            None => u64::MAX,
+        })
+    }
+
+    /// The unique id of the state partition, if there is one.
+    pub fn state_id(&self) -> Option<Uuid> {
+        self.state.map(|_| Uuid::derived(&self.seed, "state"))
+    }
+
     /// Where it all lies.
     ///
     /// # Errors

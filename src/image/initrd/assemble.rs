@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::num::NonZero;
 
 use super::{InitrdError, Modules};
+use crate::boot::Plan;
 use crate::digest::Digest;
 use crate::image::compress::{Compression, Encoder};
 use crate::image::cpio::{CpioError, Writer};
@@ -14,9 +15,9 @@ use crate::tree::{Device, Mode};
 /// Where the agent lies: the program that Linux runs first.
 pub const AGENT: &str = "/init";
 /// Where it finds what it shall boot.
-pub const BOOT: &str = "/boot.json";
+pub const BOOT: &str = Plan::PATH;
 /// Where it finds whose signatures count.
-pub const TRUST_ROOT: &str = "/trust-root.json";
+pub const TRUST_ROOT: &str = Plan::TRUST;
 
 /// Directories that the agent mounts something on.
 const DIRECTORIES: [&str; 6] = ["/dev", "/proc", "/run", "/sys", "/sysroot", "/tmp"];

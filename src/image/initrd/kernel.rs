@@ -11,6 +11,8 @@ use crate::tree::{Blobs, Tree};
 
 /// Where kernels have their modules.
 const MODULES: &str = "/usr/lib/modules";
+/// Where they lie in an initrd, which has no `/usr`.
+const INSIDE: &str = "/lib/modules";
 
 /// A kernel of an image: its version, and what is known of its modules.
 #[derive(Debug)]
@@ -120,8 +122,9 @@ impl Kernel {
         let end = relative
             .find(".ko")
             .map_or(relative.len(), |at| at.saturating_add(3));
-        let path = below(&self.directory, relative.get(..end).unwrap_or(relative))?;
-        Ok((path, bytes))
+        let plain = relative.get(..end).unwrap_or(relative);
+        let inside = path(&format!("{INSIDE}/{}", self.version))?;
+        Ok((below(&inside, plain)?, bytes))
     }
 }
 

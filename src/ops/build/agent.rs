@@ -52,6 +52,11 @@ impl Agent {
         }))
     }
 
+    /// The program.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// SHA-256 of the program.
     pub(super) fn digest(&self) -> Digest {
         self.digest

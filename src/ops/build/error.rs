@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use super::disk::DiskImageError;
 use crate::archive::CacheError;
 use crate::baseline::StatementError;
 use crate::expect::ExpectationsError;
@@ -24,6 +25,9 @@ pub enum BuildError {
     /// The cache cannot be used.
     #[error(transparent)]
     Cache(#[from] CacheError),
+    /// The disk cannot be made.
+    #[error(transparent)]
+    Disk(#[from] Box<DiskImageError>),
     /// `SOURCE_DATE_EPOCH` is no epoch.
     #[error("SOURCE_DATE_EPOCH: {0}")]
     Epoch(#[from] EpochError),
@@ -113,4 +117,10 @@ fn rules(results: &Results) -> String {
         }
     }
     text
+}
+
+impl From<DiskImageError> for BuildError {
+    fn from(error: DiskImageError) -> Self {
+        Self::Disk(Box::new(error))
+    }
 }

@@ -65,6 +65,16 @@ impl<'a> Files<'a> {
         Ok(())
     }
 
+    /// Where the file with this suffix belongs.
+    pub(super) fn path(&self, suffix: &str) -> PathBuf {
+        self.place(suffix).1
+    }
+
+    /// Takes note of a file that was written there.
+    pub(super) fn made(&mut self, suffix: &str, content: Content) {
+        self.written.push((self.place(suffix).0, content));
+    }
+
     /// Writes the tar file; gives the digest of its uncompressed bytes.
     pub(super) fn tar(
         &mut self,

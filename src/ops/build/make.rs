@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::agent::Agent;
+use super::disk::DiskImage;
 use super::files::{Alone, Files, Image};
 use super::{BuildError, Built, LIBRARY, Plan, Request, Trust};
 use crate::baseline::{Baseline, Draft, Placement, Subject, Subjects};
@@ -11,6 +12,7 @@ use crate::digest::Digest;
 use crate::expect::Expectations;
 use crate::harden::{self, Hardened, Outcome, Selection};
 use crate::image::oci;
+use crate::layout::verity::Verity;
 use crate::lock::Lockfile;
 use crate::manifest::Manifest;
 use crate::ops::lock;
@@ -140,7 +142,7 @@ impl Making<'_> {
         }
         let tree = with_baseline(tree, manifest, expectations, &mut added)?;
         let blobs = Layered(&added, &configured.blobs);
-        self.write(configured, &tree, &blobs, &mut files, &mut subjects)?;
+        let verity = self.write(configured, &tree, &blobs, &mut files, &mut subjects)?;
         let draft = Draft::new(Baseline {
             name: template.image.name.clone(),
             version: template.image.version.clone(),
@@ -148,7 +150,7 @@ impl Making<'_> {
             builder: format!("karat {}", env!("CARGO_PKG_VERSION")),
             inputs: plan.inputs,
             segment: placement(template),
-            verity: None,
+            verity,
             subjects,
         })?;
         // Not a subject itself: the statement names its digest. It tells `karat diff` the versions.
@@ -208,13 +210,27 @@ impl Making<'_> {
         blobs: &dyn Blobs,
         files: &mut Files<'_>,
         subjects: &mut Subjects,
-    ) -> Result<(), BuildError> {
+    ) -> Result<Option<Verity>, BuildError> {
         let (plan, request) = (self.plan, self.request);
+        let mut verity = None;
         let watch = Stopwatch::start();
         let threads = sys::cpu::count();
         self.progress.started("outputs", None, Unit::Items);
         for format in &plan.formats {
             match format {
+                Format::Disk => {
+                    let image = DiskImage {
+                        tree,
+                        blobs,
+                        template: self.template,
+                        lock: self.lock,
+                        agent: self.agent,
+                        trust: self.trust,
+                        seed: seed(self.template, subjects),
+                        threads,
+                    };
+                    verity = Some(image.write(files, subjects)?);
+                }
                 Format::Tar => {
                     let digest = files.tar(tree, blobs, plan.compression, threads)?;
                     subjects.insert(Subject::Tar, digest);
@@ -235,8 +251,20 @@ impl Making<'_> {
         let names: Vec<&str> = plan.formats.iter().map(|format| format.word()).collect();
         self.progress
             .finished("outputs", names.join(", "), watch.seconds());
-        Ok(())
+        Ok(verity)
     }
+}
+
+/// What all ids of a disk come from: the image's name, and digests of all that its root holds.
+fn seed(template: &Template, subjects: &Subjects) -> Digest {
+    let image = &template.image;
+    let mut text = format!("karat disk {}_{}\n", image.name, image.version);
+    for subject in [Subject::Manifest, Subject::Expectations] {
+        if let Some(digest) = subjects.get(&subject) {
+            text.push_str(&format!("{digest}\n"));
+        }
+    }
+    Digest::of(text.as_bytes())
 }
 
 /// The tree with its own manifest and expectations in it: the only files that the manifest leaves

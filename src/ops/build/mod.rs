@@ -6,6 +6,7 @@
 //! ```
 
 mod agent;
+mod disk;
 mod error;
 mod files;
 mod fresh;
@@ -16,6 +17,7 @@ mod units;
 
 use std::path::PathBuf;
 
+pub use disk::DiskImageError;
 pub use error::BuildError;
 
 use self::agent::Agent;

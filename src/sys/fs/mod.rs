@@ -6,6 +6,7 @@
 //! | `read` | opening and reading, with a cap |
 //! | `gather` | writing many pieces with few calls |
 //! | `inherited` | file descriptors that the process was started with |
+//! | `source` | files and block devices as bytes at an offset |
 //! | `look` | what is there, without reading it |
 //! | `change` | names, modes and directories |
 //! | `atomic` | files and directories that appear whole or not at all |
@@ -24,6 +25,7 @@ mod lock;
 mod look;
 mod ours;
 mod read;
+mod source;
 
 pub use atomic::{
     AtomicDir, AtomicFile, remove_temporaries, sync_parent, write_as_made, write_atomic,
@@ -41,3 +43,4 @@ pub use look::{
 };
 pub use ours::{directory_is_ours, read_ours, same};
 pub use read::{open, open_directory, read, read_all, read_beneath, read_text};
+pub use source::FileSource;

@@ -12,6 +12,7 @@
 //! | `rules` | what several of them share: paths, lines, modes, owners |
 
 mod accounts;
+mod disk;
 mod facts;
 mod files;
 mod harden;

@@ -1,6 +1,7 @@
 //! The template itself, and what is said about the image as a whole.
 
 use super::accounts::{group, user};
+use super::disk::disk;
 use super::facts::facts;
 use super::files::file;
 use super::harden::harden;
@@ -21,7 +22,7 @@ pub(super) const GLOB_RULE: &str =
     "a path pattern is absolute and normal; ** is a whole component, as in /var/log/**";
 
 /// Formats of the design that a later version writes.
-const LATER_FORMATS: &[&str] = &["disk", "erofs", "verity", "uki", "raw", "qcow2", "vhd"];
+const LATER_FORMATS: &[&str] = &["erofs", "verity", "uki", "raw", "qcow2", "vhd"];
 
 /// Reads one template file.
 pub(in crate::template) fn read(top: Reader<'_>) -> Raw {
@@ -51,6 +52,7 @@ pub(in crate::template) fn read(top: Reader<'_>) -> Raw {
             .collect(),
         services: services(top.table("services", "[services]")),
         kernel: kernel(top.table("kernel", "[kernel]")),
+        disk: disk(top.table("disk", "[disk]"), top.has("disk")),
         harden: harden(top.table("harden", "[harden]")),
         segment: segment(top.table("segment", "[segment]")),
         verify: verify(top.table("verify", "[verify]")),
@@ -160,7 +162,7 @@ fn reports_later_formats(table: &Reader<'_>) -> bool {
         if LATER_FORMATS.contains(&format.value.as_str()) {
             any = true;
             let message = format!("this version cannot write {:?} outputs", format.value);
-            let help = Some("it writes \"tar\" and \"oci\"".to_owned());
+            let help = Some("it writes \"tar\", \"oci\" and \"disk\"".to_owned());
             table.sink().report(Code::T017, &format.span, message, help);
         }
     }

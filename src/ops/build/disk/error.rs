@@ -1,0 +1,80 @@
+//! Why a disk was not made.
+
+use crate::boot;
+use crate::image::erofs::ErofsError;
+use crate::image::fat::FatWriteError;
+use crate::image::gpt::{DiskError, PlanError};
+use crate::image::initrd::InitrdError;
+use crate::image::measure::MeasureError;
+use crate::image::uki::UkiError;
+use crate::image::verity::VerityWriteError;
+use crate::layout::SourceError;
+use crate::layout::verity::BlocksError;
+use crate::path::{ImagePath, PathError};
+
+/// Why a disk was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum DiskImageError {
+    /// The image installs no agent, which would be what the kernel runs first.
+    #[error("a disk boots by karat-agent, and the template installs none ([verify] agent)")]
+    NoAgent,
+    /// Nobody says whose signatures the initrd shall accept.
+    #[error("a disk holds a trust root, and there is none: build in a workspace (karat init)")]
+    NoTrust,
+    /// No boot loader is there for the architecture.
+    #[error("no disk is made for {0}: UEFI programs of Debian are there for amd64 and arm64")]
+    Architecture(String),
+    /// A file that a disk is made of is not in the image.
+    #[error(
+        "the image has no {0}: state a kernel, [kernel] flavour = \"cloud\" or \"generic\", \
+         or name systemd-boot-efi among its packages"
+    )]
+    Missing(ImagePath),
+    /// The kernel's command line is no line of printable ASCII.
+    #[error("the kernel's command line, /etc/kernel/cmdline, is not printable ASCII")]
+    CommandLine,
+    /// A file of the image cannot be read.
+    #[error("{path}: {error}")]
+    Read {
+        /// Which file.
+        path: ImagePath,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The root's file system.
+    #[error(transparent)]
+    Erofs(#[from] ErofsError),
+    /// The tree of hashes.
+    #[error(transparent)]
+    Verity(#[from] VerityWriteError),
+    /// The initrd.
+    #[error(transparent)]
+    Initrd(#[from] InitrdError),
+    /// What the initrd is told.
+    #[error(transparent)]
+    Plan(#[from] boot::PlanError),
+    /// The unified kernel image.
+    #[error(transparent)]
+    Uki(#[from] UkiError),
+    /// The predicted measurements.
+    #[error(transparent)]
+    Measure(#[from] MeasureError),
+    /// The EFI system partition.
+    #[error(transparent)]
+    Esp(#[from] FatWriteError),
+    /// The partitions.
+    #[error(transparent)]
+    Partitions(#[from] PlanError),
+    /// What lies in them.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// A file of the image has no name that a path can be made of.
+    #[error(transparent)]
+    Path(#[from] PathError),
+    /// There is room for no root, or for more than a tree can stand over.
+    #[error(transparent)]
+    Blocks(#[from] BlocksError),
+    /// A part cannot be read again.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+}

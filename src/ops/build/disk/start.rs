@@ -1,0 +1,154 @@
+//! What firmware starts: from an image's kernel to a unified kernel image.
+
+use std::collections::BTreeSet;
+
+use super::DiskImageError;
+use crate::boot::{Plan, Root};
+use crate::image::initrd::{self, Cause, Initrd, Kernel, Modules};
+use crate::image::measure::{Measurements, predict};
+use crate::image::uki::{self, Stub, Uki};
+use crate::layout::Uuid;
+use crate::layout::pe::Machine;
+use crate::layout::verity::Verity;
+use crate::path::ImagePath;
+use crate::template::{Disk, Template};
+use crate::tree::{Blobs, Sealed, Tree};
+
+/// The files of an image that firmware and initrd need.
+pub(super) struct Sources<'a> {
+    pub(super) tree: &'a Tree<Sealed>,
+    pub(super) blobs: &'a dyn Blobs,
+    pub(super) template: &'a Template,
+    pub(super) disk: &'a Disk,
+    pub(super) machine: Machine,
+    /// The agent's program.
+    pub(super) agent: &'a [u8],
+    /// The pinned trust root, as signed.
+    pub(super) trust: &'a [u8],
+}
+
+/// What is started, and by what.
+pub(super) struct Started {
+    /// The unified kernel image.
+    pub(super) uki: Uki,
+    /// What a boot of it measures.
+    pub(super) measurements: Measurements,
+    /// The boot loader.
+    pub(super) loader: Vec<u8>,
+}
+
+impl Sources<'_> {
+    /// The unified kernel image for a root that is checked against `verity`.
+    pub(super) fn start(
+        &self,
+        verity: &Verity,
+        state: Option<Uuid>,
+    ) -> Result<Started, DiskImageError> {
+        let kernel = Kernel::only(self.tree, self.blobs)?;
+        let modules = Modules::choose(&kernel, self.tree, self.blobs, &self.causes())?;
+        let cmdline = self.cmdline()?;
+        let [data, tree] = verity.partitions();
+        let plan = Plan {
+            name: self.template.image.name.clone(),
+            version: self.template.image.version.clone(),
+            root: Root {
+                hash: verity.root(),
+                data,
+                tree,
+            },
+            cmdline: cmdline.clone(),
+            modules: modules.load_order().cloned().collect(),
+            writable: self.disk.writable.clone(),
+            etc: self.disk.etc,
+            state,
+            on_failure: self.disk.on_failure,
+            on_corruption: self.disk.on_corruption,
+        };
+        let boot = plan.to_bytes()?;
+        let parts = initrd::Parts {
+            agent: self.agent,
+            boot: &boot,
+            trust_root: self.trust,
+            modules: &modules,
+        };
+        let initrd = Initrd::assemble(&parts, kernel.compression())?;
+        let stub = self.read(&path(&self.machine.stub_path())?)?;
+        let loader = self.read(&path(&self.machine.loader_path())?)?;
+        let stub = Stub::parse(&stub)?;
+        let uki = uki::assemble(&uki::Parts {
+            stub: &stub,
+            kernel: &self.read(&kernel.image()?)?,
+            initrd: initrd.bytes(),
+            cmdline: &cmdline,
+            os_release: &self.os_release()?,
+            uname: Some(kernel.version()),
+            sbat: "",
+            splash: None,
+        })?;
+        let measurements = predict(uki.bytes.as_slice(), Some(&loader))?;
+        Ok(Started {
+            uki,
+            measurements,
+            loader,
+        })
+    }
+
+    /// All hardware that a disk may lie behind, and what the root needs.
+    fn causes(&self) -> BTreeSet<Cause> {
+        let wanted = |cause: &Cause| match cause {
+            Cause::Overlay => self.disk.etc != crate::boot::Etc::ReadOnly,
+            Cause::Ext4 => self.disk.keeps(),
+            _ => true,
+        };
+        Cause::ALL.into_iter().filter(wanted).collect()
+    }
+
+    /// The kernel's command line: what template and rules put into `/etc/kernel/cmdline`.
+    fn cmdline(&self) -> Result<String, DiskImageError> {
+        let path = path("/etc/kernel/cmdline")?;
+        let text = match self.tree.content(&path) {
+            Some(_) => String::from_utf8(self.read(&path)?).ok(),
+            None => Some(String::new()),
+        };
+        let text = text.ok_or(DiskImageError::CommandLine)?;
+        let words: Vec<&str> = text.split_ascii_whitespace().collect();
+        if words.is_empty() {
+            // The stub wants a command line, and this says what holds anyway.
+            return Ok("ro".to_owned());
+        }
+        Ok(words.join(" "))
+    }
+
+    /// os-release(5) of the distribution, with the image's own name and version in it.
+    fn os_release(&self) -> Result<Vec<u8>, DiskImageError> {
+        let bytes = self.read(&path("/usr/lib/os-release")?)?;
+        let mut text = String::new();
+        for line in String::from_utf8_lossy(&bytes).lines() {
+            if !line.starts_with("IMAGE_ID=") && !line.starts_with("IMAGE_VERSION=") {
+                text.push_str(line);
+                text.push('\n');
+            }
+        }
+        let image = &self.template.image;
+        text.push_str(&format!(
+            "IMAGE_ID={}\nIMAGE_VERSION={}\n",
+            image.name, image.version
+        ));
+        Ok(text.into_bytes())
+    }
+
+    /// A file of the image, symbolic links followed.
+    fn read(&self, path: &ImagePath) -> Result<Vec<u8>, DiskImageError> {
+        let content = self.tree.content(path);
+        let content = content.ok_or_else(|| DiskImageError::Missing(path.clone()))?;
+        let bytes = self.blobs.read(&content);
+        bytes.map_err(|error| DiskImageError::Read {
+            path: path.clone(),
+            error,
+        })
+    }
+}
+
+fn path(text: &str) -> Result<ImagePath, DiskImageError> {
+    Ok(ImagePath::parse(text)?)
+}
