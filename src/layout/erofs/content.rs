@@ -57,6 +57,9 @@ impl Reader<'_> {
 
     /// Bytes as they are.
     fn raw(&mut self, at: u64, length: u64, take: Take<'_>) -> Result<(), ReadError> {
+        if length == 0 {
+            return Ok(());
+        }
         // Nothing is given of what is not wholly there.
         self.read(at.saturating_add(length), &mut [])?;
         let mut buffer = std::mem::take(&mut self.buffer);
