@@ -74,6 +74,6 @@ choices! {
         "proposed-updates" => ProposedUpdates,
     }
     Initrd { "distribution" => Distribution, "karat" => Karat }
-    Format { "tar" => Tar, "oci" => Oci }
+    Format { "tar" => Tar, "oci" => Oci, "erofs" => Erofs }
     Compression { "zstd" => Zstd, "gzip" => Gzip, "none" => None }
 }

@@ -236,6 +236,8 @@ pub struct Outputs {
 /// A format of outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Format {
+    /// An EROFS image.
+    Erofs,
     /// An OCI image layout.
     Oci,
     /// A tar file.

@@ -19,7 +19,7 @@ mod xattr;
 
 pub use error::ErofsError;
 pub use read::read;
-pub use writer::{Compression, Options, Written, write};
+pub use writer::{Compression, Options, Written, label, uuid, write};
 
 /// Length of a block: the only one that every kernel reads, whatever its pages.
 const BLOCK: usize = 4096;

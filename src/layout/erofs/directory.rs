@@ -68,14 +68,13 @@ fn split(inode: &Inode, block: &[u8], entries: &mut Vec<Dirent>) -> Result<(), R
     let mut heads = heads.chunks(DIRENT_LEN).peekable();
     let mut start = first;
     while let Some(head) = heads.next() {
-        let end = match heads.peek() {
-            Some(next) => usize::from(u16_at(next, 8)),
+        let end = if let Some(next) = heads.peek() {
+            usize::from(u16_at(next, 8))
+        } else {
             // The last name ends with the block, or with a NUL.
-            None => {
-                let rest = block.get(start..).unwrap_or_default();
-                let length = rest.iter().position(|byte| *byte == 0);
-                start.saturating_add(length.unwrap_or(rest.len()))
-            }
+            let rest = block.get(start..).unwrap_or_default();
+            let length = rest.iter().position(|byte| *byte == 0);
+            start.saturating_add(length.unwrap_or(rest.len()))
         };
         let name = block.get(start..end).ok_or_else(damaged)?;
         let is_name = (1..=limits::NAME_MAX).contains(&name.len())

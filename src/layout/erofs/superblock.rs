@@ -82,6 +82,11 @@ impl Superblock {
         })
     }
 
+    /// Whether files may be compressed.
+    pub fn is_compressed(&self) -> bool {
+        self.has(ZERO_PADDING)
+    }
+
     /// Whether the image needs one of these features.
     pub(super) fn has(&self, features: u32) -> bool {
         self.features & features != 0

@@ -104,7 +104,7 @@ impl Walk<'_> {
             let path = directory
                 .path
                 .join(name)
-                .map_err(|_| broken(&directory.path, "a name in it makes no path"))?;
+                .map_err(|_rule| broken(&directory.path, "a name in it makes no path"))?;
             if is_below {
                 let parent = directory.nid;
                 let inode = self.reader.inode(step.nid)?;
@@ -167,10 +167,10 @@ impl Walk<'_> {
             rule,
         };
         if inode.kind == Kind::Directory {
-            return match self.met.insert(inode.nid) {
-                true => Ok(true),
-                false => Err(broken("it leads to a directory that has another path")),
-            };
+            if self.met.insert(inode.nid) {
+                return Ok(true);
+            }
+            return Err(broken("it leads to a directory that has another path"));
         }
         let Some((missing, _)) = self.links.get_mut(&inode.nid) else {
             // All names of it were met, or this is the first one.
