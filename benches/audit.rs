@@ -116,6 +116,7 @@ fn entry(index: u64, signer: &SigningKey) -> Result<Vec<u8>, Failed> {
             agent: Some(digest("agent")),
         },
         segment: Placement::default(),
+        verity: None,
         subjects: Subjects::from([
             (Subject::Manifest, digest("manifest")),
             (Subject::Expectations, digest("expectations")),

@@ -9,6 +9,7 @@ use super::{
 use crate::digest::Digest;
 use crate::json::{self, JsonError};
 use crate::key::Signed;
+use crate::layout::verity::{BlocksError, Verity};
 use crate::limits;
 use crate::path::Escaped;
 use crate::tree::{Epoch, EpochError};
@@ -45,6 +46,9 @@ pub enum StatementError {
     /// An instant out of range.
     #[error("statement: {0}")]
     Epoch(#[from] EpochError),
+    /// A tree over no blocks, or too many.
+    #[error("statement: {0}")]
+    Verity(#[from] BlocksError),
     /// A subject whose name is not one of this image's.
     #[error("statement: \"{}\" is no subject of this image", Escaped(.0.as_bytes()))]
     Subject(String),
@@ -108,7 +112,17 @@ struct RawPredicate {
     segment: RawPlacement,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     serial: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    verity: Option<RawVerity>,
     version: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawVerity {
+    blocks: u64,
+    root: Digest,
+    salt: Digest,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -152,6 +166,7 @@ pub(super) fn encode(
         builder,
         inputs,
         segment,
+        verity,
         subjects,
     } = baseline;
     let Inputs {
@@ -179,6 +194,11 @@ pub(super) fn encode(
                 segment: segment.segment.clone(),
             },
             serial: serial.map(Serial::get),
+            verity: verity.map(|verity| RawVerity {
+                blocks: verity.blocks(),
+                root: verity.root(),
+                salt: verity.salt(),
+            }),
             version: version.as_str().to_owned(),
         },
         predicate_type: Statement::PREDICATE_TYPE.to_owned(),
@@ -234,6 +254,10 @@ fn understand(
         return Err(StatementError::NotCanonical);
     }
     let predicate = raw.predicate;
+    let verity = match predicate.verity {
+        Some(RawVerity { blocks, root, salt }) => Some(Verity::new(root, salt, blocks)?),
+        None => None,
+    };
     let mut baseline = Baseline {
         name: ImageName::parse(&predicate.name)?,
         version: ImageVersion::parse(&predicate.version)?,
@@ -250,6 +274,7 @@ fn understand(
             segment: predicate.segment.segment,
             lifecycle: predicate.segment.lifecycle,
         },
+        verity,
         subjects: Subjects::new(),
     };
     let stem = baseline.stem();

@@ -7,6 +7,7 @@ use super::codec::{self, StatementError};
 use super::{ImageName, ImageVersion, Subject, Subjects};
 use crate::digest::Digest;
 use crate::key::Signed;
+use crate::layout::verity::Verity;
 use crate::tree::Epoch;
 
 /// What a build says about its image.
@@ -24,6 +25,8 @@ pub struct Baseline {
     pub inputs: Inputs,
     /// Where it belongs, as far as the template says.
     pub segment: Placement,
+    /// What the kernel checks the file system image against, if one was made to be booted from.
+    pub verity: Option<Verity>,
     /// The digests of what was built.
     pub subjects: Subjects,
 }

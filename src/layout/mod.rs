@@ -5,6 +5,15 @@
 //! `image`, below the wall; instances only read.
 
 pub mod erofs;
+mod fields;
+pub mod fsverity;
+pub mod gpt;
+pub mod pe;
 mod source;
+mod uuid;
+pub mod verity;
+mod zeros;
 
 pub use source::{Part, Source, SourceError};
+pub use uuid::Uuid;
+pub use zeros::first_used;

@@ -151,6 +151,7 @@ impl Making<'_> {
             builder: format!("karat {}", env!("CARGO_PKG_VERSION")),
             inputs: plan.inputs,
             segment: placement(template),
+            verity: None,
             subjects,
         })?;
         // Not a subject itself: the statement names its digest. It tells `karat diff` the versions.

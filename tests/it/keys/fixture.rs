@@ -35,6 +35,7 @@ pub fn baseline(name: &str, version: &str) -> Baseline {
             segment: Some("dmz".to_owned()),
             lifecycle: None,
         },
+        verity: None,
         subjects: BTreeMap::from([
             (Subject::Manifest, Digest::of(b"manifest")),
             (Subject::Expectations, Digest::of(b"expectations")),

@@ -2,6 +2,7 @@
 
 use karat::baseline::{Draft, Serial, Statement, StatementError, Subject};
 use karat::digest::Digest;
+use karat::layout::verity::{BlocksError, Verity};
 use karat::limits;
 use karat::tree::Epoch;
 
@@ -37,6 +38,31 @@ fn drafts_round_trip_and_statements_take_them_further() {
 }
 
 #[test]
+fn what_the_kernel_checks_against_has_one_spelling() {
+    let (root, salt) = (Digest::of(b"root"), Digest::of(b"salt"));
+    let mut image = baseline("web", "1.0");
+    image.verity = Some(Verity::new(root, salt, 51_234).unwrap());
+    let draft = Draft::new(image).unwrap();
+    let payload = draft.complete(Serial::FIRST, None).to_signed().unwrap();
+    let text = String::from_utf8(payload.payload).unwrap();
+    let said = format!(
+        r#","serial":1,"verity":{{"blocks":51234,"root":"{root}","salt":"{salt}"}},"version":"1.0"}}"#
+    );
+    assert!(text.contains(&said), "{text}");
+    let statement = Statement::parse(text.as_bytes()).unwrap();
+    assert_eq!(statement.draft(), draft);
+    let blocks = |number: &str| {
+        let text = text.replace("51234", number);
+        Statement::parse(text.as_bytes())
+    };
+    assert!(blocks("4294967296").is_ok());
+    for number in ["0", "4294967297"] {
+        assert_eq!(blocks(number), Err(StatementError::Verity(BlocksError)));
+    }
+    assert!(matches!(blocks("051234"), Err(StatementError::Json(_))));
+}
+
+#[test]
 fn the_largest_statement_fits_every_signer() {
     let long = "x".repeat(limits::IMAGE_NAME_MAX);
     let mut largest = baseline(&long, &long);
@@ -45,6 +71,9 @@ fn the_largest_statement_fits_every_signer() {
     largest.segment.category = Some(long.clone());
     largest.segment.segment = Some(long.clone());
     largest.segment.lifecycle = Some(long);
+    let digest = Digest::of(b"x");
+    largest.verity = Verity::new(digest, digest, limits::VERITY_BLOCKS_MAX).ok();
+    assert!(largest.verity.is_some());
     largest.epoch = Epoch::new(Epoch::MAX).unwrap();
     for subject in Subject::ALL {
         largest.subjects.insert(subject, Digest::of(b"x"));

@@ -67,6 +67,7 @@ impl Release {
                     agent: None,
                 },
                 segment: Placement::default(),
+                verity: None,
                 subjects: Subjects::new(),
             },
             manifest,

@@ -1,0 +1,118 @@
+//! Hashes the blocks of what passes through.
+
+use std::io::{self, Write};
+use std::num::NonZero;
+
+use super::Tree;
+use super::workers::{Piece, Workers};
+use crate::digest::Digest;
+use crate::layout::verity::{BlocksError, Salted, Verity};
+
+/// Blocks that a thread hashes at a time: what it has in its cache.
+const PIECE: usize = 64 * 4096;
+
+/// Passes writes through and makes the tree over them; [`Writer::finish`] must be called.
+///
+/// It holds 32 bytes for each 4096 that pass through, and some pieces of 256 KiB.
+pub struct Writer<W: Write> {
+    sink: W,
+    salt: Digest,
+    current: Vec<u8>,
+    spare: Vec<Piece>,
+    leaves: Vec<u8>,
+    workers: Workers,
+}
+
+/// Why there is no tree.
+#[derive(Debug, thiserror::Error)]
+pub enum VerityWriteError {
+    /// What passed through has no such tree.
+    #[error("verity: {0}")]
+    Blocks(#[from] BlocksError),
+    /// What passed through does not end at the end of a block.
+    #[error("verity: the data ends {0} bytes into a block of {block}; fill it up with zeros", block = Verity::BLOCK)]
+    Part(usize),
+    /// The sink takes no bytes, or a thread stopped.
+    #[error("verity: {0}")]
+    Io(#[from] io::Error),
+}
+
+impl<W: Write> Writer<W> {
+    /// Hashes on `threads` threads, with `salt` before each block; see [`Verity::salt_of`].
+    ///
+    /// # Errors
+    /// No thread can be started.
+    pub fn new(salt: Digest, threads: NonZero<usize>, sink: W) -> io::Result<Self> {
+        Ok(Self {
+            sink,
+            salt,
+            current: Vec::new(),
+            spare: Vec::new(),
+            leaves: Vec::new(),
+            workers: Workers::start(Salted::new(salt.as_bytes()), threads)?,
+        })
+    }
+
+    /// The sink, and the tree over all that was written.
+    ///
+    /// # Errors
+    /// Nothing was written, or not whole blocks, or the sink cannot be flushed.
+    pub fn finish(mut self) -> Result<(W, Tree), VerityWriteError> {
+        let part = self.current.len() % 4096;
+        if part > 0 {
+            return Err(VerityWriteError::Part(part));
+        }
+        self.submit()?;
+        while self.collect()? {}
+        self.sink.flush()?;
+        Ok((self.sink, Tree::over(self.leaves, self.salt)?))
+    }
+
+    /// Hands the current piece to the threads; waits while too many are on their way.
+    fn submit(&mut self) -> io::Result<()> {
+        while self.workers.is_full() {
+            self.collect()?;
+        }
+        let mut piece = self.spare.pop().unwrap_or_default();
+        piece.blocks.clear();
+        std::mem::swap(&mut self.current, &mut piece.blocks);
+        self.workers.submit(piece)
+    }
+
+    /// Takes the hashes of the oldest piece that is on its way; false where there is none.
+    fn collect(&mut self) -> io::Result<bool> {
+        let Some(piece) = self.workers.oldest() else {
+            return Ok(false);
+        };
+        let piece = piece?;
+        self.leaves.extend_from_slice(&piece.hashes);
+        self.spare.push(piece);
+        Ok(true)
+    }
+}
+
+impl<W: Write> Write for Writer<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = PIECE.saturating_sub(self.current.len());
+        let offered = bytes.get(..room.min(bytes.len())).unwrap_or_default();
+        let count = self.sink.write(offered)?;
+        self.current
+            .extend_from_slice(offered.get(..count).unwrap_or_default());
+        if self.current.len() >= PIECE {
+            self.submit()?;
+        }
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
+    }
+}
+
+impl<W: Write> std::fmt::Debug for Writer<W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer")
+            .field("salt", &self.salt)
+            .finish_non_exhaustive()
+    }
+}
