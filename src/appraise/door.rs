@@ -137,6 +137,14 @@ impl Material {
         opened
     }
 
+    /// The trust root to judge by, and what was signed under it; `None`, said why, where no signature
+    /// can be trusted. Nothing is compared with it: that is for who knows what it is about.
+    pub fn trusted(&self, findings: &mut Vec<Finding>) -> Option<(TrustRoot, Verified<Statement>)> {
+        let root = newest_root(&self.trust, &self.newer_roots, &self.terms, findings)?;
+        let statement = self.statement(&root, findings)?;
+        Some((root, statement))
+    }
+
     fn statement(
         &self,
         root: &TrustRoot,

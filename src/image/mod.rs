@@ -1,14 +1,20 @@
-//! Image formats: tar, OCI layouts, compression, hash trees, checksum lists.
+//! Image formats: tar, OCI layouts, EROFS, hash trees, partition tables, FAT, initrds, unified kernel
+//! images; compression and checksum lists.
 //!
 //! Every writer here is a pure function of a [`Tree`](crate::tree::Tree), its contents and the
 //! settings: the same input gives the same bytes on any machine, with any number of threads. The
 //! formats are written down in `docs/formats/outputs.md` and `docs/formats/oci.md`.
 
 pub mod compress;
+pub mod cpio;
+pub mod erofs;
 pub mod fat;
 pub mod gpt;
+pub mod initrd;
+pub mod measure;
 pub mod oci;
 pub mod pieces;
 pub mod sums;
 pub mod tar;
+pub mod uki;
 pub mod verity;

@@ -4,10 +4,12 @@
 //! that comes out of it is hostile until it was checked. The writers of the same formats are in
 //! `image`, below the wall; instances only read.
 
+pub mod erofs;
 pub mod fat;
 mod fields;
 pub mod fsverity;
 pub mod gpt;
+pub mod pe;
 mod source;
 mod uuid;
 pub mod verity;

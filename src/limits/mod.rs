@@ -90,6 +90,16 @@ pub const RESPONSIBILITY_VERDICTS_MAX: usize = 10_000;
 pub const TRUST_ROOT_MAX: u64 = 1 << 20;
 /// Largest policy of an image; real ones have 70 bytes.
 pub const POLICY_MAX: u64 = 65_535;
+/// Largest plan of an initrd: some 60 bytes for each of its modules.
+pub const BOOT_PLAN_MAX: u64 = 65_535;
+/// Most kernel modules of an initrd; those of all clouds together are some 60.
+pub const BOOT_MODULES_MAX: usize = 512;
+/// Longest command line: what Linux takes on x86, `COMMAND_LINE_SIZE` less its NUL.
+pub const BOOT_CMDLINE_MAX: usize = 2047;
+/// Most places where a running system may write.
+pub const BOOT_PLACES_MAX: usize = 64;
+/// Largest report of an initrd: some 300 bytes for each of its findings.
+pub const BOOT_REPORT_MAX: u64 = 256 << 10;
 /// Largest file of what an instance remembers.
 pub const STATE_MAX: u64 = 65_535;
 /// Most images that an instance remembers: it is one of them at a time.
@@ -224,3 +234,17 @@ pub const DIFF_FILE_MAX: u64 = 64 << 30;
 pub const DPKG_STATUS_MAX: u64 = 64 << 20;
 /// The same on an instance: whoever changes files shall not make its verifier take much memory.
 pub const STATUS_MAX: u64 = 16 << 20;
+/// Largest PE image: a unified kernel image with an initrd of all modules and firmware has 200 MB.
+pub const PE_MAX: u64 = 1 << 30;
+/// Most sections of a PE image: what Windows loads.
+pub const PE_SECTIONS_MAX: u16 = 96;
+/// Largest certificate table of a PE image: a signature with its certificates has some 2 to 10 kB.
+pub const PE_CERTIFICATES_MAX: u64 = 1 << 20;
+/// Largest kernel module, compressed or plain; the largest of Debian's, amdgpu, has some 30 MB.
+pub const MODULE_MAX: u64 = 128 << 20;
+/// Most bytes that the modules of one initrd have: those of a generic kernel have some 8 MB.
+pub const INITRD_MODULES_MAX: u64 = 256 << 20;
+/// Largest list of a kernel's modules, or configuration; `modules.alias` has some 1.5 MB.
+pub const MODULES_LIST_MAX: u64 = 16 << 20;
+/// Most modules that wait for each other in a row; real rows have up to ten.
+pub const MODULE_DEPTH_MAX: usize = 64;

@@ -227,6 +227,7 @@ struct RawBasis {
     extra: Vec<String>,
     recommends: bool,
     initrd: String,
+    flavour: Option<String>,
     snapshot: Option<String>,
 }
 
@@ -239,6 +240,7 @@ impl From<RawBasis> for Basis {
             extra: raw.extra,
             recommends: raw.recommends,
             initrd: raw.initrd,
+            flavour: raw.flavour,
             snapshot: raw.snapshot,
         }
     }
@@ -278,6 +280,8 @@ struct RawPackage {
     sha256: Digest,
     path: String,
     source: SourceName,
+    #[serde(default)]
+    boot: bool,
 }
 
 impl From<RawPackage> for LockedPackage {
@@ -292,6 +296,7 @@ impl From<RawPackage> for LockedPackage {
             },
             path: raw.path,
             source: raw.source,
+            boot: raw.boot,
         }
     }
 }

@@ -46,10 +46,11 @@ impl Lockfile {
             extra,
             recommends,
             initrd,
+            flavour,
             snapshot,
         } = basis;
         let old = &self.basis;
-        let text = |snapshot: &Option<String>| snapshot.clone().unwrap_or_else(|| "none".into());
+        let text = |stated: &Option<String>| stated.clone().unwrap_or_else(|| "none".into());
         value("suite", &self.suite, suite);
         value(
             "components",
@@ -64,6 +65,7 @@ impl Lockfile {
             &recommends.to_string(),
         );
         value("initrd", &old.initrd, initrd);
+        value("kernel flavour", &text(&old.flavour), &text(flavour));
         value("snapshot", &text(&old.snapshot), &text(snapshot));
         let asked = packages.iter().filter(|one| !old.packages.contains(one));
         differences.extend(asked.cloned().map(Difference::Asked));

@@ -50,6 +50,8 @@ pub struct Basis {
     pub recommends: bool,
     /// Who makes the initrd: `karat` or `distribution`.
     pub initrd: String,
+    /// The kernel of images that boot, if the template states one: `generic` or `cloud`.
+    pub flavour: Option<String>,
     /// The moment of the archive's past that was asked for.
     pub snapshot: Option<String>,
 }
@@ -84,6 +86,8 @@ pub struct LockedPackage {
     pub path: String,
     /// The Release that vouches for it.
     pub source: SourceName,
+    /// Whether only images that boot have it.
+    pub boot: bool,
 }
 
 /// The name of a Release file: `ARCHIVE/SUITE`. The archive is `debian`, `debian-security`, or what
@@ -126,6 +130,13 @@ impl Lockfile {
             .iter()
             .map(|package| package.content.size)
             .sum()
+    }
+
+    /// The lock of an image that boots, or of one that does not: without what only the former has.
+    #[must_use]
+    pub fn for_image(mut self, boots: bool) -> Self {
+        self.packages.retain(|package| boots || !package.boot);
+        self
     }
 
     /// Brings releases and packages into their order; what stands there twice stays so.

@@ -62,6 +62,7 @@ fn write_basis(out: &mut String, basis: &Basis) -> fmt::Result {
         extra,
         recommends,
         initrd,
+        flavour,
         snapshot,
     } = basis;
     writeln!(out, "\n[request]")?;
@@ -75,6 +76,9 @@ fn write_basis(out: &mut String, basis: &Basis) -> fmt::Result {
     }
     writeln!(out, "recommends = {recommends}")?;
     writeln!(out, "initrd = {}", Quoted(initrd))?;
+    if let Some(flavour) = flavour {
+        writeln!(out, "flavour = {}", Quoted(flavour))?;
+    }
     if let Some(snapshot) = snapshot {
         writeln!(out, "snapshot = {}", Quoted(snapshot))?;
     }
@@ -105,6 +109,7 @@ fn write_package(out: &mut String, package: &LockedPackage) -> fmt::Result {
         content,
         path,
         source,
+        boot,
     } = package;
     writeln!(out, "\n[[package]]")?;
     writeln!(out, "name = {}", Quoted(name.as_str()))?;
@@ -113,7 +118,11 @@ fn write_package(out: &mut String, package: &LockedPackage) -> fmt::Result {
     writeln!(out, "size = {}", content.size)?;
     writeln!(out, "sha256 = \"{}\"", content.digest)?;
     writeln!(out, "path = {}", Quoted(path))?;
-    writeln!(out, "source = \"{source}\"")
+    writeln!(out, "source = \"{source}\"")?;
+    if *boot {
+        writeln!(out, "boot = true")?;
+    }
+    Ok(())
 }
 
 /// One item a line, so that a change shows as a line.

@@ -28,4 +28,7 @@ pub mod serve;
 #[cfg(feature = "build")]
 pub mod signer;
 pub mod state;
+// Of the agent alone: other programs of karat's unwind.
+#[cfg(all(panic = "abort", target_env = "musl", not(feature = "build")))]
+mod unwind;
 pub mod usage;

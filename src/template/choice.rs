@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::model::{Category, Compression, DataClass, Format, Initrd, Lifecycle};
+use super::model::{Category, Compression, DataClass, Flavour, Format, Initrd, Lifecycle};
 use super::source::{Distribution, Pocket};
 use crate::appraise::Expiry;
 use crate::expect::Class;
@@ -74,6 +74,7 @@ choices! {
         "proposed-updates" => ProposedUpdates,
     }
     Initrd { "distribution" => Distribution, "karat" => Karat }
-    Format { "tar" => Tar, "oci" => Oci }
+    Flavour { "generic" => Generic, "cloud" => Cloud }
+    Format { "tar" => Tar, "oci" => Oci, "erofs" => Erofs }
     Compression { "zstd" => Zstd, "gzip" => Gzip, "none" => None }
 }

@@ -7,7 +7,7 @@ use crate::digest::Digest;
 use super::choice::Choice;
 use super::facts;
 use super::harden;
-use super::model::{Agent, FileEntry, FileKind, Owner, PackageSpec, Template, User};
+use super::model::{Agent, FileEntry, FileKind, Flavour, Owner, PackageSpec, Template, User};
 use super::names::{Snapshot, Uri, VersionText, Word};
 use super::segment;
 use super::source::{Body, Pin, PinTarget, Repository, SourceFile};
@@ -71,15 +71,14 @@ impl Template {
                 .iter()
                 .map(|(key, value)| (key.to_string(), json!(value)))
                 .collect();
-            map.insert(
-                "kernel".to_owned(),
-                json!({
-                    "cmdline": kernel.cmdline,
-                    "modules": list(&kernel.modules, |module| json!(module.as_str())),
-                    "sysctl": sysctl,
-                    "initrd": kernel.initrd.word(),
-                }),
-            );
+            let mut stated = json!({
+                "cmdline": kernel.cmdline,
+                "modules": list(&kernel.modules, |module| json!(module.as_str())),
+                "sysctl": sysctl,
+                "initrd": kernel.initrd.word(),
+            });
+            flavoured(&mut stated, kernel.flavour);
+            map.insert("kernel".to_owned(), stated);
             // Absent where no template states it: templates without rules keep their digests.
             if let Some(harden) = harden {
                 map.insert("harden".to_owned(), harden::json(harden));
@@ -123,13 +122,15 @@ impl Template {
     }
 
     /// The digest of only those parts that decide which packages a lock names: `packages`,
-    /// `[source]` without its mirrors, `[kernel] initrd`, `[image] architecture`.
+    /// `[source]` without its mirrors, `[kernel] initrd` and `flavour`, `[image] architecture`.
     pub fn resolution_digest(&self) -> Digest {
         Digest::of(canonical(&self.resolution_json()).as_bytes())
     }
 
     fn resolution_json(&self) -> Value {
         let source = &self.source;
+        let mut kernel = json!({ "initrd": self.kernel.initrd.word() });
+        flavoured(&mut kernel, self.kernel.flavour);
         json!({
             "version": 1,
             "packages": list(&self.packages, package),
@@ -144,9 +145,16 @@ impl Template {
                 "pins": list(&source.pins, pin),
                 "extra": list(&source.extra, repository),
             },
-            "kernel": { "initrd": self.kernel.initrd.word() },
+            "kernel": kernel,
             "image": { "architecture": self.image.architecture.as_ref().map(Word::as_str) },
         })
+    }
+}
+
+/// Absent where no template states it: templates without a kernel keep their digests.
+fn flavoured(kernel: &mut Value, flavour: Option<Flavour>) {
+    if let (Value::Object(kernel), Some(flavour)) = (kernel, flavour) {
+        kernel.insert("flavour".to_owned(), json!(flavour.word()));
     }
 }
 

@@ -91,6 +91,8 @@ pub(super) fn finish(
         })
         .collect();
     let users = raw.users.into_iter().map(|raw| user(raw, sink)).collect();
+    let flavour = raw.kernel.flavour;
+    let initrd = finish.initrd(raw.kernel.initrd, flavour.is_some());
     Some(Template {
         image: Image {
             name: name?,
@@ -118,10 +120,8 @@ pub(super) fn finish(
                 .into_iter()
                 .map(|(key, at)| (key, at.value))
                 .collect::<BTreeMap<SysctlKey, String>>(),
-            initrd: raw
-                .kernel
-                .initrd
-                .map_or(Initrd::Distribution, |at| at.value),
+            initrd,
+            flavour: flavour.map(|at| at.value),
         },
         harden: harden.ok()?,
         segment: segment?,
@@ -315,6 +315,25 @@ impl Finish<'_> {
                 }
                 above = path.parent();
             }
+        }
+    }
+
+    /// Images that boot are started by karat's initrd, and by no other.
+    fn initrd(&self, stated: Option<At<Initrd>>, boots: bool) -> Initrd {
+        match stated {
+            Some(At {
+                value: Initrd::Distribution,
+                span,
+            }) if boots => {
+                let message =
+                    "[kernel]: a kernel `flavour` goes with karat's own initrd".to_owned();
+                let help = "leave `initrd` out, or write initrd = \"karat\"".to_owned();
+                self.sink.report(Code::T015, &span, message, Some(help));
+                Initrd::Karat
+            }
+            Some(at) => at.value,
+            None if boots => Initrd::Karat,
+            None => Initrd::Distribution,
         }
     }
 

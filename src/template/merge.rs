@@ -85,6 +85,7 @@ fn kernel(parent: RawKernel, child: RawKernel, sink: &Sink) -> RawKernel {
         modules: items(parent.modules, child.modules, text, sink),
         sysctl,
         initrd: child.initrd.or(parent.initrd),
+        flavour: child.flavour.or(parent.flavour),
     }
 }
 

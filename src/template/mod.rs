@@ -34,9 +34,9 @@ pub use diagnostic::{Code, Diagnostic, Diagnostics, Location};
 pub use harden::Harden;
 pub use load::{Files, Loaded, load, load_all};
 pub use model::{
-    Agent, Category, Compression, DataClass, FileEntry, FileKind, Format, Group, Image, Initrd,
-    Kernel, Lifecycle, Mutable, Outputs, Owner, PackageSpec, Segment, Services, Template, User,
-    Verify,
+    Agent, Category, Compression, DataClass, FileEntry, FileKind, Flavour, Format, Group, Image,
+    Initrd, Kernel, Lifecycle, Mutable, Outputs, Owner, PackageSpec, Segment, Services, Template,
+    User, Verify,
 };
 pub use names::{
     AccountName, ComponentName, DEBIAN, DEBIAN_SECURITY, Date, PackageName, RepositoryName,

@@ -175,6 +175,19 @@ pub struct Kernel {
     pub sysctl: BTreeMap<SysctlKey, String>,
     /// Who makes the initrd.
     pub initrd: Initrd,
+    /// Which kernel goes into images that boot; `None`: only what the template names as a package.
+    pub flavour: Option<Flavour>,
+}
+
+/// A kernel of the distribution, and what firmware needs to start it.
+///
+/// Only images of a format that boots have it: others run under a kernel of their host's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Flavour {
+    /// For any machine: `linux-image-ARCH`.
+    Generic,
+    /// For machines of clouds, with fewer drivers: `linux-image-cloud-ARCH`.
+    Cloud,
 }
 
 /// Who makes the initrd.
@@ -236,10 +249,21 @@ pub struct Outputs {
 /// A format of outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Format {
+    /// An EROFS image.
+    Erofs,
     /// An OCI image layout.
     Oci,
     /// A tar file.
     Tar,
+}
+
+impl Format {
+    /// Whether machines boot it, so that it needs a kernel of its own.
+    pub const fn boots(self) -> bool {
+        match self {
+            Self::Oci | Self::Tar => false,
+        }
+    }
 }
 
 /// A compression of outputs.

@@ -11,7 +11,7 @@ use crate::segment::{Audience, Exposure, PackageGlob, Peer, Port, Proto, Service
 use crate::tree::{Epoch, Mode};
 
 use super::model::{
-    Category, Compression, DataClass, Format, Initrd, Lifecycle, Owner, PackageSpec,
+    Category, Compression, DataClass, Flavour, Format, Initrd, Lifecycle, Owner, PackageSpec,
 };
 use super::names::{
     AccountName, ComponentName, Date, RepositoryName, SegmentName, Snapshot, SshKey, SuiteName,
@@ -138,6 +138,7 @@ pub(super) struct RawKernel {
     pub(super) modules: Items<Word>,
     pub(super) sysctl: Vec<(SysctlKey, At<String>)>,
     pub(super) initrd: Option<At<Initrd>>,
+    pub(super) flavour: Option<At<Flavour>>,
 }
 
 #[derive(Clone, Debug)]

@@ -206,6 +206,8 @@ struct KernelTable {
     /// Parameters, as in sysctl.d(5).
     sysctl: Option<BTreeMap<String, SysctlValue>>,
     initrd: Option<InitrdWord>,
+    /// The kernel of images that boot.
+    flavour: Option<FlavourWord>,
 }
 
 /// A value, or a table whose keys continue the name.
@@ -215,6 +217,13 @@ enum SysctlValue {
     Text(String),
     Number(i64),
     Table(BTreeMap<String, Self>),
+}
+
+#[derive(JsonSchema, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum FlavourWord {
+    Generic,
+    Cloud,
 }
 
 #[derive(JsonSchema, Deserialize)]

@@ -11,7 +11,7 @@ const LINES: [&[&str]; 11] = [
     &["tree", "key"],
     &["manifest", "envelope", "tlog", "layout"],
     &["baseline", "expect", "peers"],
-    &["appraise", "instance"],
+    &["appraise", "boot", "instance"],
     &["sys"],
     // The wall.
     &["deb", "harden", "image", "progress", "segment", "written"],

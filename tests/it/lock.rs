@@ -16,6 +16,7 @@ fn package(name: &str, version: &str) -> LockedPackage {
         content: Content::of(bytes.as_bytes()),
         path: format!("pool/main/{name}_{version}_amd64.deb"),
         source: "debian/trixie".parse().unwrap(),
+        boot: false,
     }
 }
 
@@ -81,6 +82,20 @@ fn the_document_shows_this_format() {
     let example = &document[start..end];
     let lock = Lockfile::parse(example).unwrap();
     assert_eq!(lock.encode(), example, "the example is canonical");
+}
+
+#[test]
+fn an_image_that_does_not_boot_lacks_what_only_others_have() {
+    let mut lock = lock();
+    lock.basis.flavour = Some("cloud".to_owned());
+    lock.packages.last_mut().unwrap().boot = true;
+    let text = lock.encode();
+    assert_eq!(text.matches("\nboot = true\n").count(), 1);
+    assert_eq!(Lockfile::parse(&text).unwrap(), lock);
+    assert_eq!(lock.clone().for_image(true), lock);
+    let without = lock.clone().for_image(false);
+    assert_eq!(without.packages, lock.packages[..lock.packages.len() - 1]);
+    assert_ne!(without.digest(), lock.digest());
 }
 
 #[test]

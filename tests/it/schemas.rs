@@ -16,9 +16,10 @@ use crate::support::schema::{Published, published};
 use crate::support::signed::Release;
 
 /// All schemas in `docs/schemas/`, each held to by a test.
-const ALL: [&str; 41] = [
+const ALL: [&str; 42] = [
     "attach",
     "audit",
+    "boot-plan",
     "build-report",
     "cache-gc",
     "cache-show",
@@ -569,4 +570,19 @@ fn failures_are_documents_too() {
     // What the command line's own grammar refuses was never a request for JSON.
     let (code, out, _) = desk.output(&["key", "shw"]);
     assert_eq!((code, out.as_str()), (2, ""));
+}
+
+#[test]
+fn the_plan_of_an_initrd() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/formats/boot.md");
+    let page = fs::read_to_string(page).unwrap();
+    let plan = page.split("```json\n").nth(1).unwrap();
+    let plan = plan.split("```").next().unwrap();
+    karat::boot::Plan::parse(plan.as_bytes()).unwrap();
+    let published = published("boot-plan");
+    let mut value = published.holds(plan);
+    value["state"] = Value::Null;
+    published.check(&value).unwrap();
+    value["on_failure"] = json!("report");
+    assert!(published.check(&value).is_err());
 }

@@ -130,6 +130,7 @@ struct Report<'a> {
     digest: String,
     epoch: u64,
     packages: usize,
+    boot: usize,
     bytes: u64,
     written: bool,
     changes: Option<&'a Diff>,
@@ -230,11 +231,13 @@ fn report(
     vendored: Option<u64>,
 ) {
     let path = Lockfile::beside(template);
+    let boot = lock.packages.iter().filter(|package| package.boot).count();
     console.json(&Report {
         lock: shown(&path),
         digest: lock.digest().to_string(),
         epoch: lock.epoch.seconds(),
         packages: lock.packages.len(),
+        boot,
         bytes: lock.size(),
         written,
         changes: diff,
@@ -268,6 +271,11 @@ fn report(
         lock.size().div_ceil(1_000_000),
         lock.epoch.rfc3339(),
     ));
+    if boot > 0 {
+        console.line(format_args!(
+            "{DIM}{boot} of them only where the image boots{DIM:#}"
+        ));
+    }
     if let Some(diff) = diff.filter(|diff| diff.size.0 > 0) {
         let (old, new) = (
             diff.size.0.div_ceil(1_000_000),

@@ -166,9 +166,12 @@ impl Directory {
     fn place(&mut self, clusters: &mut Clusters) -> Result<(), FatWriteError> {
         let names: Vec<&str> = self.children.keys().map(String::as_str).collect();
         clusters.nodes = clusters.nodes.saturating_add(names.len());
+        if clusters.nodes > limits::FAT_ENTRIES_MAX {
+            return Err(FatWriteError::Many);
+        }
         // The label, or the two that every directory below the root begins with.
         let entries = directory::entries(&names)?.saturating_add(2);
-        if entries > ENTRIES_MAX || clusters.nodes > limits::FAT_ENTRIES_MAX {
+        if entries > ENTRIES_MAX {
             return Err(FatWriteError::Many);
         }
         let bytes = entries.saturating_mul(ENTRY);

@@ -1,6 +1,6 @@
 //! Short names for long ones.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::FatWriteError;
 use crate::layout::fat::{is_short, is_short_letter};
@@ -17,11 +17,13 @@ pub(super) fn short_names(names: &[&str]) -> Result<Vec<[u8; 11]>, FatWriteError
         }
     }
     let mut short = Vec::with_capacity(names.len());
+    // The last number of each beginning: those before it are all taken.
+    let mut last: BTreeMap<(String, String), u32> = BTreeMap::new();
     for name in names {
         let upper = name.to_ascii_uppercase();
         let own = match own(&upper) {
             Some(own) => own,
-            None => made(&upper, &mut taken)?,
+            None => made(&upper, &mut taken, &mut last)?,
         };
         short.push(own);
     }
@@ -45,16 +47,23 @@ fn own(upper: &str) -> Option<[u8; 11]> {
     (fits && same && plain && is_short(&name)).then_some(name)
 }
 
-fn made(upper: &str, taken: &mut BTreeSet<String>) -> Result<[u8; 11], FatWriteError> {
+fn made(
+    upper: &str,
+    taken: &mut BTreeSet<String>,
+    last: &mut BTreeMap<(String, String), u32>,
+) -> Result<[u8; 11], FatWriteError> {
     let (base, extension) = parts(upper);
     let letters = |part: &str| -> String {
         let part = part.chars().filter(|letter| !matches!(letter, ' ' | '.'));
         part.map(|letter| if is_letter(letter) { letter } else { '_' })
             .collect()
     };
-    let (base, mut extension) = (letters(base), letters(extension));
+    let (mut base, mut extension) = (letters(base), letters(extension));
+    base.truncate(6);
     extension.truncate(3);
-    for number in 1_u32..1_000_000 {
+    let key = (base.clone(), extension.clone());
+    let last = last.entry(key).or_insert(0);
+    for number in last.saturating_add(1)..1_000_000 {
         let tail = format!("~{number}");
         let mut start = base.clone();
         start.truncate(8_usize.saturating_sub(tail.len()));
@@ -65,6 +74,7 @@ fn made(upper: &str, taken: &mut BTreeSet<String>) -> Result<[u8; 11], FatWriteE
             format!("{start}.{extension}")
         };
         if taken.insert(shown) {
+            *last = number;
             return Ok(filled(&start, &extension));
         }
     }

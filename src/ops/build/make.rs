@@ -1,5 +1,6 @@
 //! Making what is not there yet: configured tree, overlay, manifest, outputs, statement.
 
+use std::num::NonZero;
 use std::path::PathBuf;
 
 use super::agent::Agent;
@@ -10,6 +11,8 @@ use crate::deb::archive::DebError;
 use crate::digest::Digest;
 use crate::expect::Expectations;
 use crate::harden::{self, Hardened, Outcome, Selection};
+use crate::image::compress::Compression;
+use crate::image::erofs;
 use crate::image::oci;
 use crate::lock::Lockfile;
 use crate::manifest::Manifest;
@@ -215,6 +218,11 @@ impl Making<'_> {
         self.progress.started("outputs", None, Unit::Items);
         for format in &plan.formats {
             match format {
+                Format::Erofs => {
+                    let options = self.erofs(subjects, threads);
+                    let digest = files.erofs(tree, blobs, &options)?;
+                    subjects.insert(Subject::Erofs, digest);
+                }
                 Format::Tar => {
                     let digest = files.tar(tree, blobs, plan.compression, threads)?;
                     subjects.insert(Subject::Tar, digest);
@@ -236,6 +244,20 @@ impl Making<'_> {
         self.progress
             .finished("outputs", names.join(", "), watch.seconds());
         Ok(())
+    }
+
+    /// How an EROFS image is written: its UUID comes from what is in it, since nothing is random.
+    fn erofs(&self, subjects: &Subjects, threads: NonZero<usize>) -> erofs::Options {
+        let manifest = subjects.get(&Subject::Manifest).copied();
+        erofs::Options {
+            uuid: erofs::uuid(&manifest.unwrap_or_else(|| Digest::of(&[]))),
+            label: erofs::label(&self.template.image.name.to_string()),
+            compression: match self.plan.compression {
+                Compression::None => erofs::Compression::None,
+                Compression::Gzip | Compression::Zstd => erofs::Compression::Lz4,
+            },
+            threads,
+        }
     }
 }
 

@@ -130,12 +130,14 @@ pub fn build(request: &Request<'_>, progress: &dyn Progress) -> Result<Built, Bu
         progress,
     )?;
     lock.check_epoch(sys::env::epoch()?)?;
+    let formats = request
+        .formats
+        .clone()
+        .unwrap_or_else(|| template.outputs.formats.clone());
+    let lock = lock.for_image(formats.iter().any(|format| format.boots()));
     refuse_packages(&template, &lock)?;
     let plan = Plan {
-        formats: request
-            .formats
-            .clone()
-            .unwrap_or_else(|| template.outputs.formats.clone()),
+        formats,
         compression: request
             .compression
             .unwrap_or(match template.outputs.compression {

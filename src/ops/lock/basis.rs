@@ -30,6 +30,10 @@ pub fn basis(template: &Template) -> Basis {
         extra: sorted(extra.collect()),
         recommends: source.recommends,
         initrd: template.kernel.initrd.word().to_owned(),
+        flavour: template
+            .kernel
+            .flavour
+            .map(|flavour| flavour.word().to_owned()),
         snapshot: source.snapshot.as_ref().map(|one| one.as_str().to_owned()),
     }
 }

@@ -61,6 +61,12 @@ pub enum LockFailure {
     /// A version is malformed.
     #[error(transparent)]
     Version(#[from] VersionError),
+    /// A package would be another one, or none, in an image that boots.
+    #[error(
+        "the packages of an image that boots do not include {0} of one that does not: \
+         name in `packages` what both are to have"
+    )]
+    Kernel(PackageName),
     /// A package to update is not in the lock.
     #[error("the lock has no package {0}")]
     NotLocked(PackageName),

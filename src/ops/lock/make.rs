@@ -1,11 +1,11 @@
 //! From a template to a new lock.
 
 use super::index::load;
-use super::request::{kept, request};
+use super::request::{boot, kept, request};
 use super::{LockFailure, Locked, Sources, Update, Wanted, basis};
 use crate::archive::Cache;
 use crate::archive::mirror::MirrorError;
-use crate::deb::{Architecture, Record, resolve};
+use crate::deb::{Architecture, Record, Resolution, resolve};
 use crate::lock::{Diff, LockedPackage, LockedRelease, Lockfile};
 use crate::progress::{Progress, Unit};
 use crate::sys::clock::Stopwatch;
@@ -46,10 +46,19 @@ pub fn lock(
         }
         resolution => (resolution?, None),
     };
-    let packages = resolution.packages.iter().filter_map(|chosen| {
-        let record = universe.record(chosen.record)?;
-        Some(locked_package(record))
-    });
+    let resolved = |resolution: &Resolution| {
+        let chosen = resolution.packages.iter();
+        let records = chosen.filter_map(|chosen| universe.record(chosen.record));
+        records.map(locked_package).collect::<Result<Vec<_>, _>>()
+    };
+    let mut packages = resolved(&resolution)?;
+    if let Some(flavour) = template.kernel.flavour {
+        for root in boot(flavour, &architecture) {
+            request.roots.push(root.parse()?);
+        }
+        let booting = resolved(&resolve(&universe, &request)?)?;
+        packages = with_boot(packages, booting)?;
+    }
     let mut lock = Lockfile {
         epoch: epoch(template, sources, &releases),
         distribution: template.source.distribution.word().to_owned(),
@@ -58,7 +67,7 @@ pub fn lock(
         template: template.resolution_digest(),
         basis: basis(template),
         releases,
-        packages: packages.collect::<Result<_, _>>()?,
+        packages,
         architecture,
     };
     lock.sort();
@@ -72,6 +81,23 @@ pub fn lock(
         diff,
         not_kept,
     })
+}
+
+/// The packages of an image that boots, those marked that no other image has.
+///
+/// Nothing else may differ between the two: what a lock pins is one package of each name.
+fn with_boot(
+    without: Vec<LockedPackage>,
+    booting: Vec<LockedPackage>,
+) -> Result<Vec<LockedPackage>, LockFailure> {
+    if let Some(missing) = without.iter().find(|one| !booting.contains(one)) {
+        return Err(LockFailure::Kernel(missing.name.clone()));
+    }
+    let marked = booting.into_iter().map(|package| LockedPackage {
+        boot: !without.contains(&package),
+        ..package
+    });
+    Ok(marked.collect())
 }
 
 fn locked_package(record: Record<'_>) -> Result<LockedPackage, LockFailure> {
@@ -89,6 +115,7 @@ fn locked_package(record: Record<'_>) -> Result<LockedPackage, LockFailure> {
             name: record.source().name.clone(),
             source,
         })?,
+        boot: false,
     })
 }
 

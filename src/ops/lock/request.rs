@@ -4,7 +4,20 @@ use super::{LockFailure, Update, basis};
 use crate::deb::resolve::{Pin, PinError, Provided};
 use crate::deb::{Architecture, PackageName, Request, Version};
 use crate::lock::Lockfile;
-use crate::template::{Initrd, PinTarget, Template};
+use crate::template::{Flavour, Initrd, PinTarget, Template};
+
+/// What an image of this flavour boots with, besides what the template names: the kernel, and the
+/// programs for firmware that start it.
+pub(super) fn boot(flavour: Flavour, architecture: &Architecture) -> Vec<String> {
+    let kernel = match flavour {
+        Flavour::Generic => "linux-image",
+        Flavour::Cloud => "linux-image-cloud",
+    };
+    vec![
+        format!("{kernel}-{architecture}"),
+        "systemd-boot-efi".to_owned(),
+    ]
+}
 
 pub(super) fn request(
     template: &Template,

@@ -11,6 +11,7 @@
 //! | `atomic` | files and directories that appear whole or not at all |
 //! | `beneath` | a directory in which nothing is a link |
 //! | `lock` | advisory locks |
+//! | `source` | bytes at an offset |
 //! | `ours` | files that nobody else can have written |
 
 mod atomic;
@@ -24,6 +25,7 @@ mod lock;
 mod look;
 mod ours;
 mod read;
+mod source;
 
 pub use atomic::{
     AtomicDir, AtomicFile, remove_temporaries, sync_parent, write_as_made, write_atomic,
@@ -40,4 +42,5 @@ pub use look::{
     refuse_special, spare,
 };
 pub use ours::{directory_is_ours, read_ours, same};
+pub use source::FileSource;
 pub use read::{open, open_directory, read, read_all, read_beneath, read_text};

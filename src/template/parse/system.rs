@@ -40,6 +40,7 @@ pub(super) fn kernel(table: Reader<'_>) -> RawKernel {
         modules: table.list("modules", Word::RULE, Word::new),
         sysctl,
         initrd: table.choice("initrd"),
+        flavour: table.choice("flavour"),
     };
     table.finish();
     raw

@@ -5,6 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use super::workshop::{Workshop, said, unpack};
+use karat::lock::Lockfile;
+
 use crate::oracle_apt::{Apt, Mirror, difference};
 use crate::support::deb::Deb;
 use crate::support::pgp::Key;
@@ -59,6 +61,34 @@ fn a_template_with_karats_initrd_has_the_packages_that_apt_takes_beside_a_dummy(
             .keys()
             .any(|name| name.contains("initramfs") || name.contains("dracut"))
     );
+
+    // Stated as a flavour, it is only in images that boot.
+    let flavoured = format!(
+        "packages = [{}]\n[image]\nname = \"flavoured\"\nversion = \"1\"\n\
+         [source]\nsuite = \"trixie\"\n[kernel]\nflavour = \"cloud\"\n",
+        names[1..].join(", ")
+    );
+    fs::write(shop.path("workspace/templates/flavoured.toml"), flavoured).unwrap();
+    shop.succeed(["lock", "workspace/templates/flavoured.toml"]);
+    let path = shop.path("workspace/templates/flavoured.lock");
+    let lock = Lockfile::parse(&fs::read_to_string(&path).unwrap()).unwrap();
+    let mut only: Vec<_> = lock.packages.iter().filter(|one| one.boot).collect();
+    only.retain(|one| !one.name.as_str().starts_with("linux-image-"));
+    assert!(
+        only.iter()
+            .any(|one| one.name.as_str() == "systemd-boot-efi")
+    );
+    assert!(only.iter().any(|one| one.name.as_str() == "linux-base"));
+    let boots = format!("dummy-initrd {PACKAGES} systemd-boot-efi");
+    let mut theirs = apt.simulate(&options, &boots).unwrap();
+    assert!(theirs.remove("dummy-initrd").is_some());
+    assert_eq!(difference(&theirs, &locked(&path)), None);
+    let (_, without) = PACKAGES.split_once(' ').unwrap();
+    let theirs = apt.simulate(&options, without).unwrap();
+    let without = lock.for_image(false);
+    let ours = without.packages.iter();
+    let ours = ours.map(|one| (one.name.to_string(), one.version.to_string()));
+    assert_eq!(difference(&theirs, &ours.collect()), None);
 
     if !rustix::process::geteuid().is_root() {
         return skip("needs root to unpack the image with its owners and to enter it");

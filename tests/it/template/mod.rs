@@ -259,6 +259,10 @@ fn every_broken_rule_is_reported_with_its_place() {
             "[[files]]\npath = \"/a\"\ncontent = \"\"\n[[files]]\npath = \"/a/b\"\ncontent = \"\"\n",
             &[(Code::T015, 5, 8)],
         ),
+        (
+            "[kernel]\nflavour = \"cloud\"\ninitrd = \"distribution\"\n",
+            &[(Code::T015, 3, 10)],
+        ),
         ("[outputs]\nformats = [\"disk\"]\n", &[(Code::T017, 2, 12)]),
     ];
     let mut seen = std::collections::BTreeSet::new();

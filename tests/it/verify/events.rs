@@ -193,6 +193,7 @@ fn the_signed_lock_says_which_versions_were_signed() {
             architecture: "amd64".parse().unwrap(),
             content: root::content(b"deb"),
             path: "pool/main/web_1-1_amd64.deb".to_owned(),
+            boot: false,
             source: "debian/trixie".parse().unwrap(),
         }],
     };

@@ -61,6 +61,7 @@ pub fn lock_seeds() -> Vec<Vec<u8>> {
             architecture: "amd64".parse().unwrap(),
             content: Content::of(b"package"),
             path: "pool/main/n/nginx-light_1.2~3_amd64.deb".to_owned(),
+            boot: false,
             source: "debian/trixie".parse().unwrap(),
         }],
     };

@@ -34,7 +34,7 @@ macro_rules! each_target {
     ($use:ident) => {
         $use! {
             agent_answers, apt_sources, bundle, checkpoint, compressed, consistency, control, cosignature,
-            deb, deb_tar, draft, elf, entry, envelope, expectations, fact_rules, fat, fleet, fork, glob, gpt, image_tar,
+            deb, deb_tar, draft, elf, entry, envelope, erofs, expectations, fact_rules, fat, fleet, fork, glob, gpt, image_tar,
             inclusion, inrelease, json, keyring, kernel_tables, lock, manifest, monitor_memory, note, notice, oci, packages, policy,
             private_key, public_key, receipt, relation, release, report, rule_results, rules, ruleset, state, statement, successor,
             sums, template, tile, tlog_policy, trust_root, verity, version, vkey, witness_request,
@@ -98,6 +98,7 @@ pub const TARGETS: &[Target] = &[
     of("elf", 10000, instance::elf, instance::elf_seeds),
     of("entry", 10000, log::entry, log::entry_seeds),
     of("envelope", 5000, signed::envelope, signed::envelope_seeds),
+    of("erofs", 1500, image::erofs, image::erofs_seeds),
     of(
         "expectations",
         10000,

@@ -1,0 +1,463 @@
+//! The judgement of a boot: facts in, verdict out.
+
+use super::{Plan, cmdline};
+use crate::appraise::{Finding, Inputs, Material, Remembered, Verdict};
+use crate::baseline::{Statement, Verified};
+use crate::instance::{LogSeen, Slot, State};
+use crate::layout::verity::Verity;
+use crate::path::Escaped;
+
+/// What the initrd found: hostile, none of it checked.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// `/proc/cmdline`.
+    pub cmdline: Vec<u8>,
+    /// The names in `/.extra`, where systemd's stub puts what it found beside the kernel image
+    /// (systemd-stub(7)).
+    pub extras: Vec<Vec<u8>>,
+    /// The trust root of the initrd, and what lies on the EFI system partition.
+    pub material: Material,
+    /// What the state partition says.
+    pub memory: Memory,
+}
+
+/// What the state partition is, and what it says of boots before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Memory {
+    /// The plan names no state partition.
+    Absent,
+    /// Its start is zero: nobody has written to it yet.
+    Blank,
+    /// A file system, and the two files of what was remembered.
+    Kept([Slot; 2]),
+    /// Neither, or what is in it cannot be read or believed: why.
+    Foreign(String),
+}
+
+/// The judgement of a boot.
+#[must_use]
+#[derive(Clone, Debug)]
+pub struct Judgement {
+    findings: Vec<Finding>,
+    statement: Option<Verified<Statement>>,
+    remembered: Option<Remembered>,
+    inputs: Inputs,
+    memory: &'static str,
+}
+
+/// The root may be used: what the kernel is to check it against. Only [`Judgement::cleared`] makes
+/// one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cleared(Verity);
+
+/// What systemd's stub puts beside the kernel image's own sections: measured with it.
+const OF_THE_IMAGE: [&[u8]; 4] = [
+    b"os-release",
+    b"profile",
+    b"tpm2-pcr-public-key.pem",
+    b"tpm2-pcr-signature.json",
+];
+
+/// The contract's precedence.
+const ORDER: [Verdict; 4] = [
+    Verdict::Untrusted,
+    Verdict::Rollback,
+    Verdict::Drift,
+    Verdict::Incomplete,
+];
+
+impl Judgement {
+    /// Judges what was found by the plan: the command line, what was added to the initrd, the
+    /// signatures, the root, and what was accepted before.
+    pub fn of(plan: &Plan, seen: Seen) -> Self {
+        let Seen {
+            cmdline,
+            extras,
+            mut material,
+            memory,
+        } = seen;
+        material.terms.image = Some(plan.name.clone());
+        let mut judgement = Self::new(material.inputs());
+        judgement.findings.extend(cmdline::judge(plan, &cmdline));
+        judgement.findings.extend(added(&extras));
+        let trusted = if material.envelope.is_absent() {
+            judgement.add(Finding {
+                verdict: Verdict::Incomplete,
+                message: format!(
+                    "there is no envelope {} on the EFI system partition",
+                    material.envelope.path
+                ),
+                hint: Some("sign the image, and put the envelope there: 'karat attach'".to_owned()),
+            });
+            None
+        } else {
+            material.trusted(&mut judgement.findings)
+        };
+        let version = trusted.as_ref().map(|(root, _)| root.version());
+        judgement.statement = trusted.and_then(|(_, statement)| {
+            let other = other_root(plan, &statement);
+            let is_this = other.is_none();
+            judgement.findings.extend(other);
+            is_this.then_some(statement)
+        });
+        judgement.recall(plan, version, memory);
+        judgement
+    }
+
+    /// The judgement where there was nothing to judge.
+    pub fn without(finding: Finding) -> Self {
+        let mut judgement = Self::new(Inputs::default());
+        judgement.add(finding);
+        judgement
+    }
+
+    /// Adds what went wrong afterwards.
+    pub fn add(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    /// What is wrong, missing, or worth a warning.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// The signed statement; `None` where none is trusted for this root.
+    pub fn statement(&self) -> Option<&Verified<Statement>> {
+        self.statement.as_ref()
+    }
+
+    /// What was remembered; `None` where nothing could be.
+    pub fn remembered(&self) -> Option<&Remembered> {
+        self.remembered.as_ref()
+    }
+
+    /// What was judged by.
+    pub fn inputs(&self) -> &Inputs {
+        &self.inputs
+    }
+
+    /// What the state partition is, in one word.
+    pub fn memory(&self) -> &'static str {
+        self.memory
+    }
+
+    /// All verdicts that apply, the worst first; `Match` alone where none else does.
+    pub fn verdicts(&self) -> Vec<Verdict> {
+        let has = |verdict: &Verdict| self.findings.iter().any(|it| it.verdict == *verdict);
+        let mut found: Vec<Verdict> = ORDER.into_iter().filter(has).collect();
+        if found.is_empty() {
+            // Without a finding there is a statement; were there none, nobody could tell.
+            found.push(match self.statement {
+                Some(_) => Verdict::Match,
+                None => Verdict::Incomplete,
+            });
+        }
+        found
+    }
+
+    /// The worst verdict that applies.
+    pub fn verdict(&self) -> Verdict {
+        self.verdicts()
+            .first()
+            .copied()
+            .unwrap_or(Verdict::Incomplete)
+    }
+
+    /// What the kernel is to check the root against, where nothing at all is wrong.
+    pub fn cleared(&self) -> Option<Cleared> {
+        if self.verdict() != Verdict::Match {
+            return None;
+        }
+        let statement = self.statement.as_ref()?;
+        statement.baseline().verity.map(Cleared)
+    }
+
+    fn new(inputs: Inputs) -> Self {
+        Self {
+            findings: Vec::new(),
+            statement: None,
+            remembered: None,
+            inputs,
+            memory: "unknown",
+        }
+    }
+
+    fn recall(&mut self, plan: &Plan, trust_root: Option<u64>, memory: Memory) {
+        let warn = |message: &str| Finding {
+            verdict: Verdict::Match,
+            message: message.to_owned(),
+            hint: None,
+        };
+        let slots = match memory {
+            Memory::Absent => {
+                self.memory = "none";
+                return self.add(warn(
+                    "there is no state partition: an older baseline cannot be told from a newer one",
+                ));
+            }
+            Memory::Blank => {
+                self.memory = "blank";
+                return self.add(warn(
+                    "the state partition is blank: this is a first boot, and it is formatted",
+                ));
+            }
+            Memory::Foreign(reason) => {
+                self.memory = "foreign";
+                return self.add(Finding {
+                    verdict: Verdict::Incomplete,
+                    message: format!("what was accepted before is not known: {reason}"),
+                    hint: Some(
+                        "look at the state partition from another machine; where its first MiB is \
+                         zero, it is formatted anew, and this is a first boot"
+                            .to_owned(),
+                    ),
+                });
+            }
+            Memory::Kept(slots) => slots,
+        };
+        self.memory = "kept";
+        let recalled = State::recall(&slots);
+        self.findings.extend(recalled.findings);
+        self.remembered = Some(recalled.state.about(Some(&plan.name)));
+        let statement = self.statement.as_ref();
+        let log = statement.and_then(|statement| statement.logged());
+        let log = log.map(|log| LogSeen::of(&crate::appraise::LogFacts::of(log)));
+        let statement = statement.map(|statement| (&plan.name, statement.serial().get()));
+        let rollbacks = recalled.state.judge(trust_root, statement, log.as_ref());
+        self.findings.extend(rollbacks);
+    }
+}
+
+impl Cleared {
+    /// What the kernel is to check the root against: as signed.
+    pub fn verity(&self) -> &Verity {
+        &self.0
+    }
+}
+
+/// What is wrong where somebody had the boot stub add files to the initrd.
+fn added(extras: &[Vec<u8>]) -> Option<Finding> {
+    let odd = extras
+        .iter()
+        .find(|name| !OF_THE_IMAGE.contains(&name.as_slice()))?;
+    Some(Finding {
+        verdict: Verdict::Untrusted,
+        message: format!(
+            "the boot stub added \"{}\" to the initrd, which is not of the image",
+            Escaped(odd)
+        ),
+        hint: Some(
+            "take credentials, extensions and addons off the EFI system partition".to_owned(),
+        ),
+    })
+}
+
+/// Why a statement is about another root than the plan's; `None` where it is about this one.
+fn other_root(plan: &Plan, statement: &Statement) -> Option<Finding> {
+    let baseline = statement.baseline();
+    let (verdict, message) = match &baseline.verity {
+        Some(verity) if verity.root() == plan.root.hash => return None,
+        Some(verity) => (
+            Verdict::Untrusted,
+            format!(
+                "the envelope is for {}, root hash {}; this initrd boots {}, root hash {}",
+                baseline.stem(),
+                verity.root(),
+                plan.stem(),
+                plan.root.hash
+            ),
+        ),
+        None => (
+            Verdict::Untrusted,
+            format!("the envelope for {} names no root hash", baseline.stem()),
+        ),
+    };
+    Some(Finding {
+        verdict,
+        message,
+        hint: Some("deliver the envelope that was signed for this very image".to_owned()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::baseline::{ImageName, Serial};
+    use crate::boot::testing::{Signed, plan};
+
+    fn judge(signed: &Signed, change: impl FnOnce(&mut Seen)) -> Judgement {
+        let mut seen = signed.seen();
+        change(&mut seen);
+        Judgement::of(&plan(), seen)
+    }
+
+    /// The verdict and the words of its findings.
+    fn says(judgement: &Judgement, verdict: Verdict, text: &str) {
+        let messages: Vec<&str> = judgement
+            .findings()
+            .iter()
+            .map(|finding| finding.message.as_str())
+            .collect();
+        assert_eq!(judgement.verdict(), verdict, "{messages:?}");
+        assert!(
+            messages.iter().any(|message| message.contains(text)),
+            "{text}: {messages:?}"
+        );
+        assert_eq!(judgement.cleared().is_some(), verdict == Verdict::Match);
+    }
+
+    #[test]
+    fn clean_boot() {
+        let signed = Signed::new(|_| {});
+        let judgement = judge(&signed, |_| {});
+        says(&judgement, Verdict::Match, "no state partition");
+        let verity = *judgement.cleared().unwrap().verity();
+        assert_eq!(verity.root(), plan().root.hash);
+        let blank = judge(&signed, |seen| seen.memory = Memory::Blank);
+        says(&blank, Verdict::Match, "first boot");
+        let trailing = judge(&signed, |seen| seen.cmdline.extend(*b" \n"));
+        says(&trailing, Verdict::Match, "no state partition");
+    }
+
+    #[test]
+    fn cmdline_passed_by_firmware() {
+        let signed = Signed::new(|_| {});
+        for (cmdline, text) in [
+            (
+                "console=ttyS0 quiet init=/bin/sh",
+                "\"init=/bin/sh\" is not of the image",
+            ),
+            (
+                "console=ttyS0 quiet initrd=x",
+                "\"initrd=x\" is not of the image",
+            ),
+            (
+                "BOOT_IMAGE=/x console=ttyS0 quiet",
+                "\"BOOT_IMAGE=/x\" is not",
+            ),
+            ("console=ttyS0", "\"quiet\" is missing"),
+            ("quiet console=ttyS0", "another order"),
+            ("console=ttyS0  quiet", "another order"),
+            ("console=ttyS0 quiet quiet", "another order"),
+            ("", "is missing"),
+            ("console=ttyS0 quiet \u{1b}[2J", "\\x1b[2J"),
+        ] {
+            let judgement = judge(&signed, |seen| seen.cmdline = cmdline.into());
+            says(&judgement, Verdict::Untrusted, text);
+        }
+    }
+
+    #[test]
+    fn esp_addon_added() {
+        let signed = Signed::new(|_| {});
+        let own = judge(&signed, |seen| {
+            seen.extras = OF_THE_IMAGE.map(<[u8]>::to_vec).to_vec();
+        });
+        says(&own, Verdict::Match, "");
+        for name in ["credentials", "sysext", "confext", "x"] {
+            let judgement = judge(&signed, |seen| seen.extras = vec![name.into()]);
+            says(&judgement, Verdict::Untrusted, "added");
+        }
+    }
+
+    #[test]
+    fn envelope_of_another_image_and_another_root() {
+        let other = Signed::new(|baseline| baseline.name = ImageName::parse("other").unwrap());
+        says(
+            &judge(&other, |_| {}),
+            Verdict::Untrusted,
+            "well signed, and for the image other",
+        );
+        let root = Signed::new(|baseline| {
+            let digest = crate::digest::Digest::of(b"another");
+            baseline.verity = Verity::new(digest, digest, 1).ok();
+        });
+        says(
+            &judge(&root, |_| {}),
+            Verdict::Untrusted,
+            "the envelope is for base_1, root hash",
+        );
+        let none = Signed::new(|baseline| baseline.verity = None);
+        says(
+            &judge(&none, |_| {}),
+            Verdict::Untrusted,
+            "names no root hash",
+        );
+    }
+
+    #[test]
+    fn wrong_trust_root_and_what_is_missing() {
+        let signed = Signed::new(|_| {});
+        let foreign = Signed::by(9, |_| {}).seen().material.trust;
+        let judgement = judge(&signed, |seen| seen.material.trust = foreign);
+        says(&judgement, Verdict::Untrusted, "not trusted");
+        let gone = judge(&signed, |seen| seen.material.envelope.bytes = None);
+        says(&gone, Verdict::Incomplete, "there is no envelope");
+        let gone = judge(&signed, |seen| seen.material.trust.bytes = None);
+        says(&gone, Verdict::Incomplete, "there is no trust root");
+        let torn = judge(&signed, |seen| {
+            seen.material.envelope.bytes.as_mut().unwrap().truncate(100);
+        });
+        assert_eq!(torn.verdict(), Verdict::Untrusted);
+    }
+
+    #[test]
+    fn receipt_missing() {
+        let signed = Signed::demanding_receipts();
+        says(
+            &judge(&signed, |_| {}),
+            Verdict::Untrusted,
+            "demands a receipt",
+        );
+        let rubbish = judge(&signed, |seen| {
+            seen.material.receipt.bytes = Some(b"c2sp.org/tlog-proof@v1\n".to_vec());
+        });
+        assert_eq!(rubbish.verdict(), Verdict::Untrusted);
+    }
+
+    #[test]
+    fn older_serial_replayed() {
+        let name = plan().name;
+        let state = |serial, root| {
+            let state = State::default().raised(&name, Serial::new(serial).unwrap(), root, None);
+            let bytes = state.unwrap().to_bytes();
+            let slot = |bytes| Slot {
+                path: "state".to_owned(),
+                bytes,
+            };
+            Memory::Kept([slot(None), slot(Some(bytes))])
+        };
+        let signed = Signed::new(|_| {});
+        let same = judge(&signed, |seen| seen.memory = state(5, 1));
+        says(&same, Verdict::Match, "is lost");
+        assert_eq!(same.remembered().unwrap().serial, Some(5));
+        let older = judge(&signed, |seen| seen.memory = state(6, 1));
+        says(&older, Verdict::Rollback, "serial 5 of base is below 6");
+        let root = judge(&signed, |seen| seen.memory = state(5, 2));
+        says(&root, Verdict::Rollback, "trust root 1 is older than 2");
+    }
+
+    #[test]
+    fn state_partition_garbage() {
+        let signed = Signed::new(|_| {});
+        let judgement = judge(&signed, |seen| {
+            seen.memory = Memory::Foreign("rubbish".into())
+        });
+        says(&judgement, Verdict::Incomplete, "rubbish");
+        assert_eq!(judgement.memory(), "foreign");
+    }
+
+    #[test]
+    fn what_goes_wrong_later_takes_the_clearance_away() {
+        let mut judgement = judge(&Signed::new(|_| {}), |_| {});
+        judgement.add(Finding {
+            verdict: Verdict::Incomplete,
+            message: "the disk is gone".to_owned(),
+            hint: None,
+        });
+        says(&judgement, Verdict::Incomplete, "the disk is gone");
+        let nothing = Judgement::new(Inputs::default());
+        assert_eq!(nothing.verdict(), Verdict::Incomplete);
+        assert_eq!(nothing.cleared(), None);
+    }
+}
