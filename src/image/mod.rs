@@ -8,10 +8,12 @@
 pub mod compress;
 pub mod cpio;
 pub mod erofs;
+pub mod fat;
 pub mod gpt;
 pub mod initrd;
 pub mod measure;
 pub mod oci;
+pub mod pieces;
 pub mod sums;
 pub mod tar;
 pub mod uki;

@@ -5,6 +5,7 @@
 //! `image`, below the wall; instances only read.
 
 pub mod erofs;
+pub mod fat;
 mod fields;
 pub mod fsverity;
 pub mod gpt;

@@ -9,7 +9,7 @@ use std::num::NonZero;
 use std::path::Path;
 
 use super::diff::database::{self, installed_versions};
-use super::diff::image::{Image, TAR_SUFFIXES};
+use super::diff::image::{EROFS_SUFFIX, Image, TAR_SUFFIXES};
 use super::diff::{DiffError, lines, side};
 use super::verify::Checked;
 use crate::appraise::{Change, Drift, Finding, Group, Lines, Verdict, Versions, groups};
@@ -93,6 +93,7 @@ pub(super) fn explain(question: &Question<'_>) -> Result<Answer, DiffError> {
 
 fn image_of(subject: &Checked, threads: NonZero<usize>) -> Image {
     match subject {
+        Checked::Erofs(path) => Image::Erofs(path.clone(), threads),
         Checked::Oci(path) => Image::Oci(path.clone()),
         Checked::Root(path) => Image::Directory(path.clone(), threads),
         Checked::Tar(path) => Image::Tar(path.clone()),
@@ -110,9 +111,12 @@ fn named(path: &Path, threads: NonZero<usize>) -> Result<Image, DiffError> {
 /// An image beside the Envelope that is not what was verified.
 fn beside(question: &Question<'_>) -> Result<Option<Image>, DiffError> {
     let subject = match question.subject {
-        Checked::Oci(path) | Checked::Root(path) | Checked::Tar(path) => fs::absolute(path)?,
+        Checked::Erofs(path)
+        | Checked::Oci(path)
+        | Checked::Root(path)
+        | Checked::Tar(path) => fs::absolute(path)?,
     };
-    for suffix in TAR_SUFFIXES.iter().chain([&".oci"]) {
+    for suffix in TAR_SUFFIXES.iter().chain([&".oci", &EROFS_SUFFIX]) {
         let path = with_suffix(question.stem, suffix);
         if fs::exists(&path)? && fs::absolute(&path)? != subject {
             return Image::named(&path, question.threads);

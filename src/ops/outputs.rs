@@ -1,13 +1,14 @@
 //! Finished outputs on a disk: each one whole, or not there.
 
 use std::fs::{File, Permissions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek as _, SeekFrom, Write};
 use std::num::NonZero;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::digest::{Digest, HashingWriter};
+use crate::digest::{Digest, HashingReader, HashingWriter};
 use crate::image::compress::Compression;
+use crate::image::erofs::{self, ErofsError};
 use crate::image::oci::{self, Description, Difference, Document, Files, Layer, OciError};
 use crate::image::sums::{Sums, SumsError};
 use crate::image::tar::{self, TarError};
@@ -24,6 +25,14 @@ pub enum OutputError {
     /// The file system.
     #[error(transparent)]
     Io(#[from] IoError),
+    /// The EROFS image.
+    #[error("{}: {source}", path.display())]
+    Erofs {
+        /// Which output.
+        path: PathBuf,
+        /// What cannot be said in it.
+        source: ErofsError,
+    },
     /// The OCI layout.
     #[error("{}: {source}", path.display())]
     Oci {
@@ -113,6 +122,32 @@ pub fn write_tar(
         archive,
         file: content,
     })
+}
+
+/// Writes the tree as an EROFS image at `target`.
+///
+/// # Errors
+/// EROFS cannot hold the tree, contents are missing or wrong, or the file cannot be written; then
+/// nothing appears.
+pub fn write_erofs(
+    tree: &Tree<Sealed>,
+    blobs: &dyn Blobs,
+    options: &erofs::Options,
+    target: &Path,
+) -> Result<Content, OutputError> {
+    let file = AtomicFile::create(target, FILE_MODE)?;
+    let written = erofs::write(tree, blobs, options, file);
+    let (mut file, _) = written.map_err(|source| OutputError::Erofs {
+        path: target.to_owned(),
+        source,
+    })?;
+    // The first block was written last, so that its digest was not made on the way.
+    file.seek(SeekFrom::Start(0)).at("read", target)?;
+    let mut reader = HashingReader::new(file.file());
+    io::copy(&mut reader, &mut io::sink()).at("read", target)?;
+    let (digest, size) = reader.finish();
+    file.commit()?;
+    Ok(Content { digest, size })
 }
 
 /// Writes the image as an OCI layout at `target`, a directory: the base as one layer, and what the

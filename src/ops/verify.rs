@@ -17,8 +17,11 @@ use crate::appraise::{
 use crate::baseline::{ImageName, Statement, Subject};
 use crate::digest::{Digest, HashingReader};
 use crate::image::compress::Decoder;
+use crate::image::erofs::{self, ErofsError};
 use crate::image::oci::{self, OciError};
 use crate::image::tar::{self, TarError};
+use crate::layout::SourceError;
+use crate::layout::erofs::ReadError;
 use crate::limits;
 use crate::path::{Escaped, ImagePath};
 use crate::sys::clock::Deadline;
@@ -59,6 +62,8 @@ pub struct Request {
 /// What is to be verified.
 #[derive(Clone, Debug)]
 pub enum Checked {
+    /// An EROFS image, a file.
+    Erofs(PathBuf),
     /// An OCI image layout, a directory.
     Oci(PathBuf),
     /// A directory tree: an instance's root, a snapshot, an unpacked image.
@@ -102,6 +107,7 @@ pub enum VerifyError {
 /// signatures, neighbours, or what was found is in the [`Verification`].
 pub fn verify(request: &Request) -> Result<Verification, VerifyError> {
     let (kind, path) = match &request.subject {
+        Checked::Erofs(path) => ("erofs", path),
         Checked::Oci(path) => ("oci", path),
         Checked::Root(path) => ("root", path),
         Checked::Tar(path) => ("tar", path),
@@ -147,7 +153,7 @@ pub fn verify(request: &Request) -> Result<Verification, VerifyError> {
     if let (Some((manifest, expectations)), Some(evidence)) = (&opened.expected, looked.evidence) {
         let scene = match &request.subject {
             Checked::Root(root) => facts::scene(root, expectations.facts(), manifest)?,
-            Checked::Oci(_) | Checked::Tar(_) => fact::Scene::Snapshot,
+            Checked::Erofs(_) | Checked::Oci(_) | Checked::Tar(_) => fact::Scene::Snapshot,
         };
         let report = appraise(manifest, expectations, &evidence);
         let within = Within::new(manifest, request.max_bytes);
@@ -183,7 +189,10 @@ pub fn verify(request: &Request) -> Result<Verification, VerifyError> {
 /// # Errors
 /// Neither it nor what is to be checked says which one.
 pub fn envelope(request: &Request) -> Result<PathBuf, VerifyError> {
-    let (Checked::Oci(path) | Checked::Root(path) | Checked::Tar(path)) = &request.subject;
+    let (Checked::Erofs(path)
+    | Checked::Oci(path)
+    | Checked::Root(path)
+    | Checked::Tar(path)) = &request.subject;
     Ok(material::with_suffix(
         &stem(request, path)?,
         ENVELOPE_SUFFIX,
@@ -197,6 +206,7 @@ fn stem(request: &Request, path: &Path) -> Result<PathBuf, VerifyError> {
             .ok_or_else(|| VerifyError::BaselineName(baseline.clone()));
     }
     let suffixes: &[&str] = match &request.subject {
+        Checked::Erofs(_) => &[".erofs"],
         Checked::Oci(_) => &[".oci", ".oci/"],
         Checked::Root(_) => &[],
         Checked::Tar(_) => &[".tar.zst", ".tar.gz", ".tar"],
@@ -252,6 +262,7 @@ fn look(request: &Request, opening: &Opening) -> Result<Looked, VerifyError> {
                 findings: Vec::new(),
             })
         }
+        Checked::Erofs(file) => look_at_erofs(file, statement(), request.threads),
         Checked::Tar(file) => Ok(look_at_tar(fs::open(file)?, file, statement()).at("read", file)?),
         Checked::Oci(directory) => look_at_oci(directory, statement()),
     }
@@ -296,6 +307,48 @@ fn look_at_tar(
             findings,
         },
     ))
+}
+
+fn look_at_erofs(
+    file: &Path,
+    statement: Option<&Statement>,
+    threads: NonZero<usize>,
+) -> Result<Looked, VerifyError> {
+    let source = fs::FileSource::open(file)?;
+    let name = Escaped(file.as_os_str().as_bytes()).to_string();
+    let origin = origin();
+    let (tree, observed) = std::thread::scope(|scope| {
+        // Both read all of it: what one has read, the other finds in memory.
+        let digest = scope.spawn(|| digest(file));
+        let epoch = epoch(statement);
+        let tree = erofs::read(&source, epoch, &origin, &mut tar::keep_nothing, threads);
+        let digest = digest.join();
+        (tree, digest.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
+    let (evidence, findings) = match tree {
+        Ok((tree, _)) => (Some(Evidence::of_tree(&tree)), Vec::new()),
+        Err(ErofsError::Read(ReadError::Source(SourceError::Io { error, .. })))
+            if is_of_this_machine(&error) =>
+        {
+            return Err(IoError::new("read", file, error).into());
+        }
+        Err(error) => (None, damaged(&name, &error)),
+    };
+    Ok(with_silence(
+        statement,
+        Subject::Erofs,
+        Looked {
+            evidence,
+            artefact: artefact(statement, Subject::Erofs, observed?),
+            findings,
+        },
+    ))
+}
+
+fn digest(file: &Path) -> Result<Digest, IoError> {
+    let mut reader = HashingReader::new(fs::open(file)?);
+    io::copy(&mut reader, &mut io::sink()).at("read", file)?;
+    Ok(reader.finish().0)
 }
 
 fn look_at_oci(directory: &Path, statement: Option<&Statement>) -> Result<Looked, VerifyError> {

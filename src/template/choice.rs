@@ -106,6 +106,6 @@ choices! {
     }
     Initrd { "distribution" => Distribution, "karat" => Karat }
     Flavour { "generic" => Generic, "cloud" => Cloud }
-    Format { "tar" => Tar, "oci" => Oci, "disk" => Disk }
+    Format { "tar" => Tar, "oci" => Oci, "erofs" => Erofs, "disk" => Disk }
     Compression { "zstd" => Zstd, "gzip" => Gzip, "none" => None }
 }

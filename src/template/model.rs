@@ -254,6 +254,8 @@ pub struct Outputs {
 pub enum Format {
     /// A GPT disk that boots.
     Disk,
+    /// An EROFS image.
+    Erofs,
     /// An OCI image layout.
     Oci,
     /// A tar file.
@@ -265,7 +267,7 @@ impl Format {
     pub const fn boots(self) -> bool {
         match self {
             Self::Disk => true,
-            Self::Oci | Self::Tar => false,
+            Self::Erofs | Self::Oci | Self::Tar => false,
         }
     }
 }

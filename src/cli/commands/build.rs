@@ -78,7 +78,8 @@ pub struct Args {
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = format)]
     format: Vec<Format>,
 
-    /// Compression of the tar file, instead of the template's: zstd, gzip or none
+    /// Compression of the tar file, instead of the template's: zstd, gzip or none. EROFS images have LZ4
+    /// but with none
     #[arg(long, value_name = "HOW")]
     compression: Option<Compression>,
 
@@ -199,7 +200,7 @@ fn render(built: &Built, args: &Args, console: &Console) {
         }
     }
     for (subject, digest) in &baseline.subjects {
-        if matches!(subject, Subject::Manifest | Subject::Tar | Subject::Oci) {
+        if matches!(subject, Subject::Manifest | Subject::Tar | Subject::Oci | Subject::Erofs) {
             console.line(format_args!(
                 "  {DIM}{:>10}  {digest}{DIM:#}",
                 subject.suffix()

@@ -20,6 +20,7 @@ use crate::path::Escaped;
 A and B are each one of:
   X.mtree, X.dsse.json, X.statement.json   a baseline; its neighbours are found beside it
   X.tar, X.tar.gz, X.tar.zst               an image as a tar archive
+  X.erofs                                  an image as an EROFS file system
   DIR                                      an image as an OCI layout, or unpacked
 Of two images, the lines that differ in text files are shown too; where both have expectations, the
 runtime facts that are expected otherwise. Nothing is trusted and no signature is checked here:
@@ -294,7 +295,10 @@ impl From<DiffError> for Failure {
             DiffError::Neighbour(_) => Self::failed(&error)
                 .exit(Exit::Untrusted)
                 .hint("fetch the files of that build again; they belong together"),
-            DiffError::Tar { .. } | DiffError::Oci { .. } | DiffError::Tree { .. } => {
+            DiffError::Erofs { .. }
+            | DiffError::Tar { .. }
+            | DiffError::Oci { .. }
+            | DiffError::Tree { .. } => {
                 Self::failed(&error).hint(
                     "it is damaged, or means different things to different programs: fetch it \
                      again from where it was published",

@@ -62,7 +62,7 @@ pub enum Command {
     /// Put an envelope and its neighbours beside finished outputs.
     Attach(attach::Args),
     /// Prove that an image, a tar or a directory matches its signed baseline.
-    Verify(verify::Args),
+    Verify(Box<verify::Args>),
     /// Show what differs between two baselines or images.
     Diff(diff::Args),
     /// Write what other tools read: sigstore bundles, OpenSSH signatures, SLSA provenance.

@@ -24,7 +24,7 @@ use crate::tree::Epoch;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The baseline is the signed envelope X.dsse.json; X.mtree, X.expect.json and X.tlog-proof are found
-beside it. For --tar X.tar.zst and --oci X.oci it is found by name. The trust root is --trust, else
+beside it. For --tar X.tar.zst, --erofs X.erofs and --oci X.oci it is found by name. The trust root is --trust, else
 keys/trust.json of the workspace at or above the working directory; never one from the image.
 
 Reports: canonical=FILE, json=FILE, junit=FILE, prometheus=FILE, sarif=FILE (- is standard output);
@@ -56,11 +56,11 @@ pub struct Args {
     explain: Option<PathBuf>,
 
     /// Read no more bytes of files, the smallest first; others are not checked.
-    #[arg(long, value_name = "N", conflicts_with_all = ["tar", "oci"])]
+    #[arg(long, value_name = "N", conflicts_with_all = ["tar", "erofs", "oci"])]
     max_bytes: Option<u64>,
 
     /// Look at the tree no longer; what is left is not checked.
-    #[arg(long, value_name = "SECONDS", conflicts_with_all = ["tar", "oci"])]
+    #[arg(long, value_name = "SECONDS", conflicts_with_all = ["tar", "erofs", "oci"])]
     max_time: Option<u64>,
 
     /// Show every path, those of upgraded packages too.
@@ -103,6 +103,10 @@ struct SubjectArgs {
     #[arg(long, value_name = "FILE")]
     tar: Option<PathBuf>,
 
+    /// An EROFS image: the file system alone, a file.
+    #[arg(long, value_name = "FILE")]
+    erofs: Option<PathBuf>,
+
     /// An OCI image layout.
     #[arg(long, value_name = "DIR")]
     oci: Option<PathBuf>,
@@ -113,14 +117,15 @@ impl SubjectArgs {
         let root = self.root.clone().map(Checked::Root);
         let tar = self.tar.clone().map(Checked::Tar);
         let oci = self.oci.clone().map(Checked::Oci);
-        root.or(tar).or(oci)
+        let erofs = self.erofs.clone().map(Checked::Erofs);
+        root.or(tar).or(erofs).or(oci)
     }
 }
 
 /// Runs `karat verify`.
 pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     let Some(subject) = args.subject.checked() else {
-        return Err(Failure::usage("one of --root, --tar and --oci is needed"));
+        return Err(Failure::usage("one of --root, --tar, --erofs and --oci is needed"));
     };
     let explain = match &args.explain {
         Some(path) => Some(

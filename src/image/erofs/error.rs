@@ -4,6 +4,7 @@ use std::io;
 
 use crate::layout::SourceError;
 use crate::layout::erofs::ReadError;
+use crate::limits;
 use crate::path::{Escaped, ImagePath};
 use crate::tree::TreeError;
 
@@ -21,6 +22,9 @@ pub enum ErofsError {
         /// What the source answered.
         source: io::Error,
     },
+    /// Files of more bytes than are read of one image.
+    #[error("its files have more than {} bytes", limits::IMAGE_TAR_MAX)]
+    Contents,
     /// A device number that Linux keeps in no inode of EROFS.
     #[error("{0}: EROFS holds major device numbers up to 4095 and minor ones up to 1048575")]
     Device(ImagePath),

@@ -27,7 +27,7 @@ impl Index {
         self.close(entry);
         let kind = if extent.is_compressed { TYPE_HEAD } else { TYPE_PLAIN };
         let block = if extent.blocks == 0 { 0 } else { block };
-        self.head(kind, offset, u32::try_from(block).map_err(|_| ErofsError::Size)?);
+        self.head(kind, offset, u32::try_from(block).map_err(|_large| ErofsError::Size)?);
         self.has_inline |= extent.blocks == 0;
         self.open = Some((entry, extent.blocks.max(1)));
         Ok(())

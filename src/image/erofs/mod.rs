@@ -1,7 +1,7 @@
 //! EROFS images: the read-only file system of Linux that golden images boot from.
 //!
-//! [`write()`] gives a tree exactly one spelling, written down in `docs/formats/erofs.md`. What reads
-//! images is [`layout::erofs`](crate::layout::erofs).
+//! [`write()`] gives a tree exactly one spelling, written down in `docs/formats/erofs.md`. [`read()`] makes
+//! a tree of an image again, by what [`layout::erofs`](crate::layout::erofs) finds in it.
 
 mod directory;
 mod error;
@@ -12,12 +12,14 @@ mod metadata;
 mod names;
 mod pack;
 mod pipeline;
+mod read;
 mod superblock;
 mod writer;
 mod xattr;
 
 pub use error::ErofsError;
-pub use writer::{Compression, Options, Written, write};
+pub use read::read;
+pub use writer::{Compression, Options, Written, label, uuid, write};
 
 /// Length of a block: the only one that every kernel reads, whatever its pages.
 const BLOCK: usize = 4096;

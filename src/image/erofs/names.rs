@@ -11,8 +11,8 @@ use crate::tree::{Inode, InodeId, Kind, Sealed, Tree};
 #[derive(Debug)]
 pub(super) struct Names<'a> {
     root: usize,
-    /// In order.
-    ids: Vec<InodeId>,
+    /// In order, with their numbers.
+    ids: Vec<(InodeId, usize)>,
     inodes: Vec<&'a Inode>,
     links: Vec<u64>,
     /// In path order.
@@ -24,8 +24,8 @@ pub(super) struct Names<'a> {
 
 impl<'a> Names<'a> {
     pub(super) fn of(tree: &'a Tree<Sealed>) -> Self {
-        let mut all: Vec<(InodeId, &Inode)> = tree.iter().map(|it| (it.id, it.inode)).collect();
-        all.sort_unstable_by_key(|(id, _)| *id);
+        let mut all: Vec<(InodeId, usize)> = tree.iter().map(|it| it.id).zip(0..).collect();
+        all.sort_unstable();
         let mut names = Self {
             root: 0,
             ids: Vec::new(),
@@ -35,16 +35,23 @@ impl<'a> Names<'a> {
             entries: Vec::new(),
             parents: BTreeMap::new(),
         };
-        for (id, inode) in all {
-            if names.ids.last() == Some(&id) {
-                if let Some(links) = names.links.last_mut() {
-                    *links += 1;
-                }
-                continue;
+        // Numbers follow the first paths: the order in which a tree was made does not matter.
+        let mut firsts = all.clone();
+        firsts.dedup_by_key(|(id, _)| *id);
+        firsts.sort_unstable_by_key(|(_, place)| *place);
+        names.ids = firsts.iter().map(|(id, _)| *id).zip(0..).collect();
+        names.ids.sort_unstable();
+        names.links = vec![0; firsts.len()];
+        names.inodes.reserve(firsts.len());
+        for entry in tree.iter() {
+            let number = names.number(entry.id);
+            if number == names.inodes.len() {
+                names.inodes.push(entry.inode);
             }
-            names.ids.push(id);
-            names.inodes.push(inode);
-            names.links.push(if inode.kind == Kind::Directory { 2 } else { 1 });
+            let is_directory = entry.inode.kind == Kind::Directory;
+            if let Some(links) = names.links.get_mut(number) {
+                *links += if is_directory { 2 } else { 1 };
+            }
         }
         names.list(tree);
         names
@@ -97,7 +104,9 @@ impl<'a> Names<'a> {
 
     /// The number of an inode of the tree.
     pub(super) fn number(&self, id: InodeId) -> usize {
-        self.ids.binary_search(&id).unwrap_or(0)
+        let found = self.ids.binary_search_by_key(&id, |(id, _)| *id);
+        let found = found.ok().and_then(|place| self.ids.get(place));
+        found.map_or(0, |(_, number)| *number)
     }
 
     /// The inode with this number.

@@ -111,8 +111,8 @@ impl<'scope> Pipeline<'scope> {
     /// A file's bytes cannot be had, or are not those that the tree names.
     pub(super) fn next(&self) -> Result<Batch, ErofsError> {
         let gone = || io::Error::other("a thread that reads or packs files is gone");
-        let reply = self.order.recv().map_err(|_| gone())??;
-        Ok(reply.recv().map_err(|_| gone())?)
+        let reply = self.order.recv().map_err(|_ended| gone())??;
+        Ok(reply.recv().map_err(|_ended| gone())?)
     }
 
     /// Takes a buffer back.
@@ -242,7 +242,7 @@ impl Feeder<'_> {
             reply,
         };
         // Waits while too many are on their way.
-        self.order.send(Ok(receiver)).map_err(|_| None)?;
+        self.order.send(Ok(receiver)).map_err(|_ended| None)?;
         let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.send(job).is_ok());
         if sent { Ok(()) } else { Err(None) }
     }

@@ -13,6 +13,7 @@ use super::pipeline::{File, Jobs, PIECE, Pipeline, Spare};
 use super::superblock::{self, ROOT_OFFSET};
 use super::xattr::Shared;
 use super::{BLOCK, ErofsError, wide};
+use crate::digest::Digest;
 use crate::layout::erofs::format::{COMPRESSED_FULL, FLAT_INLINE, FLAT_PLAIN, SLOT};
 use crate::tree::{Blobs, Content, Inode, Kind, Sealed, Tree};
 
@@ -36,6 +37,29 @@ pub struct Options {
     pub compression: Compression,
     /// How many threads pack files; the bytes do not depend on it.
     pub threads: NonZero<usize>,
+}
+
+/// The UUID (RFC 9562, version 8) of an image that is identified by `digest`.
+pub fn uuid(digest: &Digest) -> [u8; 16] {
+    let salted = [b"karat erofs uuid\n", digest.as_bytes().as_slice()].concat();
+    let hash = Digest::of(&salted);
+    let mut uuid = [0; 16];
+    for (place, byte) in uuid.iter_mut().zip(hash.as_bytes()) {
+        *place = *byte;
+    }
+    let [.., version, _, variant, _, _, _, _, _, _, _] = &mut uuid;
+    *version = *version & 0x0f | 0x80;
+    *variant = *variant & 0x3f | 0x80;
+    uuid
+}
+
+/// The label of an image: the start of its name, ended by a zero.
+pub fn label(name: &str) -> [u8; 16] {
+    let mut label = [0; 16];
+    for (place, byte) in label.iter_mut().take(15).zip(name.bytes()) {
+        *place = byte;
+    }
+    label
 }
 
 /// An image that was written.
@@ -90,7 +114,7 @@ pub fn write<W: Write + Seek>(
         options,
         epoch: tree.epoch(),
         inodes: wide(names.count()),
-        blocks: u32::try_from(writer.block).map_err(|_| ErofsError::Size)?,
+        blocks: u32::try_from(writer.block).map_err(|_large| ErofsError::Size)?,
         root: &root,
         has_xattrs: writer.shared.length() > 0,
     });
@@ -227,7 +251,7 @@ impl<'a, W: Write + Seek> Writer<'a, W> {
             facts.layout = FLAT_INLINE;
             return Ok(target.to_vec());
         }
-        facts.place = u32::try_from(self.block).map_err(|_| ErofsError::Size)?;
+        facts.place = u32::try_from(self.block).map_err(|_large| ErofsError::Size)?;
         self.blocks(target)?;
         Ok(Vec::new())
     }
@@ -262,10 +286,10 @@ impl<'a, W: Write + Seek> Writer<'a, W> {
         if is_flat {
             facts.layout = if tail.is_empty() { FLAT_PLAIN } else { FLAT_INLINE };
             let first = first.filter(|_| blocks > 0).unwrap_or(0);
-            facts.place = u32::try_from(first).map_err(|_| ErofsError::Size)?;
+            facts.place = u32::try_from(first).map_err(|_large| ErofsError::Size)?;
         } else {
             facts.layout = COMPRESSED_FULL;
-            facts.place = u32::try_from(blocks).map_err(|_| ErofsError::Size)?;
+            facts.place = u32::try_from(blocks).map_err(|_large| ErofsError::Size)?;
             rest = index.finish(content.size, tail.len());
         }
         self.place(number, inode, facts, &rest, &tail);
@@ -411,7 +435,7 @@ impl<'a, W: Write + Seek> Writer<'a, W> {
         let facts = Facts {
             layout: if plan.is_inline { FLAT_INLINE } else { FLAT_PLAIN },
             size: plan.size,
-            place: u32::try_from(first).map_err(|_| ErofsError::Size)?,
+            place: u32::try_from(first).map_err(|_large| ErofsError::Size)?,
             links: self.names.links(plan.directory),
             number: plan.directory + 1,
         };

@@ -48,7 +48,7 @@ impl<'a> Shared<'a> {
         let mut shared = Self::default();
         for ((name, value), count) in counts {
             if count > 1 {
-                let place = u32::try_from(shared.length / 4).map_err(|_| ErofsError::Size)?;
+                let place = u32::try_from(shared.length / 4).map_err(|_large| ErofsError::Size)?;
                 shared.places.insert((name, value), place);
                 let length = encoded_len(&ImagePath::root(), name, value)?;
                 shared.length += wide(length);

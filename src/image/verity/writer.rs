@@ -7,6 +7,7 @@ use super::Tree;
 use super::workers::{Piece, Workers};
 use crate::digest::Digest;
 use crate::layout::verity::{BlocksError, Salted, Verity};
+use crate::layout::{Source, SourceError};
 
 /// Blocks that a thread hashes at a time: what it has in its cache.
 const PIECE: usize = 64 * 4096;
@@ -35,6 +36,35 @@ pub enum VerityWriteError {
     /// The sink takes no bytes, or a thread stopped.
     #[error("verity: {0}")]
     Io(#[from] io::Error),
+    /// What is to be hashed cannot be read.
+    #[error("verity: {0}")]
+    Source(#[from] SourceError),
+}
+
+impl Tree {
+    /// The tree over what is there already; see [`Writer::new`].
+    ///
+    /// # Errors
+    /// It is empty, has no whole blocks, or cannot be read.
+    pub fn of(
+        source: &dyn Source,
+        salt: Digest,
+        threads: NonZero<usize>,
+    ) -> Result<Self, VerityWriteError> {
+        let mut writer = Writer::new(salt, threads, io::sink())?;
+        let mut at: u64 = 0;
+        while at < source.size() {
+            let left = source.size().saturating_sub(at);
+            let count = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
+            writer.current.resize(count, 0);
+            source.read_at(at, &mut writer.current)?;
+            if count == PIECE {
+                writer.submit()?;
+            }
+            at = at.saturating_add(u64::try_from(count).unwrap_or(left));
+        }
+        Ok(writer.finish()?.1)
+    }
 }
 
 impl<W: Write> Writer<W> {

@@ -188,10 +188,9 @@ fn entry(
     let size = last.saturating_sub(first).saturating_add(1);
     let units = fields.bytes(56, 72).as_chunks().0;
     let mut units = units.iter().copied().map(u16::from_le_bytes);
-    let name = units.by_ref().take_while(|unit| *unit != 0);
-    let name: Result<String, _> = char::decode_utf16(name).collect();
+    let name: Vec<u16> = units.by_ref().take_while(|unit| *unit != 0).collect();
     is(units.all(|unit| unit == 0), "has letters behind its name")?;
-    let Ok(name) = name else {
+    let Ok(name) = String::from_utf16(&name) else {
         let rule = "has a name that is no text";
         return Err(GptError::Entry { number, rule });
     };

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use super::{BuildError, layers};
 use crate::archive::Cache;
-use crate::baseline::{Draft, Statement};
+use crate::baseline::{Draft, Statement, Subject};
 use crate::digest::Digest;
 use crate::envelope::Envelope;
 use crate::image::compress::Compression;
+use crate::image::erofs;
 use crate::image::oci;
 use crate::limits;
 use crate::ops::outputs::{self, OciInput};
@@ -87,6 +88,19 @@ impl<'a> Files<'a> {
         let output = outputs::write_tar(tree, blobs, compression, threads, &path)?;
         self.written.push((name, output.file));
         Ok(output.archive.digest)
+    }
+
+    /// Writes the EROFS image; gives its digest.
+    pub(super) fn erofs(
+        &mut self,
+        tree: &Tree<Sealed>,
+        blobs: &dyn Blobs,
+        options: &erofs::Options,
+    ) -> Result<Digest, BuildError> {
+        let (name, path) = self.place(Subject::Erofs.suffix());
+        let content = outputs::write_erofs(tree, blobs, options, &path)?;
+        self.written.push((name, content));
+        Ok(content.digest)
     }
 
     /// Writes the OCI layout; gives the digest of its image manifest.

@@ -7,10 +7,11 @@ use super::{BuildError, Built, Plan, Request, units};
 use crate::baseline::{Draft, Subject};
 use crate::image::compress::Compression;
 use crate::image::sums::Sums;
+use crate::layout::erofs;
 use crate::limits;
 use crate::lock::Lockfile;
 use crate::manifest::Manifest;
-use crate::sys::fs;
+use crate::sys::fs::{self, FileSource};
 use crate::template::{Format, Template};
 
 /// The draft of outputs that are there already, made from the very inputs of `plan` and whole to
@@ -42,7 +43,7 @@ fn whole(request: &Request<'_>, plan: &Plan, template: &Template) -> Option<Draf
     let baseline = draft.baseline();
     if baseline.inputs != plan.inputs
         || baseline.builder != builder
-        || !has_all(plan, &draft, &sums)
+        || !has_all(request, plan, &draft, &sums)
     {
         return None;
     }
@@ -59,14 +60,25 @@ fn whole(request: &Request<'_>, plan: &Plan, template: &Template) -> Option<Draf
 }
 
 /// Whether the list names each output that the plan asks for, and no other kind.
-fn has_all(plan: &Plan, draft: &Draft, sums: &Sums) -> bool {
+fn has_all(request: &Request<'_>, plan: &Plan, draft: &Draft, sums: &Sums) -> bool {
     let subjects = &draft.baseline().subjects;
     let has = |format| plan.formats.contains(&format);
     let tar = Compression::suffix(plan.compression);
     has(Format::Tar) == subjects.contains_key(&Subject::Tar)
+        && (has(Format::Erofs) || has(Format::Disk)) == subjects.contains_key(&Subject::Erofs)
         && has(Format::Oci) == subjects.contains_key(&Subject::Oci)
         && has(Format::Disk) == subjects.contains_key(&Subject::Uki)
+        && (!has(Format::Erofs) || erofs_is(request, plan))
         && (!has(Format::Tar) || sums.get(&format!("{}.tar{tar}", plan.stem)).is_some())
+}
+
+/// Whether the EROFS image that is there is compressed as the plan says; its name does not tell.
+fn erofs_is(request: &Request<'_>, plan: &Plan) -> bool {
+    let path = request.out.join(format!("{}{}", plan.stem, Subject::Erofs.suffix()));
+    let wants = plan.compression != Compression::None;
+    FileSource::open(path).is_ok_and(|source| {
+        erofs::Image::open(&source).is_ok_and(|image| image.superblock().is_compressed() == wants)
+    })
 }
 
 /// The result of a build that had nothing to do.

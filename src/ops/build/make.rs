@@ -1,5 +1,6 @@
 //! Making what is not there yet: configured tree, overlay, manifest, outputs, statement.
 
+use std::num::NonZero;
 use std::path::PathBuf;
 
 use super::agent::Agent;
@@ -11,6 +12,8 @@ use crate::deb::archive::DebError;
 use crate::digest::Digest;
 use crate::expect::Expectations;
 use crate::harden::{self, Hardened, Outcome, Selection};
+use crate::image::compress::Compression;
+use crate::image::erofs;
 use crate::image::oci;
 use crate::layout::verity::Verity;
 use crate::lock::Lockfile;
@@ -227,9 +230,14 @@ impl Making<'_> {
                         agent: self.agent,
                         trust: self.trust,
                         seed: seed(self.template, subjects),
-                        threads,
+                        root: self.erofs(subjects, threads),
                     };
                     verity = Some(image.write(files, subjects)?);
+                }
+                Format::Erofs => {
+                    let options = self.erofs(subjects, threads);
+                    let digest = files.erofs(tree, blobs, &options)?;
+                    subjects.insert(Subject::Erofs, digest);
                 }
                 Format::Tar => {
                     let digest = files.tar(tree, blobs, plan.compression, threads)?;
@@ -252,6 +260,20 @@ impl Making<'_> {
         self.progress
             .finished("outputs", names.join(", "), watch.seconds());
         Ok(verity)
+    }
+
+    /// How an EROFS image is written: its UUID comes from what is in it, since nothing is random.
+    fn erofs(&self, subjects: &Subjects, threads: NonZero<usize>) -> erofs::Options {
+        let manifest = subjects.get(&Subject::Manifest).copied();
+        erofs::Options {
+            uuid: erofs::uuid(&manifest.unwrap_or_else(|| Digest::of(&[]))),
+            label: erofs::label(&self.template.image.name.to_string()),
+            compression: match self.plan.compression {
+                Compression::None => erofs::Compression::None,
+                Compression::Gzip | Compression::Zstd => erofs::Compression::Lz4,
+            },
+            threads,
+        }
     }
 }
 

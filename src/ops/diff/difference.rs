@@ -66,6 +66,8 @@ pub enum SideKind {
     Baseline,
     /// A directory tree, such as an unpacked image.
     Directory,
+    /// An EROFS image.
+    Erofs,
     /// An OCI image layout.
     Oci,
     /// A tar archive.

@@ -7,6 +7,7 @@ use crate::baseline::StatementError;
 use crate::envelope::EnvelopeError;
 use crate::expect::ExpectationsError;
 use crate::harden::ResultsError;
+use crate::image::erofs::ErofsError;
 use crate::image::oci::OciError;
 use crate::image::tar::TarError;
 use crate::manifest::ManifestError;
@@ -18,7 +19,7 @@ use crate::tree::TreeError;
 #[derive(Debug, thiserror::Error)]
 pub enum DiffError {
     /// A name that says neither baseline nor image.
-    #[error("{}: give X.mtree, X.dsse.json or X.statement.json, a tar (.tar, .tar.gz, .tar.zst), an OCI layout or a directory", Escaped(.0.as_os_str().as_bytes()))]
+    #[error("{}: give X.mtree, X.dsse.json or X.statement.json, a tar (.tar, .tar.gz, .tar.zst), an EROFS image (.erofs), an OCI layout or a directory", Escaped(.0.as_os_str().as_bytes()))]
     Name(PathBuf),
     /// A file cannot be read.
     #[error(transparent)]
@@ -48,6 +49,14 @@ pub enum DiffError {
         path: PathBuf,
         /// What is wrong with it.
         source: TarError,
+    },
+    /// The EROFS image is malformed, or of a form that is not read.
+    #[error("{}: {source}", Escaped(path.as_os_str().as_bytes()))]
+    Erofs {
+        /// Which image.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: ErofsError,
     },
     /// The layout is malformed, or one of its blobs is not the one that it names.
     #[error("{}: {source}", Escaped(path.as_os_str().as_bytes()))]

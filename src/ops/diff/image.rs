@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::DiffError;
 use crate::appraise::{Evidence, NotChecked, Observed, ObservedKind, Reason, UpTo};
 use crate::image::compress::Decoder;
+use crate::image::erofs;
 use crate::image::oci;
 use crate::image::tar;
 use crate::limits;
@@ -23,11 +24,16 @@ use crate::tree::{
 /// What names of tar archives end with.
 pub(in crate::ops) const TAR_SUFFIXES: [&str; 3] = [".tar.zst", ".tar.gz", ".tar"];
 
+/// What names of EROFS images end with.
+pub(in crate::ops) const EROFS_SUFFIX: &str = ".erofs";
+
 /// An image, by what it is.
 #[derive(Debug)]
 pub(in crate::ops) enum Image {
     /// A directory tree, scanned with so many threads.
     Directory(PathBuf, NonZero<usize>),
+    /// An EROFS image, read with so many threads.
+    Erofs(PathBuf, NonZero<usize>),
     /// An OCI image layout.
     Oci(PathBuf),
     /// A tar archive, compressed or not.
@@ -53,7 +59,8 @@ pub(super) fn unknown() -> Origin {
 type Keep<'a> = &'a mut dyn FnMut(&ImagePath, u64) -> bool;
 
 impl Image {
-    /// The image that `path` names: an OCI layout, another directory, or a tar archive; `None`
+    /// The image that `path` names: an OCI layout, another directory, an EROFS image, or a tar
+    /// archive; `None`
     /// where the name says none of them.
     ///
     /// # Errors
@@ -73,6 +80,9 @@ impl Image {
                 Self::Directory(path_of(), threads)
             }));
         }
+        if without_suffix(path, EROFS_SUFFIX).is_some() {
+            return Ok(Some(Self::Erofs(path_of(), threads)));
+        }
         let is_tar = TAR_SUFFIXES
             .iter()
             .any(|suffix| without_suffix(path, suffix).is_some());
@@ -81,7 +91,10 @@ impl Image {
 
     pub(super) fn path(&self) -> &Path {
         match self {
-            Self::Directory(path, _) | Self::Oci(path) | Self::Tar(path) => path,
+            Self::Directory(path, _)
+            | Self::Erofs(path, _)
+            | Self::Oci(path)
+            | Self::Tar(path) => path,
         }
     }
 
@@ -91,6 +104,15 @@ impl Image {
         let epoch = Epoch::saturating(0);
         match self {
             Self::Directory(path, threads) => read_directory(path, *threads, keep),
+            Self::Erofs(path, threads) => {
+                let source = fs::FileSource::open(path)?;
+                let (tree, kept) = erofs::read(&source, epoch, &unknown(), keep, *threads)
+                    .map_err(|source| DiffError::Erofs {
+                        path: path.clone(),
+                        source,
+                    })?;
+                Ok(Read::whole(tree, kept))
+            }
             Self::Oci(path) => {
                 let failed = |source| DiffError::Oci {
                     path: path.clone(),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::database;
 use super::difference::{OriginsFrom, Side, SideKind, VersionsFrom};
 use super::error::DiffError;
-use super::image::{Image, Read, TAR_SUFFIXES, unknown};
+use super::image::{EROFS_SUFFIX, Image, Read, TAR_SUFFIXES, unknown};
 use crate::appraise::NotChecked;
 use crate::baseline::{Draft, Serial, Statement, Subject};
 use crate::digest::Digest;
@@ -121,6 +121,7 @@ impl Loaded {
     fn of_image(image: Image) -> Result<Self, DiffError> {
         let kind = match &image {
             Image::Directory(..) => SideKind::Directory,
+            Image::Erofs(..) => SideKind::Erofs,
             Image::Oci(_) => SideKind::Oci,
             Image::Tar(_) => SideKind::Tar,
         };
@@ -231,6 +232,7 @@ pub(super) fn size_once(manifest: &Manifest) -> impl Fn(&Entry) -> u64 {
 fn beside(image: &Image) -> Option<Lockfile> {
     let stem = match image {
         Image::Directory(..) => return None,
+        Image::Erofs(path, _) => find_suffix(path, &[EROFS_SUFFIX]),
         Image::Oci(path) => find_suffix(path, &[".oci", ".oci/"]),
         Image::Tar(path) => find_suffix(path, &TAR_SUFFIXES),
     };

@@ -12,6 +12,7 @@ use crate::ops::diff::DiffError;
 use crate::ops::diff::image::Image;
 use crate::path::ImagePath;
 use crate::progress::{Progress, Unit};
+use crate::sys;
 use crate::sys::clock::Stopwatch;
 use crate::sys::fs::{self, IoError};
 use crate::template::{self, Diagnostics};
@@ -33,6 +34,8 @@ pub struct Request {
 pub enum Place {
     /// A directory; `/` is the running system.
     Root(PathBuf),
+    /// An EROFS image.
+    Erofs(PathBuf),
     /// A tar archive.
     Tar(PathBuf),
     /// An OCI image layout.
@@ -97,6 +100,10 @@ pub fn check(request: &Request, progress: &dyn Progress) -> Result<Checked, Chec
             let mut results = harden::check(&root, &selection)?;
             let in_force = live::add(path, &root, &selection, &mut results)?;
             (results, in_force)
+        }
+        Place::Erofs(path) => {
+            let subject = Image::Erofs(path.clone(), sys::cpu::count());
+            (image(request, &subject, progress)?, None)
         }
         Place::Tar(path) => (image(request, &Image::Tar(path.clone()), progress)?, None),
         Place::Oci(path) => (image(request, &Image::Oci(path.clone()), progress)?, None),

@@ -12,6 +12,7 @@
 //! | `atomic` | files and directories that appear whole or not at all |
 //! | `beneath` | a directory in which nothing is a link |
 //! | `lock` | advisory locks |
+//! | `source` | bytes at an offset |
 //! | `ours` | files that nobody else can have written |
 
 mod atomic;

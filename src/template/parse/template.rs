@@ -22,7 +22,7 @@ pub(super) const GLOB_RULE: &str =
     "a path pattern is absolute and normal; ** is a whole component, as in /var/log/**";
 
 /// Formats of the design that a later version writes.
-const LATER_FORMATS: &[&str] = &["erofs", "verity", "uki", "raw", "qcow2", "vhd"];
+const LATER_FORMATS: &[&str] = &["verity", "uki", "raw", "qcow2", "vhd"];
 
 /// Reads one template file.
 pub(in crate::template) fn read(top: Reader<'_>) -> Raw {
@@ -162,7 +162,7 @@ fn reports_later_formats(table: &Reader<'_>) -> bool {
         if LATER_FORMATS.contains(&format.value.as_str()) {
             any = true;
             let message = format!("this version cannot write {:?} outputs", format.value);
-            let help = Some("it writes \"tar\", \"oci\" and \"disk\"".to_owned());
+            let help = Some("it writes \"tar\", \"oci\", \"erofs\" and \"disk\"".to_owned());
             table.sink().report(Code::T017, &format.span, message, help);
         }
     }

@@ -1,6 +1,7 @@
 //! Image formats: tar, OCI, compression.
 
 mod compress;
+mod erofs;
 pub mod fixture;
 mod hostile_layout;
 mod hostile_tar;

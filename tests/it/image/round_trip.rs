@@ -24,7 +24,7 @@ fn read(bytes: &[u8]) -> Tree<Sealed> {
 
 /// A step of building a tree; names and targets are picked by number.
 #[derive(Clone, Debug)]
-struct Step {
+pub(super) struct Step {
     parent: prop::sample::Index,
     name: Vec<u8>,
     kind: u8,
@@ -35,7 +35,7 @@ struct Step {
     xattr: Option<(Vec<u8>, Vec<u8>)>,
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub(super) fn step() -> impl Strategy<Value = Step> {
     let byte = any::<u8>().prop_filter("a byte of a name", |byte| !matches!(byte, 0 | b'/'));
     let name = prop_oneof![
         3 => prop::collection::vec(byte.clone(), 1..12),
@@ -70,7 +70,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// Takes as many steps as are possible.
-fn build(steps: &[Step]) -> (Tree<Sealed>, MemoryBlobs) {
+pub(super) fn build(steps: &[Step]) -> (Tree<Sealed>, MemoryBlobs) {
     let mut fixture = Fixture::new(true);
     let mut directories = vec![ImagePath::root()];
     let mut files: Vec<ImagePath> = Vec::new();

@@ -55,6 +55,10 @@ struct PlaceArgs {
     #[arg(long, value_name = "FILE")]
     tar: Option<PathBuf>,
 
+    /// An EROFS image.
+    #[arg(long, value_name = "FILE")]
+    erofs: Option<PathBuf>,
+
     /// An OCI image layout.
     #[arg(long, value_name = "DIR")]
     oci: Option<PathBuf>,
@@ -69,6 +73,9 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         PlaceArgs {
             tar: Some(path), ..
         } => Place::Tar(path.clone()),
+        PlaceArgs {
+            erofs: Some(path), ..
+        } => Place::Erofs(path.clone()),
         PlaceArgs {
             oci: Some(path), ..
         } => Place::Oci(path.clone()),
@@ -86,6 +93,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     let checked = check(&request, &progress)?;
     let (kind, path) = match &request.place {
         Place::Root(path) => ("root", path),
+        Place::Erofs(path) => ("erofs", path),
         Place::Tar(path) => ("tar", path),
         Place::Oci(path) => ("oci", path),
         Place::Rules(path) => ("rules", path),

@@ -12,7 +12,6 @@ mod start;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Seek as _, SeekFrom, Write};
-use std::num::NonZero;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
@@ -44,7 +43,8 @@ pub(super) struct DiskImage<'a> {
     pub(super) trust: Option<&'a Trust>,
     /// What all ids come from: a digest of what is in the image.
     pub(super) seed: Digest,
-    pub(super) threads: NonZero<usize>,
+    /// How its root is written.
+    pub(super) root: erofs::Options,
 }
 
 /// The disk's suffix.
@@ -153,14 +153,8 @@ impl DiskImage<'_> {
     /// Writes the root's file system; gives its size.
     fn root(&self, mut file: &File, start: u64) -> io::Result<Result<u64, DiskImageError>> {
         file.seek(SeekFrom::Start(start))?;
-        let options = erofs::Options {
-            uuid: Uuid::derived(&self.seed, "root").to_bytes(),
-            label: *b"karat-root\0\0\0\0\0\0",
-            compression: erofs::Compression::Lz4,
-            threads: self.threads,
-        };
         let mut sink = BufWriter::with_capacity(BUFFER, file);
-        let written = erofs::write(self.tree, self.blobs, &options, &mut sink);
+        let written = erofs::write(self.tree, self.blobs, &self.root, &mut sink);
         match written {
             Ok((_, written)) => {
                 sink.flush()?;
@@ -177,7 +171,7 @@ impl DiskImage<'_> {
     ) -> io::Result<Result<(verity::Tree, Digest), DiskImageError>> {
         let salt = Verity::salt_of(&self.seed);
         let sink = HashingWriter::new(io::sink());
-        let mut writer = verity::Writer::new(salt, self.threads, sink)?;
+        let mut writer = verity::Writer::new(salt, self.root.threads, sink)?;
         let mut buffer = vec![0; BUFFER];
         let mut at = 0;
         while at < root.size() {

@@ -5,9 +5,11 @@ use std::num::NonZero;
 
 use karat::digest::Digest;
 use karat::image::compress::{Compression, Decoder, Encoder};
+use karat::image::erofs;
 use karat::image::oci::{self, Files, Image};
 use karat::image::sums::Sums;
 use karat::image::tar;
+use karat::layout::erofs as layout;
 use karat::limits;
 use karat::tlog::decode_bundle;
 use karat::tree::{MemoryBlobs, Open, Tree};
@@ -57,6 +59,72 @@ fn written() -> Vec<u8> {
 
 pub fn tar_seeds() -> Vec<Vec<u8>> {
     vec![written(), vec![0; 1024]]
+}
+
+/// What is read of an image has one canonical spelling, which reads the same.
+pub fn erofs(bytes: &[u8]) {
+    // Bytes that are changed are not those that the checksum was made of.
+    let mut bytes = bytes.to_vec();
+    if let Some(features) = bytes.get_mut(1024 + 8) {
+        *features &= !1;
+    }
+    // An image may say that a file has far more bytes than it has itself: what verifies one reads
+    // them all, and takes its time.
+    let Ok(image) = layout::Image::open(&bytes) else {
+        return;
+    };
+    let (mut walk, mut size) = (image.reader().walk(), 0_u64);
+    while let Ok(Some(entry)) = walk.next() {
+        size = size.saturating_add(entry.inode.size);
+    }
+    if size > 8 << 20 {
+        return;
+    }
+    let read = |bytes: &Vec<u8>| erofs::read(bytes, epoch(), &origin(), &mut |_, _| true, ONE);
+    let Ok((tree, blobs)) = read(&bytes) else {
+        return;
+    };
+    let Ok(tree) = tree.seal() else { return };
+    for compression in [erofs::Compression::None, erofs::Compression::Lz4] {
+        let options = erofs::Options {
+            uuid: [0; 16],
+            label: [0; 16],
+            compression,
+            threads: ONE,
+        };
+        let write = |tree, blobs: &MemoryBlobs| {
+            let sink = Cursor::new(Vec::new());
+            erofs::write(tree, blobs, &options, sink).map(|(sink, _)| sink.into_inner())
+        };
+        let Ok(bytes) = write(&tree, &blobs) else { return };
+        let (again, blobs) = read(&bytes).unwrap();
+        let again = again.seal().unwrap();
+        assert!(write(&again, &blobs).unwrap() == bytes, "a second spelling of one tree");
+    }
+}
+
+pub fn erofs_seeds() -> Vec<Vec<u8>> {
+    let mut fixture = small();
+    let text: String = (0..3000).map(|number| format!("{} ", number % 97)).collect();
+    fixture
+        .file("/etc/text", text)
+        .file("/etc/zeros", vec![0; 20_000])
+        .directory("/etc/below");
+    for number in 0..200 {
+        fixture.add(format!("/etc/below/{number:020}"), karat::tree::Kind::Fifo, 0o600);
+    }
+    let (tree, blobs) = fixture.seal();
+    let write = |compression| {
+        let options = erofs::Options {
+            uuid: [0; 16],
+            label: [0; 16],
+            compression,
+            threads: ONE,
+        };
+        let sink = Cursor::new(Vec::new());
+        erofs::write(&tree, &blobs, &options, sink).unwrap().0.into_inner()
+    };
+    vec![write(erofs::Compression::None), write(erofs::Compression::Lz4)]
 }
 
 /// Not a byte more comes out than the cap says.
