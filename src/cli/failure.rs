@@ -223,9 +223,11 @@ impl From<crate::ops::attach::AttachError> for Failure {
             Error::Missing(_) => failure
                 .exit(Exit::Incomplete)
                 .hint("keep .mtree and .expect.json beside the outputs"),
-            Error::Io(_) | Error::Oci { .. } | Error::Output(_) | Error::OtherImage { .. } => {
-                failure
-            }
+            Error::Io(_)
+            | Error::Disk(_)
+            | Error::Oci { .. }
+            | Error::Output(_)
+            | Error::OtherImage { .. } => failure,
         }
     }
 }

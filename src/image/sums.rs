@@ -68,6 +68,17 @@ impl Sums {
         Ok(())
     }
 
+    /// The same list, where a file that `later` lists too has the digest that stands there.
+    #[must_use]
+    pub fn updated(mut self, later: &Self) -> Self {
+        for (name, digest) in &mut self.0 {
+            if let Some(later) = later.get(name) {
+                *digest = later;
+            }
+        }
+        self
+    }
+
     /// The listed digest of a file.
     pub fn get(&self, name: &str) -> Option<Digest> {
         self.0.get(name).copied()

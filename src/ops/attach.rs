@@ -4,6 +4,7 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use super::disk::{self, DiskFileError};
 use super::outputs::{self, LayoutDirectory, OutputError};
 use super::trust::{self, TrustFileError};
 use crate::baseline::{Baseline, OpenError, Statement, StatementError, Subject};
@@ -115,6 +116,9 @@ pub enum AttachError {
         /// The serial to attach.
         new: crate::baseline::Serial,
     },
+    /// They could not be put on the disk.
+    #[error(transparent)]
+    Disk(#[from] Box<DiskFileError>),
     /// The Receipt's file is none.
     #[error("{}: {source}", path.display())]
     Proof {
@@ -125,13 +129,17 @@ pub enum AttachError {
     },
 }
 
+/// The suffix of a disk.
+const DISK: &str = ".raw";
+
 /// The media type of an Envelope in a registry
 /// (<https://github.com/secure-systems-lab/dsse/blob/v1.0.0/envelope.md>).
 pub const ENVELOPE_MEDIA_TYPE: &str = "application/vnd.dsse.envelope.v1+json";
 
 /// Attaches: checks everything first, then writes.
 ///
-/// No subject is touched. An OCI layout gets the Envelope as a referrer of its image too.
+/// No subject is touched. An OCI layout gets the Envelope as a referrer of its image too, and a disk
+/// gets all of it on its EFI system partition, where its initrd looks for it.
 ///
 /// # Errors
 /// Something does not fit; then nothing was written, but for errors of the file system.
@@ -178,6 +186,17 @@ pub fn attach(request: &Request<'_>) -> Result<Attached, AttachError> {
         let bytes = fs::read(path, limits::TRUST_ROOT_MAX)?;
         files.push((place.directory.join("trust").join(name), bytes));
         root = Some(next);
+    }
+    let disk = place.file(DISK);
+    if fs::exists(&disk)? {
+        let delivered = files.iter().filter_map(|(path, bytes)| {
+            let below = path.strip_prefix(&place.directory).ok()?.to_str()?;
+            Some((below.to_owned(), bytes.clone()))
+        });
+        let delivered = delivered.collect();
+        if disk::deliver(&disk, baseline.epoch, delivered).map_err(Box::new)? {
+            attached.written.push(disk);
+        }
     }
     for (path, bytes) in files {
         write(&path, &bytes, &mut attached)?;

@@ -9,6 +9,7 @@ use crate::baseline::StatementError;
 use crate::expect::ExpectationsError;
 use crate::harden::{Outcome, Results, ResultsError};
 use crate::lock::LockError;
+use crate::ops::disk::DiskFileError;
 use crate::ops::outputs::OutputError;
 use crate::ops::sign::SignError;
 use crate::ops::trust::TrustFileError;
@@ -28,6 +29,9 @@ pub enum BuildError {
     /// The disk cannot be made.
     #[error(transparent)]
     Disk(#[from] Box<DiskImageError>),
+    /// Nothing can be delivered on the disk.
+    #[error(transparent)]
+    DiskFile(#[from] DiskFileError),
     /// `SOURCE_DATE_EPOCH` is no epoch.
     #[error("SOURCE_DATE_EPOCH: {0}")]
     Epoch(#[from] EpochError),

@@ -12,6 +12,7 @@ use crate::image::compress::Compression;
 use crate::image::erofs;
 use crate::image::oci;
 use crate::limits;
+use crate::ops::disk::ATTACHED_SUMS;
 use crate::ops::outputs::{self, OciInput};
 use crate::sys::fs::{self, Lock};
 use crate::sys::material::{ENVELOPE_SUFFIX, RECEIPT_SUFFIX};
@@ -54,6 +55,7 @@ impl<'a> Files<'a> {
             written: Vec::new(),
         };
         fs::remove_tree(files.place(".SHA256SUMS").1)?;
+        fs::remove_tree(files.place(ATTACHED_SUMS).1)?;
         fs::remove_temporaries(files.directory, &format!("{stem}."))?;
         Ok(files)
     }

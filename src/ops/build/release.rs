@@ -1,13 +1,18 @@
 //! Signing what was built.
 
+use std::collections::BTreeMap;
+
+use super::disk::RAW;
 use super::{BuildError, Built, Request, Signing};
-use crate::baseline::ImageName;
+use crate::baseline::{ImageName, Subject};
 use crate::key::TrustRoot;
 use crate::limits;
+use crate::ops::disk;
 use crate::ops::log::{self, Added, Notices};
 use crate::ops::sign::{self, Document, SignError, Signed};
 use crate::ops::workspace::Workspace;
 use crate::sys::fs;
+use crate::sys::material::{ENVELOPE_SUFFIX, RECEIPT_SUFFIX};
 
 /// Checks that trust root and log let every key sign the image `name`.
 pub(super) fn check_keys(
@@ -72,6 +77,27 @@ pub(super) fn sign(
             signed.missing = trust.and_then(|root| envelope.open_logged(root, &receipt).err());
             logged = Some(added);
         }
+        deliver(built)?;
     }
     Ok((last, logged))
+}
+
+/// Puts the Envelope, and the Receipt where there is one, on the disk that was built: its initrd looks
+/// for them there.
+fn deliver(built: &Built) -> Result<(), BuildError> {
+    let disk = built.out.join(format!("{}{RAW}", built.stem));
+    if !built.draft.baseline().subjects.contains_key(&Subject::Uki) {
+        return Ok(());
+    }
+    let mut files = BTreeMap::new();
+    for suffix in [ENVELOPE_SUFFIX, RECEIPT_SUFFIX] {
+        let name = format!("{}{suffix}", built.stem);
+        match fs::read(built.out.join(&name), limits::RECEIPT_MAX) {
+            Ok(bytes) => drop(files.insert(name, bytes)),
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    disk::deliver(&disk, built.draft.baseline().epoch, files)?;
+    Ok(())
 }

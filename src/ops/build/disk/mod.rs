@@ -48,7 +48,7 @@ pub(super) struct DiskImage<'a> {
 }
 
 /// The disk's suffix.
-const RAW: &str = ".raw";
+pub(super) const RAW: &str = ".raw";
 /// Where in the table the EFI system partition and the tree of hashes are.
 const ESP: usize = 0;
 const TREE: usize = 2;
