@@ -189,10 +189,8 @@ pub fn verify(request: &Request) -> Result<Verification, VerifyError> {
 /// # Errors
 /// Neither it nor what is to be checked says which one.
 pub fn envelope(request: &Request) -> Result<PathBuf, VerifyError> {
-    let (Checked::Erofs(path)
-    | Checked::Oci(path)
-    | Checked::Root(path)
-    | Checked::Tar(path)) = &request.subject;
+    let (Checked::Erofs(path) | Checked::Oci(path) | Checked::Root(path) | Checked::Tar(path)) =
+        &request.subject;
     Ok(material::with_suffix(
         &stem(request, path)?,
         ENVELOPE_SUFFIX,
@@ -323,7 +321,10 @@ fn look_at_erofs(
         let epoch = epoch(statement);
         let tree = erofs::read(&source, epoch, &origin, &mut tar::keep_nothing, threads);
         let digest = digest.join();
-        (tree, digest.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        (
+            tree,
+            digest.unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+        )
     });
     let (evidence, findings) = match tree {
         Ok((tree, _)) => (Some(Evidence::of_tree(&tree)), Vec::new()),

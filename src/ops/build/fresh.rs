@@ -73,7 +73,9 @@ fn has_all(request: &Request<'_>, plan: &Plan, draft: &Draft, sums: &Sums) -> bo
 
 /// Whether the EROFS image that is there is compressed as the plan says; its name does not tell.
 fn erofs_is(request: &Request<'_>, plan: &Plan) -> bool {
-    let path = request.out.join(format!("{}{}", plan.stem, Subject::Erofs.suffix()));
+    let path = request
+        .out
+        .join(format!("{}{}", plan.stem, Subject::Erofs.suffix()));
     let wants = plan.compression != Compression::None;
     FileSource::open(path).is_ok_and(|source| {
         erofs::Image::open(&source).is_ok_and(|image| image.superblock().is_compressed() == wants)
