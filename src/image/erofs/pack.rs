@@ -95,8 +95,8 @@ impl Packer {
             let may_end = part.is_last && rest <= CLUSTER_CONTENT;
             // A cluster starts in a later block of the file than the one before.
             if rest <= BLOCK && !may_end {
-                at = self.plain(input, at, &mut packed);
-                continue;
+                self.plain(input, at, &mut packed);
+                break;
             }
             let window = input.get(..input.len().min(at + CLUSTER_CONTENT));
             let window = window.unwrap_or_default();
@@ -118,7 +118,11 @@ impl Packer {
             }
             let blocks = self.scratch.len().div_ceil(BLOCK);
             if next - at <= blocks * BLOCK || next - at < BLOCK {
-                at = self.plain(input, at, &mut packed);
+                // All of it: to try again from each of its blocks would take sixteen times as long.
+                let end = next.max(input.len().min(at + BLOCK));
+                while at < end && (at + BLOCK <= end || end == input.len()) {
+                    at = self.plain(input, at, &mut packed);
+                }
                 continue;
             }
             packed.push(at, blocks, true);
@@ -136,8 +140,10 @@ impl Packer {
     fn plain(&mut self, input: &[u8], at: usize, packed: &mut Packed) -> usize {
         let next = input.len().min(at + BLOCK);
         packed.push(at, 1, false);
-        self.blocks.extend_from_slice(input.get(at..next).unwrap_or_default());
-        self.blocks.resize(self.blocks.len().next_multiple_of(BLOCK), 0);
+        self.blocks
+            .extend_from_slice(input.get(at..next).unwrap_or_default());
+        self.blocks
+            .resize(self.blocks.len().next_multiple_of(BLOCK), 0);
         next
     }
 }
