@@ -5,8 +5,10 @@
 //! formats are written down in `docs/formats/outputs.md` and `docs/formats/oci.md`.
 
 pub mod compress;
+pub mod fat;
 pub mod gpt;
 pub mod oci;
+pub mod pieces;
 pub mod sums;
 pub mod tar;
 pub mod verity;

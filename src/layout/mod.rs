@@ -4,6 +4,7 @@
 //! that comes out of it is hostile until it was checked. The writers of the same formats are in
 //! `image`, below the wall; instances only read.
 
+pub mod fat;
 mod fields;
 pub mod fsverity;
 pub mod gpt;

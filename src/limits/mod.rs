@@ -218,6 +218,14 @@ pub const DIFF_ALL_LINES_MAX: usize = 1_000_000;
 pub const DIFF_OUTPUT_MAX: usize = 4 << 20;
 /// Most blocks of a file system under dm-verity, of 4096 bytes: 16 TiB.
 pub const VERITY_BLOCKS_MAX: u64 = 1 << 32;
+/// Most clusters of an EFI system partition: 1 GiB of 512 bytes, 8 GiB of 4 KiB.
+pub const FAT_CLUSTERS_MAX: usize = 1 << 21;
+/// Most files and directories of an EFI system partition; real ones have some ten.
+pub const FAT_ENTRIES_MAX: usize = 4096;
+/// Deepest directory of an EFI system partition; boot loaders are two below the root.
+pub const FAT_DEPTH_MAX: usize = 8;
+/// Most bytes of all its directories: [`FAT_ENTRIES_MAX`] of one cluster of 4 KiB, and room for long names.
+pub const FAT_DIRECTORIES_MAX: usize = 32 << 20;
 /// Largest table of mounts: some 200 bytes for each of 100,000, the kernel's own limit.
 pub const MOUNTINFO_MAX: u64 = 32 << 20;
 /// Largest file of a directory tree that is read to be compared: a sparse one costs nothing to make.

@@ -49,17 +49,23 @@ impl Epoch {
         self.0
     }
 
-    /// The instant as `YYYY-MM-DDTHH:MM:SSZ` (RFC 3339), in UTC.
-    pub fn rfc3339(self) -> String {
+    /// Year, month, day, hour, minute and second in UTC.
+    pub const fn utc(self) -> [u64; 6] {
         let (days, second) = (self.0 / 86_400, self.0 % 86_400);
         let (year, month, day) = civil(days);
         let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        [year, month, day, hour, minute, second]
+    }
+
+    /// The instant as `YYYY-MM-DDTHH:MM:SSZ` (RFC 3339), in UTC.
+    pub fn rfc3339(self) -> String {
+        let [year, month, day, hour, minute, second] = self.utc();
         format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
     }
 }
 
 /// The proleptic Gregorian date of a day counted from 1970-01-01.
-fn civil(days: u64) -> (u64, u64, u64) {
+const fn civil(days: u64) -> (u64, u64, u64) {
     // Years are counted from 0000-03-01, so that the leap day is a year's last.
     let days = days + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);
@@ -73,7 +79,12 @@ fn civil(days: u64) -> (u64, u64, u64) {
     } else {
         shifted_month - 9
     };
-    (year_of_era + era * 400 + u64::from(month <= 2), month, day)
+    let year = year_of_era + era * 400;
+    if month <= 2 {
+        (year + 1, month, day)
+    } else {
+        (year, month, day)
+    }
 }
 
 impl FromStr for Epoch {

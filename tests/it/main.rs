@@ -20,6 +20,7 @@
 mod archive;
 mod audit;
 mod audit_page;
+mod block;
 mod build;
 mod cli;
 mod deb;

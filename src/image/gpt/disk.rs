@@ -1,34 +1,19 @@
 //! A finished disk, read at any offset.
 
-use std::collections::BTreeMap;
-use std::io::{self, Write};
-use std::ops::Range;
-
 use super::Plan;
+use crate::image::pieces::{NoRoom, Pieces};
 use crate::layout::gpt::Partition;
-use crate::layout::{Source, SourceError};
-
-/// A disk with what its partitions hold. Where nothing lies, it reads as zeros.
-pub struct Disk<'a> {
-    size: u64,
-    /// What lies on it, by where it starts.
-    parts: BTreeMap<u64, Piece<'a>>,
-}
-
-enum Piece<'a> {
-    Table(Vec<u8>),
-    Content(&'a dyn Source),
-}
+use crate::layout::{Part, Source, SourceError};
 
 /// Why a disk cannot be filled so.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum DiskError {
     /// No such partition.
     #[error("disk: there is no partition {0}")]
     Missing(usize),
-    /// More bytes than the partition has.
+    /// More or fewer bytes than the partition has.
     #[error("disk: {needed} bytes do not fit partition {number} of {size}")]
-    Large {
+    Size {
         /// Which partition.
         number: usize,
         /// Its size.
@@ -36,146 +21,66 @@ pub enum DiskError {
         /// How many bytes there are.
         needed: u64,
     },
+    /// Two partitions at one place.
+    #[error("disk: {0}")]
+    NoRoom(#[from] NoRoom),
+    /// The disk ends before its partition does.
+    #[error("disk: {0}")]
+    Source(#[from] SourceError),
 }
 
-impl<'a> Disk<'a> {
-    /// Fills partitions, by their numbers.
-    ///
-    /// # Errors
-    /// There is no such partition, or its content is too large.
-    pub fn new(
-        plan: &Plan,
-        contents: impl IntoIterator<Item = (usize, &'a dyn Source)>,
-    ) -> Result<Self, DiskError> {
-        let tail = plan.tail();
-        let tail_start = plan.size().saturating_sub(length(&tail));
-        let mut parts = BTreeMap::from([
-            (0, Piece::Table(plan.head())),
-            (tail_start, Piece::Table(tail)),
-        ]);
-        for (number, content) in contents {
-            let found = |partition: &&Partition| partition.number == number;
-            let partition = plan.partitions().iter().find(found);
-            let partition = partition.ok_or(DiskError::Missing(number))?;
-            let (size, needed) = (partition.size, content.size());
-            if needed > size {
-                return Err(DiskError::Large {
-                    number,
-                    size,
-                    needed,
-                });
-            }
-            parts.insert(partition.start, Piece::Content(content));
-        }
-        Ok(Self {
-            size: plan.size(),
-            parts,
-        })
-    }
-
-    /// Where something lies, in order; zeros everywhere else. A sparse file has its holes there.
-    pub fn used(&self) -> impl Iterator<Item = Range<u64>> {
-        self.parts
-            .iter()
-            .map(|(start, piece)| *start..start.saturating_add(piece.source().size()))
-    }
-
-    /// Writes what lies on the disk at its places: `put` takes an offset and bytes, in order.
-    ///
-    /// # Errors
-    /// A content cannot be read, or `put` fails.
-    pub fn each_used(
-        &self,
-        mut put: impl FnMut(u64, &[u8]) -> io::Result<()>,
-    ) -> Result<(), SourceError> {
-        let mut buffer = vec![0; CHUNK];
-        for (start, piece) in &self.parts {
-            let source = piece.source();
-            let mut at = 0;
-            while at < source.size() {
-                let left = source.size().saturating_sub(at);
-                let count = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
-                let bytes = buffer.get_mut(..count).unwrap_or_default();
-                source.read_at(at, bytes)?;
-                let offset = start.saturating_add(at);
-                put(offset, bytes).map_err(|error| SourceError::Io { offset, error })?;
-                at = at.saturating_add(length(bytes));
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes all of it, zeros included.
-    ///
-    /// # Errors
-    /// A content cannot be read, or the sink takes no bytes.
-    pub fn write(&self, sink: &mut impl Write) -> Result<(), SourceError> {
-        let mut at = 0;
-        self.each_used(|offset, bytes| {
-            io::copy(&mut zeros(offset.saturating_sub(at)), sink)?;
-            at = offset.saturating_add(length(bytes));
-            sink.write_all(bytes)
-        })
-    }
-}
-
-/// How much is read at a time.
-const CHUNK: usize = 1 << 20;
-
-impl Source for Disk<'_> {
-    fn size(&self) -> u64 {
-        self.size
-    }
-
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), SourceError> {
-        let length = length(buffer);
-        let size = self.size;
-        let Some(end) = offset.checked_add(length).filter(|end| *end <= size) else {
-            return Err(SourceError::Outside {
-                offset,
-                length,
+/// A disk whose partitions, by their numbers, hold `contents`; the rest of them is zeros.
+///
+/// # Errors
+/// There is no such partition, or its content is too large.
+pub fn fill<'a>(
+    plan: &Plan,
+    contents: impl IntoIterator<Item = (usize, &'a dyn Source)>,
+) -> Result<Pieces<'a>, DiskError> {
+    let mut disk = Pieces::new(plan.size());
+    let (head, tail) = (plan.head(), plan.tail());
+    disk.put(plan.size().saturating_sub(tail.size()), tail)?;
+    disk.put(0, head)?;
+    for (number, content) in contents {
+        let found = |partition: &&Partition| partition.number == number;
+        let partition = plan.partitions().iter().find(found);
+        let partition = partition.ok_or(DiskError::Missing(number))?;
+        let (size, needed) = (partition.size, content.size());
+        if needed > size {
+            return Err(DiskError::Size {
+                number,
                 size,
+                needed,
             });
-        };
-        buffer.fill(0);
-        for (start, piece) in self.parts.range(..end) {
-            let source = piece.source();
-            let from = offset.max(*start);
-            let to = end.min(start.saturating_add(source.size()));
-            if from >= to {
-                continue;
-            }
-            let place = |at: u64| usize::try_from(at.saturating_sub(offset)).unwrap_or(usize::MAX);
-            let part = buffer.get_mut(place(from)..place(to)).unwrap_or_default();
-            source.read_at(from.saturating_sub(*start), part)?;
         }
-        Ok(())
+        disk.put(partition.start, content)?;
     }
+    Ok(disk)
 }
 
-impl Piece<'_> {
-    fn source(&self) -> &dyn Source {
-        match self {
-            Self::Table(bytes) => bytes,
-            Self::Content(source) => *source,
-        }
+/// A disk as it lies, but for one partition, which holds `content` instead: what adding files to the
+/// EFI system partition of a finished disk comes to. Written beside and renamed, it is there whole or
+/// not at all.
+///
+/// # Errors
+/// The content has another size than the partition, or the disk ends before that.
+pub fn with_partition<'a>(
+    disk: &'a dyn Source,
+    partition: &Partition,
+    content: impl Source + 'a,
+) -> Result<Pieces<'a>, DiskError> {
+    let (size, needed) = (partition.size, content.size());
+    if needed != size {
+        return Err(DiskError::Size {
+            number: partition.number,
+            size,
+            needed,
+        });
     }
-}
-
-impl std::fmt::Debug for Disk<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let used: Vec<Range<u64>> = self.used().collect();
-        f.debug_struct("Disk")
-            .field("size", &self.size)
-            .field("used", &used)
-            .finish()
-    }
-}
-
-fn zeros(count: u64) -> io::Take<io::Repeat> {
-    io::Read::take(io::repeat(0), count)
-}
-
-fn length(bytes: &[u8]) -> u64 {
-    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+    let mut pieces = Pieces::new(disk.size());
+    pieces.put(0, Part::new(disk, 0, partition.start)?)?;
+    pieces.put(partition.start, content)?;
+    let rest = disk.size().saturating_sub(partition.end());
+    pieces.put(partition.end(), Part::new(disk, partition.end(), rest)?)?;
+    Ok(pieces)
 }

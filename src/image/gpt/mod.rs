@@ -1,10 +1,10 @@
 //! Disks with a GUID partition table, as values: planned, then read at any offset.
 //!
 //! ```text
-//! Layout ─plan▶ Plan ─fill(contents)▶ Disk: Source
+//! Layout ─plan▶ Plan ─fill(contents)▶ Pieces: Source
 //! ```
-//! A [`Plan`] is where partitions lie and what their table says; a [`Disk`] adds what they hold, and
-//! makes no copy of it. Containers of disks (raw, qcow2, …) read from it what they need. Every UUID is a
+//! A [`Plan`] is where partitions lie and what their table says; [`fill`] adds what they hold, and
+//! makes no copy of it. Containers of disks (raw, qcow2, …) read from that what they need. Every UUID is a
 //! function of the root hash or of a digest. The layout: `docs/formats/disk.md`.
 
 mod disk;
@@ -12,7 +12,7 @@ mod layout;
 mod plan;
 mod tables;
 
-pub use disk::{Disk, DiskError};
+pub use disk::{DiskError, fill, with_partition};
 pub use layout::{Layout, Slots};
 pub use plan::{Plan, PlanError, Wanted};
 

@@ -6,6 +6,7 @@
 //! in `fuzz/` runs the same functions under libFuzzer for as long as one likes.
 
 mod archive;
+mod block;
 mod build;
 mod harden;
 mod history;
@@ -33,10 +34,10 @@ macro_rules! each_target {
     ($use:ident) => {
         $use! {
             agent_answers, apt_sources, bundle, checkpoint, compressed, consistency, control, cosignature,
-            deb, deb_tar, draft, elf, entry, envelope, expectations, fact_rules, fleet, fork, glob, image_tar,
+            deb, deb_tar, draft, elf, entry, envelope, expectations, fact_rules, fat, fleet, fork, glob, gpt, image_tar,
             inclusion, inrelease, json, keyring, kernel_tables, lock, manifest, monitor_memory, note, notice, oci, packages, policy,
             private_key, public_key, receipt, relation, release, report, rule_results, rules, ruleset, state, statement, successor,
-            sums, template, tile, tlog_policy, trust_root, version, vkey, witness_request,
+            sums, template, tile, tlog_policy, trust_root, verity, version, vkey, witness_request,
         }
     };
 }
@@ -109,9 +110,11 @@ pub const TARGETS: &[Target] = &[
         instance::fact_rules,
         instance::fact_rule_seeds,
     ),
+    of("fat", 1000, block::fat, block::fat_seeds),
     of("fleet", 1500, build::fleet, build::fleet_seeds),
     of("fork", 10000, history::fork, history::fork_seeds),
     of("glob", 20000, instance::glob, instance::glob_seeds),
+    of("gpt", 3000, block::gpt, block::gpt_seeds),
     of("image_tar", 5000, image::image_tar, image::tar_seeds),
     of("inclusion", 10000, log::inclusion, log::proof_seeds),
     of(
@@ -203,6 +206,7 @@ pub const TARGETS: &[Target] = &[
         signed::trust_root,
         signed::trust_root_seeds,
     ),
+    of("verity", 3000, block::verity, block::verity_seeds),
     of("version", 20000, archive::version, archive::version_seeds),
     of("vkey", 10000, log::vkey, log::vkey_seeds),
     of(

@@ -1,0 +1,9 @@
+//! What lies on disks: hash trees, partition tables, FAT32.
+
+mod fat;
+mod fat_hostile;
+mod fixture;
+mod fsverity;
+mod gpt;
+mod gpt_hostile;
+mod verity;
