@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Digest;
+
 /// Who vouches for what was observed. Later words are to follow: an initrd, dm-verity, a TPM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Assurance {
@@ -140,6 +142,18 @@ impl Remembered {
     pub const PROTECTION: &str = "state only";
 }
 
+/// How this boot began, on a disk image: its initrd judged it as what was signed, and left word of it.
+/// Root there can rewrite that; a TPM cannot be made to forget what it was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Booted {
+    /// The root hash by which the kernel checks the root.
+    pub root_hash: Digest,
+    /// Whether Secure Boot is on; `None`: the firmware says nothing.
+    pub secure_boot: Option<bool>,
+    /// Whether a TPM was told the verdict.
+    pub tpm: bool,
+}
+
 /// The circumstances of one verification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Circumstances {
@@ -151,6 +165,8 @@ pub struct Circumstances {
     pub expiry: Expiry,
     /// The boot of the machine that was checked, where it checked itself.
     pub boot: Option<BootId>,
+    /// How that boot began; `None`: no initrd of karat's left word of it.
+    pub booted: Option<Booted>,
     /// What it remembered; `None`: no state was asked. It is kept in files: root can put them back.
     pub remembered: Option<Remembered>,
 }

@@ -3,29 +3,15 @@
 use super::Plan;
 use crate::appraise::{Finding, Verdict};
 use crate::layout::Uuid;
+use crate::layout::gpt::{Kind, Partition};
 
-/// A disk as its partition table has it: hostile, and named by the kernel for messages alone.
+/// A disk with a partition table: hostile, and named by the kernel for messages alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Disk {
     /// The kernel's name, such as `vda`.
     pub name: String,
     /// Its partitions.
     pub partitions: Vec<Partition>,
-}
-
-/// A partition of a disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Partition {
-    /// Its unique id.
-    pub id: Uuid,
-    /// The id of its type.
-    pub kind: Uuid,
-    /// Its place in the table, from 1 on.
-    pub number: u32,
-    /// Its first byte.
-    pub start: u64,
-    /// Its size in bytes.
-    pub size: u64,
 }
 
 /// The partitions that the plan names, all of one disk.
@@ -42,11 +28,6 @@ pub struct Chosen {
     /// What keeps what is written, where the plan names one.
     pub state: Option<Partition>,
 }
-
-/// The type of an EFI system partition (UEFI, section 5.3.3).
-pub const ESP: Uuid = Uuid::from_bytes([
-    0xc1, 0x2a, 0x73, 0x28, 0xf8, 0x1f, 0x11, 0xd2, 0xba, 0x4b, 0x00, 0xa0, 0xc9, 0x3e, 0xc9, 0x3b,
-]);
 
 /// The partitions of the plan among `disks`.
 ///
@@ -82,7 +63,7 @@ pub fn choose(plan: &Plan, disks: &[Disk]) -> Result<Chosen, Finding> {
     let one = |what: &str, is: &dyn Fn(&Partition) -> bool| {
         let mut found = disk.partitions.iter().filter(|it| is(it));
         match (found.next(), found.next()) {
-            (Some(one), None) => Ok(*one),
+            (Some(one), None) => Ok(one.clone()),
             (None, _) => Err(refuse(
                 Verdict::Incomplete,
                 format!("{} has no {what}", disk.name),
@@ -100,7 +81,7 @@ pub fn choose(plan: &Plan, disks: &[Disk]) -> Result<Chosen, Finding> {
         disk: place,
         data: named(plan.root.data)?,
         tree: named(plan.root.tree)?,
-        esp: one("EFI system partition", &|it| it.kind == ESP)?,
+        esp: one("EFI system partition", &|it| it.kind == Kind::Esp)?,
         state: plan.state.map(named).transpose()?,
     })
 }
@@ -117,8 +98,9 @@ fn refuse(verdict: Verdict, message: String, hint: &str) -> Finding {
 mod tests {
     use super::*;
     use crate::boot::testing::plan;
+    use crate::layout::gpt::Attributes;
 
-    fn disk(name: &str, partitions: &[(Uuid, Uuid)]) -> Disk {
+    fn disk(name: &str, partitions: &[(Uuid, Kind)]) -> Disk {
         let partitions = partitions
             .iter()
             .zip(1..)
@@ -126,8 +108,10 @@ mod tests {
                 id: *id,
                 kind: *kind,
                 number,
-                start: u64::from(number) << 20,
+                start: 1 << 20,
                 size: 1 << 20,
+                attributes: Attributes::default(),
+                name: String::new(),
             });
         Disk {
             name: name.to_owned(),
@@ -140,8 +124,14 @@ mod tests {
         let plan = plan();
         let [other, esp] = [1, 2].map(|byte| Uuid::from_bytes([byte; 16]));
         let (data, tree, state) = (plan.root.data, plan.root.tree, plan.state.unwrap());
-        let whole = [(esp, ESP), (data, other), (tree, other), (state, other)];
-        let blank = disk("vda", &[(other, other)]);
+        let linux = Kind::Linux;
+        let whole = [
+            (esp, Kind::Esp),
+            (data, linux),
+            (tree, linux),
+            (state, linux),
+        ];
+        let blank = disk("vda", &[(other, linux)]);
         let good = disk("vdb", &whole);
         let chosen = choose(&plan, &[blank.clone(), good.clone()]).unwrap();
         assert_eq!((chosen.disk, chosen.esp.number), (1, 1));
@@ -165,13 +155,13 @@ mod tests {
             "both vdb and vdc",
         );
         // A second disk with nothing but a state partition would have its floors believed.
-        let lure = disk("vdc", &[(state, other)]);
+        let lure = disk("vdc", &[(state, linux)]);
         says(&[good, lure], Verdict::Untrusted, "both vdb and vdc");
         let twice = disk("vdb", &[whole[0], whole[1], whole[1], whole[2], whole[3]]);
         says(&[twice], Verdict::Untrusted, "more than one partition");
         let two = disk(
             "vdb",
-            &[whole[0], (other, ESP), whole[1], whole[2], whole[3]],
+            &[whole[0], (other, Kind::Esp), whole[1], whole[2], whole[3]],
         );
         says(
             &[two],

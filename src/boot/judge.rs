@@ -1,10 +1,10 @@
 //! The judgement of a boot: facts in, verdict out.
 
 use super::{Plan, cmdline};
-use crate::appraise::{Finding, Inputs, Material, Remembered, Verdict};
+use crate::appraise::{Finding, Inputs, Material, Neighbour, Remembered, Verdict};
 use crate::baseline::{Statement, Verified};
 use crate::instance::{LogSeen, Slot, State};
-use crate::layout::verity::Verity;
+use crate::layout::verity::{Superblock, Verity};
 use crate::path::Escaped;
 
 /// What the initrd found: hostile, none of it checked.
@@ -17,6 +17,8 @@ pub struct Seen {
     pub extras: Vec<Vec<u8>>,
     /// The trust root of the initrd, and what lies on the EFI system partition.
     pub material: Material,
+    /// What stands before the root's hash tree, or why that is none.
+    pub superblock: Result<Superblock, String>,
     /// What the state partition says.
     pub memory: Memory,
 }
@@ -69,35 +71,29 @@ const ORDER: [Verdict; 4] = [
 impl Judgement {
     /// Judges what was found by the plan: the command line, what was added to the initrd, the
     /// signatures, the root, and what was accepted before.
-    pub fn of(plan: &Plan, seen: Seen) -> Self {
+    pub fn of(plan: &Plan, seen: &mut Seen) -> Self {
         let Seen {
             cmdline,
             extras,
-            mut material,
+            material,
+            superblock,
             memory,
         } = seen;
         material.terms.image = Some(plan.name.clone());
         let mut judgement = Self::new(material.inputs());
-        judgement.findings.extend(cmdline::judge(plan, &cmdline));
-        judgement.findings.extend(added(&extras));
-        let trusted = if material.envelope.is_absent() {
-            judgement.add(Finding {
-                verdict: Verdict::Incomplete,
-                message: format!(
-                    "there is no envelope {} on the EFI system partition",
-                    material.envelope.path
-                ),
-                hint: Some("sign the image, and put the envelope there: 'karat attach'".to_owned()),
-            });
-            None
-        } else {
+        judgement.findings.extend(cmdline::judge(plan, cmdline));
+        judgement.findings.extend(added(extras));
+        let trusted = if material.envelope.bytes.is_some() {
             material.trusted(&mut judgement.findings)
+        } else {
+            judgement.add(unread(&material.envelope));
+            None
         };
         let version = trusted.as_ref().map(|(root, _)| root.version());
         judgement.statement = trusted.and_then(|(_, statement)| {
-            let other = other_root(plan, &statement);
-            let is_this = other.is_none();
-            judgement.findings.extend(other);
+            let wrong = other_root(plan, &statement).or_else(|| other_tree(&statement, superblock));
+            let is_this = wrong.is_none();
+            judgement.findings.extend(wrong);
             is_this.then_some(statement)
         });
         judgement.recall(plan, version, memory);
@@ -182,7 +178,7 @@ impl Judgement {
         }
     }
 
-    fn recall(&mut self, plan: &Plan, trust_root: Option<u64>, memory: Memory) {
+    fn recall(&mut self, plan: &Plan, trust_root: Option<u64>, memory: &Memory) {
         let warn = |message: &str| Finding {
             verdict: Verdict::Match,
             message: message.to_owned(),
@@ -216,7 +212,7 @@ impl Judgement {
             Memory::Kept(slots) => slots,
         };
         self.memory = "kept";
-        let recalled = State::recall(&slots);
+        let recalled = State::recall(slots);
         self.findings.extend(recalled.findings);
         self.remembered = Some(recalled.state.about(Some(&plan.name)));
         let statement = self.statement.as_ref();
@@ -232,6 +228,19 @@ impl Cleared {
     /// What the kernel is to check the root against: as signed.
     pub fn verity(&self) -> &Verity {
         &self.0
+    }
+}
+
+/// Why there is no envelope to open.
+fn unread(envelope: &Neighbour) -> Finding {
+    let path = &envelope.path;
+    Finding {
+        verdict: Verdict::Incomplete,
+        message: match &envelope.unread {
+            Some(reason) => format!("{path}: {reason}"),
+            None => format!("there is no envelope {path} on the EFI system partition"),
+        },
+        hint: Some("sign the image, and put the envelope there: 'karat attach'".to_owned()),
     }
 }
 
@@ -279,6 +288,28 @@ fn other_root(plan: &Plan, statement: &Statement) -> Option<Finding> {
     })
 }
 
+/// Why the hash tree on the disk is another than the statement's, as far as it says itself. The kernel
+/// finds out in any case; said here, it is understood.
+fn other_tree(statement: &Statement, superblock: &Result<Superblock, String>) -> Option<Finding> {
+    let verity = statement.baseline().verity.as_ref()?;
+    let message = match superblock {
+        Ok(it) if it.salt == verity.salt() && it.blocks == verity.blocks() => return None,
+        Ok(it) => format!(
+            "the hash tree on the disk is not the signed one: {} blocks with salt {}, signed {} with {}",
+            it.blocks,
+            it.salt,
+            verity.blocks(),
+            verity.salt()
+        ),
+        Err(error) => format!("the hash tree on the disk is not the signed one: {error}"),
+    };
+    Some(Finding {
+        verdict: Verdict::Untrusted,
+        message,
+        hint: Some("write the image to the disk again".to_owned()),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -288,7 +319,7 @@ mod tests {
     fn judge(signed: &Signed, change: impl FnOnce(&mut Seen)) -> Judgement {
         let mut seen = signed.seen();
         change(&mut seen);
-        Judgement::of(&plan(), seen)
+        Judgement::of(&plan(), &mut seen)
     }
 
     /// The verdict and the words of its findings.
@@ -383,6 +414,19 @@ mod tests {
             Verdict::Untrusted,
             "names no root hash",
         );
+    }
+
+    #[test]
+    fn verity_tree_exchanged() {
+        let signed = Signed::new(|_| {});
+        let judgement = judge(&signed, |seen| {
+            seen.superblock.as_mut().unwrap().blocks = 24
+        });
+        says(&judgement, Verdict::Untrusted, "24 blocks");
+        let judgement = judge(&signed, |seen| {
+            seen.superblock = Err("no superblock".to_owned())
+        });
+        says(&judgement, Verdict::Untrusted, "no superblock");
     }
 
     #[test]

@@ -32,9 +32,9 @@ mod report;
 mod testing;
 pub mod tpm;
 
-pub use disk::{Chosen, Disk, ESP, Partition, choose};
+pub use disk::{Chosen, Disk, choose};
 pub use judge::{Cleared, Judgement, Memory, Seen};
 pub use partition::PartitionIdError;
 pub use place::{Place, PlaceError, PlaceKind, Places};
 pub use plan::{Etc, OnCorruption, OnFailure, Plan, PlanError, Root};
-pub use report::{Boot, Machine, Report, ReportError};
+pub use report::{Machine, Report, ReportError};

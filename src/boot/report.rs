@@ -3,11 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Judgement, Plan};
-use crate::appraise::{Remembered, Verdict};
+use crate::appraise::{Booted, Remembered, Verdict};
 use crate::digest::Digest;
 use crate::instance::LogSeen;
 use crate::json::{self, JsonError};
 use crate::limits;
+use crate::path::Escaped;
 
 /// What the machine is, as far as the initrd can tell; none of it is judged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,18 +23,14 @@ pub struct Machine {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report(Vec<u8>);
 
-/// What the running system needs of a report: what its own verification is worth.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Boot {
+/// What the running system reads of a report.
+#[derive(Deserialize)]
+struct Raw {
     schema: String,
-    /// The worst verdict, by name.
-    pub verdict: String,
-    /// The root that the kernel checks.
-    pub root_hash: Digest,
-    /// Whether Secure Boot is on; `None`: the firmware says nothing.
-    pub secure_boot: Option<bool>,
-    /// Whether a TPM was told the verdict.
-    pub tpm: bool,
+    verdict: String,
+    root_hash: Digest,
+    secure_boot: Option<bool>,
+    tpm: bool,
 }
 
 /// Why bytes are no report of a boot.
@@ -45,6 +42,9 @@ pub enum ReportError {
     /// A report in another format.
     #[error("it is no report of a boot that this version knows")]
     Schema,
+    /// It says that this boot was refused.
+    #[error("it says {}, and such a boot goes no further", Escaped(.0.as_bytes()))]
+    Verdict(String),
 }
 
 /// The name of this format.
@@ -164,6 +164,25 @@ impl Report {
         Self(bytes)
     }
 
+    /// Reads what the initrd of this boot left.
+    ///
+    /// # Errors
+    /// It is no such report, or says something else than match: such a boot never got so far.
+    pub fn read(bytes: &[u8]) -> Result<Booted, ReportError> {
+        let raw: Raw = json::read(bytes, limits::BOOT_REPORT_MAX)?;
+        if raw.schema != SPEC {
+            return Err(ReportError::Schema);
+        }
+        if raw.verdict != Verdict::Match.name() {
+            return Err(ReportError::Verdict(raw.verdict));
+        }
+        Ok(Booted {
+            root_hash: raw.root_hash,
+            secure_boot: raw.secure_boot,
+            tpm: raw.tpm,
+        })
+    }
+
     /// The bytes of the file.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -176,21 +195,6 @@ impl Report {
     }
 }
 
-impl Boot {
-    /// Reads what the initrd of this boot left.
-    ///
-    /// # Errors
-    /// It is no such report.
-    pub fn parse(bytes: &[u8]) -> Result<Self, ReportError> {
-        let boot: Self = json::read(bytes, limits::BOOT_REPORT_MAX)?;
-        if boot.schema == SPEC {
-            Ok(boot)
-        } else {
-            Err(ReportError::Schema)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,7 +202,7 @@ mod tests {
 
     #[test]
     fn one_spelling_and_one_event() {
-        let judgement = Judgement::of(&plan(), Signed::new(|_| {}).seen());
+        let judgement = Judgement::of(&plan(), &mut Signed::new(|_| {}).seen());
         let machine = Machine {
             secure_boot: Some(true),
             tpm: true,
@@ -216,11 +220,17 @@ mod tests {
         );
         let digest = Digest::of(report.as_bytes());
         assert_eq!(report.event(), format!("karat-verdict:{digest}"));
-        let boot = Boot::parse(report.as_bytes()).unwrap();
-        assert_eq!((boot.verdict.as_str(), boot.tpm), ("match", true));
-        assert_eq!(boot.root_hash, plan().root.hash);
+        let booted = Booted {
+            root_hash: plan().root.hash,
+            secure_boot: Some(true),
+            tpm: true,
+        };
+        assert_eq!(Report::read(report.as_bytes()), Ok(booted));
         let other = text.replace("report/1", "report/2");
-        assert_eq!(Boot::parse(other.as_bytes()), Err(ReportError::Schema));
-        assert!(Boot::parse(&text.as_bytes()[1..]).is_err());
+        assert_eq!(Report::read(other.as_bytes()), Err(ReportError::Schema));
+        let other = text.replace("\"verdict\":\"match\"", "\"verdict\":\"rollback\"");
+        let error = Report::read(other.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains("it says rollback"), "{error}");
+        assert!(Report::read(&text.as_bytes()[1..]).is_err());
     }
 }

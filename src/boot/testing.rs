@@ -13,7 +13,8 @@ use crate::envelope::Envelope;
 use crate::key::{
     ImageGlob, LogPolicy, Receipts, Role, RoleKey, RoleKeys, Signer as _, SigningKey, TrustDocument,
 };
-use crate::layout::verity::Verity;
+use crate::layout::Uuid;
+use crate::layout::verity::{Superblock, Verity};
 use crate::tree::Epoch;
 
 /// The plan of the format's example.
@@ -51,7 +52,9 @@ impl Signed {
                     origin: "example.com/log".to_owned(),
                     receipt: Receipts::Required,
                 });
-                trust.roles.insert(Role::Log, keys(&[role(log)]));
+                let mut log = role(log);
+                log.name = Some("example.com/log".to_owned());
+                trust.roles.insert(Role::Log, keys(&[log]));
             },
         )
     }
@@ -131,6 +134,11 @@ impl Signed {
                 },
                 threads: NonZero::<usize>::MIN,
             },
+            superblock: Ok(Superblock {
+                uuid: Uuid::from_bytes([7; 16]),
+                salt: Digest::of(b"anything"),
+                blocks: 25,
+            }),
             memory: Memory::Absent,
         }
     }

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use super::Exit;
 use super::bless;
+use super::init;
 use super::instance::{self, Fault};
 use super::journal;
 use super::peers;
@@ -28,6 +29,7 @@ usage: karat-agent verify [--root DIR] [--baseline X.dsse.json] [--image NAME] [
                           [OPTIONS]
        karat-agent bless [--verdict FILE] [--state DIR] [--journal]
        karat-agent facts [--json]
+       karat-agent init
        karat-agent peers apply [--state DIR] [--journal]
        karat-agent version
 
@@ -60,6 +62,9 @@ bless remembers what this boot was verified as; nothing older is accepted from t
 peers apply fills the sets of the packet filter that hold the addresses of other segments, by
 /var/lib/karat/peers/SEGMENT.dsse.json, which keys of the role fleet sign; without it they become empty.
 
+init is what the first process of a disk image's initrd does: it checks what was signed, has the kernel
+check the root as it is read, and goes over to it, or ends the boot as /boot.json says.
+
 facts shows what the running system says of itself: kernel, modules, mounts, listening sockets, units,
 and the kernel settings that the image's own expectations name. It judges nothing.
 
@@ -71,12 +76,18 @@ const OWN_EXPECTATIONS: &str = "/usr/lib/karat/baseline/expect.json";
 
 /// Runs `karat-agent`.
 pub fn main() -> ExitCode {
-    let mut arguments = std::env::args_os().skip(1);
-    let verb = arguments.next().unwrap_or_default();
+    let mut arguments = std::env::args_os();
+    let is_init = init::is_asked(arguments.next().as_deref());
+    let verb = if is_init {
+        "init".into()
+    } else {
+        arguments.next().unwrap_or_default()
+    };
     let exit = match verb.as_bytes() {
         b"verify" => with(Options::parse(arguments, Verb::Verify), run),
         b"bless" => with(Options::parse(arguments, Verb::Bless), bless_now),
         b"facts" => show_facts(arguments),
+        b"init" => init::run().map_or_else(usage, |()| Exit::Ok),
         b"peers" => match arguments.next() {
             Some(word) if word == "apply" => with(Options::parse(arguments, Verb::Peers), apply),
             _ => usage("what to do with peers: apply"),
@@ -92,7 +103,7 @@ pub fn main() -> ExitCode {
             print(std::io::stdout(), USAGE);
             Exit::Ok
         }
-        b"" => usage("what to do: verify, bless, facts, peers or version"),
+        b"" => usage("what to do: verify, bless, facts, init, peers or version"),
         other => usage(&format!("there is no command {}", Escaped(other))),
     };
     exit.into()
@@ -383,7 +394,7 @@ fn usage(message: &str) -> Exit {
 }
 
 /// Prints; a closed pipe is no error, the reader has seen enough.
-fn print(mut to: impl std::io::Write, text: &str) {
+pub(super) fn print(mut to: impl std::io::Write, text: &str) {
     drop(to.write_all(text.as_bytes()).and_then(|()| to.flush()));
 }
 

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use super::agent::Options;
 use super::peers;
 use crate::appraise::{
-    Assurance, Choice, Circumstances, Drift, Explanation, Finding, Group, Inputs, Material,
+    Assurance, Booted, Choice, Circumstances, Drift, Explanation, Finding, Group, Inputs, Material,
     Neighbour, NewerRoot, Opened, Opening, Target, Terms, Verdict, Verification, Within, appraise,
     choose, fact, groups, newest_root,
 };
 use crate::baseline::ImageName;
+use crate::boot::Report;
 use crate::instance::{LogSeen, Policy, State};
 use crate::limits;
 use crate::manifest::{Manifest, Parts, RESERVED};
@@ -27,6 +28,8 @@ const OWN_TRUST: &str = "/usr/lib/karat/trust.json";
 const POLICY: &str = "/usr/lib/karat/policy.json";
 /// Where Envelopes and newer trust roots are delivered, below the root that is checked.
 const DELIVERED: &str = "var/lib/karat/baseline";
+/// Where the initrd of a disk image hands them on.
+const HANDED_ON: &str = "/run/karat/baseline";
 /// Where an instance remembers.
 pub(super) const STATE: &str = "/var/lib/karat/state";
 
@@ -118,6 +121,7 @@ struct Asked<'a> {
     itself: bool,
     trust: PathBuf,
     terms: Terms,
+    booted: Option<Booted>,
 }
 
 impl<'a> Asked<'a> {
@@ -153,6 +157,7 @@ impl<'a> Asked<'a> {
             root,
             itself,
             trust,
+            booted: if itself { booted(findings) } else { None },
             terms: Terms {
                 image,
                 expiry: expiry.unwrap_or_default(),
@@ -178,6 +183,7 @@ impl<'a> Asked<'a> {
                 expiry: self.terms.expiry,
                 // Without /proc there is no telling; the verdict is then not fit to be blessed.
                 boot: self.itself.then(boot::id).and_then(Result::ok),
+                booted: self.booted,
                 remembered: None,
             },
             baseline: None,
@@ -208,7 +214,7 @@ impl<'a> Asked<'a> {
         };
         let directory = match &named {
             Some((_, directory)) => directory.clone().unwrap_or_default(),
-            None => self.root.join(DELIVERED),
+            None => self.delivered()?,
         };
         let Some(newer_roots) = listed(material::newer_roots(&directory), findings) else {
             return Ok(None);
@@ -257,6 +263,17 @@ impl<'a> Asked<'a> {
         let (paths, files): (Vec<_>, Vec<_>) = candidates.into_iter().unzip();
         let choice = choose(&root, &self.terms, manifest, &files);
         Ok(self.stem(directory, &paths, choice, findings))
+    }
+
+    /// Where Envelopes were delivered: on a disk image its initrd has taken them from the EFI system
+    /// partition.
+    fn delivered(&self) -> Result<PathBuf, IoError> {
+        let is_handed_on = self.itself && fs::exists(HANDED_ON)?;
+        Ok(if is_handed_on {
+            HANDED_ON.into()
+        } else {
+            self.root.join(DELIVERED)
+        })
     }
 
     /// The manifest and the expectations that the image carries.
@@ -348,6 +365,26 @@ fn policy(findings: &mut Vec<Finding>) -> Option<Policy> {
     findings.push(Finding {
         verdict: Verdict::Untrusted,
         message: format!("{POLICY}: {error}"),
+        hint: None,
+    });
+    None
+}
+
+/// What the initrd of this boot left word of; `None` where there was none of karat's. Only a match goes
+/// on to the running system: anything else was written by somebody else.
+fn booted(findings: &mut Vec<Finding>) -> Option<Booted> {
+    let file = material::delivered(Path::new(Report::PATH), limits::BOOT_REPORT_MAX);
+    let error = match (file.bytes, file.unread) {
+        (Some(bytes), _) => match Report::read(&bytes) {
+            Ok(booted) => return Some(booted),
+            Err(error) => error.to_string(),
+        },
+        (None, Some(reason)) => reason,
+        (None, None) => return None,
+    };
+    findings.push(Finding {
+        verdict: Verdict::Untrusted,
+        message: format!("{}: {error}", Report::PATH),
         hint: None,
     });
     None

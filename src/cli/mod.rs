@@ -23,6 +23,7 @@ pub mod failure;
 mod failure_keys;
 #[cfg(feature = "build")]
 mod failure_log;
+mod init;
 mod instance;
 mod journal;
 #[cfg(feature = "build")]

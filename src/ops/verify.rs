@@ -133,6 +133,7 @@ pub fn verify(request: &Request) -> Result<Verification, VerifyError> {
             clock,
             expiry: request.expiry,
             boot: None,
+            booted: None,
             remembered: None,
         },
         baseline: opened.facts.clone(),

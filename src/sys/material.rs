@@ -103,7 +103,7 @@ pub fn newer_roots(directory: &Path) -> Result<Vec<NewerRoot>, IoError> {
 }
 
 /// A version in its one spelling: no sign, no zero in front.
-fn version_of(text: &str) -> Option<u64> {
+pub(super) fn version_of(text: &str) -> Option<u64> {
     let version: u64 = text.parse().ok()?;
     (version.to_string() == text).then_some(version)
 }

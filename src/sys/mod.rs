@@ -11,6 +11,7 @@ pub mod cpu;
 pub mod env;
 pub mod facts;
 pub mod fs;
+pub mod init;
 pub mod journal;
 pub mod material;
 #[cfg(feature = "build")]

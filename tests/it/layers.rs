@@ -25,10 +25,11 @@ const LINES: [&[&str]; 11] = [
 const AGENT_LINES: usize = 6;
 
 /// What `cli` compiles for the agent as well.
-const AGENT_CLI: [&str; 15] = [
+const AGENT_CLI: [&str; 16] = [
     "src/cli/agent.rs",
     "src/cli/bless.rs",
     "src/cli/exit.rs",
+    "src/cli/init.rs",
     "src/cli/instance.rs",
     "src/cli/journal.rs",
     "src/cli/peers.rs",

@@ -16,10 +16,12 @@ use crate::support::schema::{Published, published};
 use crate::support::signed::Release;
 
 /// All schemas in `docs/schemas/`, each held to by a test.
-const ALL: [&str; 42] = [
+const ALL: [&str; 44] = [
     "attach",
     "audit",
     "boot-plan",
+    "boot-report",
+    "boot-timings",
     "build-report",
     "cache-gc",
     "cache-show",

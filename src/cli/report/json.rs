@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::canonical;
 use crate::appraise::fact::FactCounts;
 use crate::appraise::{
-    Artefact, Change, Counts, Drift, Effect, Explanation, Facts, Finding, Group, Inputs, Lines,
-    LogFacts, NotChecked, Owner, Remembered, Report, Target, Verdict, Verification,
+    Artefact, Booted, Change, Counts, Drift, Effect, Explanation, Facts, Finding, Group, Inputs,
+    Lines, LogFacts, NotChecked, Owner, Remembered, Report, Target, Verdict, Verification,
 };
 use crate::cli::Exit;
 use crate::instance::LogSeen;
@@ -39,6 +39,11 @@ pub fn document(verification: &Verification) -> impl Serialize {
             .boot
             .as_ref()
             .map(|boot| boot.as_str().to_owned()),
+        booted: verification
+            .circumstances
+            .booted
+            .as_ref()
+            .map(BootedJson::from),
         rollback: verification
             .circumstances
             .remembered
@@ -83,6 +88,9 @@ struct Document {
     assurance: &'static str,
     clock: ClockJson,
     boot_id: Option<String>,
+    /// Not there where no initrd of karat's left word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    booted: Option<BootedJson>,
     rollback: Option<RollbackJson>,
     baseline: Option<BaselineJson>,
     findings: Vec<FindingJson>,
@@ -126,6 +134,23 @@ impl From<&Inputs> for InputsJson {
 struct ClockJson {
     seconds: u64,
     expiry: &'static str,
+}
+
+#[derive(Serialize)]
+struct BootedJson {
+    root_hash: String,
+    secure_boot: Option<bool>,
+    tpm: bool,
+}
+
+impl From<&Booted> for BootedJson {
+    fn from(booted: &Booted) -> Self {
+        Self {
+            root_hash: booted.root_hash.to_string(),
+            secure_boot: booted.secure_boot,
+            tpm: booted.tpm,
+        }
+    }
 }
 
 #[derive(Serialize)]

@@ -130,6 +130,18 @@ impl Page<'_> {
             "  assurance: {assurance}; {}",
             assurance.meaning()
         ));
+        if let Some(booted) = &circumstances.booted {
+            self.line(format_args!(
+                "  booted: its initrd matched, and the kernel checks the root by {}; secure boot {}, {}",
+                booted.root_hash.short(),
+                match booted.secure_boot {
+                    Some(true) => "on",
+                    Some(false) => "off",
+                    None => "unknown",
+                },
+                if booted.tpm { "a TPM was told" } else { "no TPM" }
+            ));
+        }
         if let Some(remembered) = &circumstances.remembered {
             let floor = |floor: Option<u64>| {
                 floor.map_or_else(|| "none yet".to_owned(), |it| it.to_string())

@@ -1,6 +1,7 @@
 //! Whole builds from the real archive: what a user does, by the commands that a user types.
 
 mod boot;
+mod disk;
 mod hardened;
 mod image;
 mod initrd;

@@ -2,6 +2,7 @@
 
 use karat::appraise::BootId;
 use karat::appraise::program::Program;
+use karat::boot::{Plan, Report};
 use karat::expect::Expectations;
 use karat::expect::fact::{Listener, Packet, SysctlName, WordRule, ruleset as parse_ruleset};
 use karat::instance::{Blessing, Policy, State};
@@ -132,6 +133,26 @@ pub fn policy(bytes: &[u8]) {
 
 pub fn policy_seeds() -> Vec<Vec<u8>> {
     texts(["{\"expiry\":\"warn\",\"image\":\"base\",\"on_failure\":\"report\",\"version\":1}\n"])
+}
+
+/// One spelling; and what an initrd left word of is read without panic.
+pub fn boot_plan(bytes: &[u8]) {
+    if let Ok(plan) = Plan::parse(bytes) {
+        assert_eq!(plan.to_bytes().as_deref(), Ok(bytes));
+    }
+    if let Ok(booted) = Report::read(bytes) {
+        assert_eq!(booted.root_hash.to_string().len(), 64);
+    }
+    _ = karat::boot::tpm::check(bytes);
+    _ = karat::boot::mapper::device(bytes);
+}
+
+pub fn boot_plan_seeds() -> Vec<Vec<u8>> {
+    let page = include_str!("../../../../docs/formats/boot.md");
+    page.split("```json\n")
+        .skip(1)
+        .filter_map(|rest| Some(rest.split_once("```")?.0.as_bytes().to_vec()))
+        .collect()
 }
 
 /// One spelling behind its digest: the bytes stand behind a digest of them as well as for themselves.

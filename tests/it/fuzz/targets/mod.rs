@@ -33,7 +33,7 @@ pub struct Target {
 macro_rules! each_target {
     ($use:ident) => {
         $use! {
-            agent_answers, apt_sources, bundle, checkpoint, compressed, consistency, control, cosignature,
+            agent_answers, apt_sources, boot_plan, bundle, checkpoint, compressed, consistency, control, cosignature,
             deb, deb_tar, draft, elf, entry, envelope, erofs, expectations, fact_rules, fat, fleet, fork, glob, gpt, image_tar,
             inclusion, inrelease, json, keyring, kernel_tables, lock, manifest, monitor_memory, note, notice, oci, packages, policy,
             private_key, public_key, receipt, relation, release, report, rule_results, rules, ruleset, state, statement, successor,
@@ -75,6 +75,12 @@ pub const TARGETS: &[Target] = &[
         20000,
         build::apt_sources,
         build::apt_source_seeds,
+    ),
+    of(
+        "boot_plan",
+        10000,
+        instance::boot_plan,
+        instance::boot_plan_seeds,
     ),
     of("bundle", 20000, log::bundle, log::bundle_seeds),
     of("checkpoint", 20000, log::checkpoint, log::checkpoint_seeds),
