@@ -7,6 +7,7 @@
 pub mod compress;
 pub mod measure;
 pub mod oci;
+pub mod secure_boot;
 pub mod sums;
 pub mod tar;
 pub mod uki;

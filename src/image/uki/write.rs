@@ -111,7 +111,7 @@ pub(super) fn write(plan: &Plan<'_>) -> Result<Vec<u8>, UkiError> {
 }
 
 /// Writes the checksum of an image whose `PE\0\0` stands at `start`.
-pub(super) fn set_checksum(image: &mut [u8], start: usize) {
+pub(in crate::image) fn set_checksum(image: &mut [u8], start: usize) {
     let mut edit = Edit { image, start };
     edit.u32(at::CHECKSUM, 0);
     let sum = checksum(edit.image);
