@@ -64,7 +64,7 @@ impl<S: Source + ?Sized> Source for Part<'_, S> {
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), SourceError> {
-        let length = within(self.size, offset, buffer.len() as u64)?;
+        let length = within(self.size, offset, wide(buffer.len()))?;
         let outside = SourceError::Outside {
             offset,
             length,
@@ -77,19 +77,18 @@ impl<S: Source + ?Sized> Source for Part<'_, S> {
 
 impl Source for [u8] {
     fn size(&self) -> u64 {
-        self.len() as u64
+        wide(self.len())
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), SourceError> {
-        let length = buffer.len();
-        let outside = || SourceError::Outside {
+        let length = within(self.size(), offset, wide(buffer.len()))?;
+        let from = usize::try_from(offset).ok();
+        let bytes = from.and_then(|from| self.get(from..)?.get(..buffer.len()));
+        buffer.copy_from_slice(bytes.ok_or_else(|| SourceError::Outside {
             offset,
-            length: length as u64,
-            size: self.len() as u64,
-        };
-        let start = usize::try_from(offset).map_err(|_| outside())?;
-        let end = start.checked_add(length).ok_or_else(outside)?;
-        buffer.copy_from_slice(self.get(start..end).ok_or_else(outside)?);
+            length,
+            size: self.size(),
+        })?);
         Ok(())
     }
 }
@@ -102,6 +101,11 @@ impl Source for Vec<u8> {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), SourceError> {
         self.as_slice().read_at(offset, buffer)
     }
+}
+
+/// A length in memory as one of a source: no machine has longer ones.
+fn wide(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
 }
 
 /// `length`, where a source of `size` bytes has so many at `offset`.

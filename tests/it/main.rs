@@ -41,4 +41,5 @@ mod segment;
 mod support;
 mod template;
 mod tlog;
+mod uki;
 mod verify;

@@ -16,7 +16,7 @@ use crate::support::schema::{Published, published};
 use crate::support::signed::Release;
 
 /// All schemas in `docs/schemas/`, each held to by a test.
-const ALL: [&str; 41] = [
+const ALL: [&str; 44] = [
     "attach",
     "audit",
     "build-report",
@@ -29,6 +29,8 @@ const ALL: [&str; 41] = [
     "harden-check",
     "harden-explain",
     "harden-list",
+    "image-inspect",
+    "image-sign",
     "init",
     "key",
     "lock",
@@ -42,6 +44,7 @@ const ALL: [&str; 41] = [
     "log-retire",
     "log-show",
     "log-witness",
+    "measure",
     "progress-event",
     "responsibility",
     "sarif-report",

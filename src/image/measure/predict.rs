@@ -193,7 +193,7 @@ fn pcr12(
                 .collect();
             register = register.measure(&text);
         }
-        Ok(register)
+        Ok::<_, &'static str>(register)
     };
     Ok([register(false)?, register(true)?])
 }

@@ -22,7 +22,7 @@ pub(super) fn value(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     match u8::try_from(length) {
         Ok(short) if short < 0x80 => out.push(short),
         _ => {
-            let bytes = (length as u64).to_be_bytes();
+            let bytes = u64::try_from(length).unwrap_or(u64::MAX).to_be_bytes();
             let skip = bytes.iter().take_while(|byte| **byte == 0).count();
             let bytes = bytes.get(skip..).unwrap_or_default();
             // At most eight bytes of length.

@@ -31,7 +31,7 @@ impl<'a> Unsigned<'a> {
         let mut bytes = image.to_vec();
         pad(&mut bytes);
         let image = Image::read(&bytes)?;
-        if image.headers().directories <= 4 {
+        if !image.headers().names_certificates() {
             return Err(SecureBootError::TooMany);
         }
         let indirect_data = indirect_data(&image.authenticode_sha256(&bytes)?);
@@ -70,7 +70,8 @@ impl<'a> Unsigned<'a> {
         pad(&mut bytes);
 
         let table = self.image.signed_end();
-        let size = (bytes.len() as u64).saturating_sub(table);
+        let end = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let size = end.saturating_sub(table);
         if size > limits::PE_CERTIFICATES_MAX {
             return Err(SecureBootError::TooMany);
         }

@@ -96,7 +96,9 @@ impl Program {
         std::thread::spawn(move || drop(input.write_all(&message)));
         let (sender, receiver) = mpsc::channel();
         // One more, so that too many are seen as such.
-        let read = (self.most as u64).saturating_add(1);
+        let read = u64::try_from(self.most)
+            .unwrap_or(u64::MAX)
+            .saturating_add(1);
         std::thread::spawn(move || {
             let mut bytes = Vec::new();
             let answer = output.take(read).read_to_end(&mut bytes);
