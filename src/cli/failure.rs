@@ -103,6 +103,21 @@ impl From<crate::template::Diagnostics> for Failure {
     }
 }
 
+impl From<crate::ops::boot_image::BootImageError> for Failure {
+    fn from(error: crate::ops::boot_image::BootImageError) -> Self {
+        use crate::ops::boot_image::BootImageError as Error;
+        let failure = Self::failed(&error);
+        match error {
+            Error::Io(_) => failure,
+            Error::Image { .. } | Error::Measure { .. } => {
+                failure.hint("which images are read, and of which stubs: docs/formats/uki.md")
+            }
+            Error::Sign { .. } | Error::Program(_) => failure
+                .hint("which keys and certificates sign for Secure Boot: docs/formats/uki.md"),
+        }
+    }
+}
+
 impl From<crate::stage::overlay::OverlayError> for Failure {
     fn from(error: crate::stage::overlay::OverlayError) -> Self {
         Self::failed(&error)

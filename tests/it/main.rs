@@ -42,4 +42,5 @@ mod segment;
 mod support;
 mod template;
 mod tlog;
+mod uki;
 mod verify;

@@ -8,6 +8,7 @@ pub mod completions;
 pub mod diff;
 pub mod export;
 pub mod harden;
+pub mod image;
 pub mod init;
 pub mod key;
 pub mod key_rotate;
@@ -59,6 +60,8 @@ pub enum Command {
     Segment(segment::Args),
     /// Sign a statement that was built elsewhere.
     Sign(sign::Args),
+    /// Look at unified kernel images, predict what they measure, sign them for Secure Boot.
+    Image(image::Args),
     /// Put an envelope and its neighbours beside finished outputs.
     Attach(attach::Args),
     /// Prove that an image, a tar or a directory matches its signed baseline.
@@ -94,6 +97,7 @@ pub fn run(command: &Command, console: &Console) -> Result<Exit, Failure> {
         Command::Harden(args) => harden::run(args, console),
         Command::Segment(args) => segment::run(args, console),
         Command::Sign(args) => sign::run(args, console),
+        Command::Image(args) => image::run(args, console),
         Command::Attach(args) => attach::run(args, console),
         Command::Verify(args) => verify::run(args, console),
         Command::Diff(args) => diff::run(args, console),

@@ -3,8 +3,8 @@
 use super::document::{Measurements, Pcr, Undetermined};
 use super::pcr::Register;
 use super::{Digests, MeasuredSection, sections, stub};
-use crate::appraise::{Verdict, verdict_event};
-use crate::image::uki::StubVersion;
+use crate::appraise::{VERDICT_PCR, Verdict, verdict_event};
+use crate::image::uki::{StubVersion, is_command_line};
 use crate::layout::Source;
 use crate::layout::pe::{Image, PeError};
 
@@ -32,7 +32,10 @@ const PHASES: [&str; 4] = ["enter-initrd", "leave-initrd", "sysinit", "ready"];
 const CALLING: &[u8] = b"Calling EFI Application from Boot Option";
 /// EV_SEPARATOR: firmware is done with this register.
 const SEPARATOR: &[u8] = &[0; 4];
-/// Largest os-release; real ones have some 400 bytes.
+/// Why PCR 7 is not predicted.
+const PCR_7: &str = "the machine's own Secure Boot variables are in it, and the certificate that its \
+    firmware accepted";
+/// Largest os-release and command line; real ones have some 400 bytes.
 const OS_RELEASE_MAX: u32 = 64 << 10;
 
 /// Predicts what a boot of this unified kernel image measures. `loader` is the boot loader that starts
@@ -59,82 +62,147 @@ pub fn predict<S: Source + ?Sized>(
         ));
     }
     let authenticode = Digests::authenticode(&image, source)?;
-    let loader = loader.map(loader_digests).transpose()?;
+    let loader = loader.map(Loader::read).transpose()?;
     let sections = sections(&image, source)?;
-
-    let mut pcrs = Vec::new();
-    let mut undetermined = Vec::new();
     let inner = inner_kernel(&image, source)?;
-    for secure_boot in [false, true] {
+
+    let mut found = Found::default();
+    let pcr4 = |secure_boot| {
         let inner = stub::measures_inner(&version, secure_boot).then_some(&inner);
-        pcrs.push(pcr4(loader.as_ref(), &authenticode, inner, secure_boot));
-    }
-    undetermined.push(Undetermined {
-        pcr: 7,
-        reason: "the machine's own Secure Boot variables and the certificate that its firmware \
-                 accepted are in it"
-            .to_owned(),
-    });
+        let loader = loader.as_ref().map(|loader| &loader.digests);
+        pcr4(loader, &authenticode, inner)
+    };
+    found.by_secure_boot(4, [pcr4(false), pcr4(true)]);
+    found.undetermined(7, PCR_7);
     match image_name(&image, source)? {
-        Some((name, number)) => pcrs.push(Pcr {
-            pcr: 8,
-            when: Verdict::Match.name().to_owned(),
-            values: Register::ZERO
-                .measure(verdict_event(Verdict::Match, &name, &number).as_bytes())
-                .values(),
-        }),
-        None => undetermined.push(Undetermined {
-            pcr: 8,
-            reason: "the image's os-release has no IMAGE_ID and IMAGE_VERSION".to_owned(),
-        }),
+        Some((name, number)) => {
+            let event = verdict_event(Verdict::Match, &name, &number);
+            let register = Register::ZERO.measure(event.as_bytes());
+            found.pcr(VERDICT_PCR, Verdict::Match.name(), register);
+        }
+        None => found.undetermined(
+            VERDICT_PCR,
+            "its os-release has no IMAGE_ID and IMAGE_VERSION",
+        ),
     }
     match pcr11(&version, &sections) {
-        Ok(values) => pcrs.extend(values),
-        Err(reason) => undetermined.push(Undetermined { pcr: 11, reason }),
+        Ok(values) => {
+            for (when, register) in values {
+                found.pcr(11, &when, register);
+            }
+        }
+        Err(reason) => found.undetermined(11, &reason),
     }
-    for pcr in [12, 13] {
-        pcrs.push(Pcr {
-            pcr,
-            when: String::new(),
-            values: Register::ZERO.values(),
-        });
+    let cmdline = command_line(&image, source)?;
+    match pcr12(loader.as_ref(), &version, cmdline.as_deref()) {
+        Ok(registers) => found.by_secure_boot(12, registers),
+        Err(reason) => found.undetermined(12, reason),
     }
+    found.pcr(13, "", Register::ZERO);
     Ok(Measurements {
         format: Measurements::FORMAT,
         stub: version.to_string(),
         architecture: image.headers().machine.efi_name(),
         authenticode,
-        loader,
+        loader: loader.map(|loader| loader.digests),
         sections,
-        pcrs,
-        undetermined,
+        pcrs: found.pcrs,
+        undetermined: found.undetermined,
     })
 }
 
-/// What firmware has measured when the kernel runs, where its first boot option was this disk.
-fn pcr4(
-    loader: Option<&Digests>,
-    image: &Digests,
-    inner: Option<&Digests>,
-    secure_boot: bool,
-) -> Pcr {
-    let before = Register::ZERO.measure(CALLING).measure(SEPARATOR);
-    let started = loader.into_iter().chain([image]).chain(inner);
-    let register = started.fold(before, |register, digests| register.extend(digests));
-    let when = if secure_boot {
-        "secure-boot"
-    } else {
-        "no-secure-boot"
-    };
-    Pcr {
-        pcr: 4,
-        when: when.to_owned(),
-        values: register.values(),
+/// A boot loader: its digests, and its release where it is systemd-boot.
+struct Loader {
+    digests: Digests,
+    version: Option<StubVersion>,
+}
+
+impl Loader {
+    fn read(bytes: &[u8]) -> Result<Self, MeasureError> {
+        let read = || {
+            let image = Image::read(bytes)?;
+            Ok(Self {
+                digests: Digests::authenticode(&image, bytes)?,
+                version: StubVersion::of_loader(&image, bytes)?,
+            })
+        };
+        read().map_err(MeasureError::Loader)
     }
 }
 
+/// What was found so far.
+#[derive(Default)]
+struct Found {
+    pcrs: Vec<Pcr>,
+    undetermined: Vec<Undetermined>,
+}
+
+impl Found {
+    fn pcr(&mut self, pcr: u8, when: &str, register: Register) {
+        self.pcrs.push(Pcr {
+            pcr,
+            when: when.to_owned(),
+            values: register.values(),
+        });
+    }
+
+    /// Values without and with Secure Boot: one where they are the same.
+    fn by_secure_boot(&mut self, pcr: u8, [without, with]: [Register; 2]) {
+        if without == with {
+            self.pcr(pcr, "", with);
+        } else {
+            self.pcr(pcr, "no-secure-boot", without);
+            self.pcr(pcr, "secure-boot", with);
+        }
+    }
+
+    fn undetermined(&mut self, pcr: u8, reason: &str) {
+        let reason = reason.to_owned();
+        self.undetermined.push(Undetermined { pcr, reason });
+    }
+}
+
+/// What firmware has measured when the kernel runs, where its first boot option was this disk.
+fn pcr4(loader: Option<&Digests>, image: &Digests, inner: Option<&Digests>) -> Register {
+    let before = Register::ZERO.measure(CALLING).measure(SEPARATOR);
+    let started = loader.into_iter().chain([image]).chain(inner);
+    started.fold(before, Register::extend)
+}
+
+/// What boot loader and stub have measured of the command line.
+fn pcr12(
+    loader: Option<&Loader>,
+    stub: &StubVersion,
+    cmdline: Option<&str>,
+) -> Result<[Register; 2], &'static str> {
+    let Some(loader) = loader else {
+        return Ok([Register::ZERO; 2]);
+    };
+    let unknown = "what this boot loader passes to this stub is not known to this karat";
+    let loader = loader.version.as_ref().ok_or(unknown)?;
+    let register = |secure_boot| {
+        let times = stub::command_line_measured(loader, stub, secure_boot).ok_or(unknown)?;
+        let mut register = Register::ZERO;
+        for _ in 0..times {
+            let cmdline =
+                cmdline.ok_or("its command line is not one that is passed on as it is")?;
+            let text: Vec<u8> = cmdline
+                .encode_utf16()
+                .chain([0])
+                .flat_map(u16::to_le_bytes)
+                .collect();
+            register = register.measure(&text);
+        }
+        Ok::<_, &'static str>(register)
+    };
+    Ok([register(false)?, register(true)?])
+}
+
 /// What the stub measures, then each phase.
-fn pcr11(version: &StubVersion, sections: &[MeasuredSection]) -> Result<Vec<Pcr>, String> {
+fn pcr11(
+    version: &StubVersion,
+    sections: &[MeasuredSection],
+) -> Result<Vec<(String, Register)>, String> {
     let names = stub::measured(version).ok_or_else(|| {
         format!("which sections systemd-stub {version} measures is not known to this karat")
     })?;
@@ -150,12 +218,7 @@ fn pcr11(version: &StubVersion, sections: &[MeasuredSection]) -> Result<Vec<Pcr>
             register = register.measure(&text).extend(&digests);
         }
     }
-    let pcr = |when: &str, register: Register| Pcr {
-        pcr: 11,
-        when: when.to_owned(),
-        values: register.values(),
-    };
-    let mut values = vec![pcr("", register)];
+    let mut values = vec![(String::new(), register)];
     let mut path = String::new();
     for phase in PHASES {
         if !path.is_empty() {
@@ -163,14 +226,9 @@ fn pcr11(version: &StubVersion, sections: &[MeasuredSection]) -> Result<Vec<Pcr>
         }
         path.push_str(phase);
         register = register.measure(phase.as_bytes());
-        values.push(pcr(&path, register));
+        values.push((path.clone(), register));
     }
     Ok(values)
-}
-
-fn loader_digests(bytes: &[u8]) -> Result<Digests, MeasureError> {
-    let image = Image::read(bytes).map_err(MeasureError::Loader)?;
-    Digests::authenticode(&image, bytes).map_err(MeasureError::Loader)
 }
 
 /// What firmware measures of the kernel inside, where the stub hands it over.
@@ -180,6 +238,15 @@ fn inner_kernel<S: Source + ?Sized>(image: &Image, source: &S) -> Result<Digests
     let kernel = section.part(source)?;
     let inner = Image::read(&kernel).map_err(MeasureError::Kernel)?;
     Digests::authenticode(&inner, &kernel).map_err(MeasureError::Kernel)
+}
+
+/// The command line, where programs pass it on as it is.
+fn command_line<S: Source + ?Sized>(image: &Image, source: &S) -> Result<Option<String>, PeError> {
+    let Some(section) = image.section(".cmdline")? else {
+        return Ok(None);
+    };
+    let text = String::from_utf8(section.bytes(source, OS_RELEASE_MAX)?);
+    Ok(text.ok().filter(|text| is_command_line(text)))
 }
 
 /// `IMAGE_ID` and `IMAGE_VERSION` of the image's os-release(5).

@@ -1,4 +1,4 @@
-//! What each release of systemd's stub measures.
+//! What each release of systemd's stub and boot loader measures.
 
 use crate::image::uki::StubVersion;
 
@@ -36,4 +36,20 @@ pub(super) fn measured(version: &StubVersion) -> Option<impl Iterator<Item = &'s
 /// `LoadImage`. With Secure Boot the stub steps in before the firmware's check, which measures.
 pub(super) fn measures_inner(version: &StubVersion, secure_boot: bool) -> bool {
     version.major() < INNER_NEVER && !secure_boot
+}
+
+/// How often the command line is measured into PCR 12 on its way from boot loader to kernel; `None`
+/// where it is not known. systemd-boot 252 hands it to the stub as load options and measures them; the
+/// stub 252 takes and measures them again, unless Secure Boot forbids it. Later ones pass nothing on
+/// that stands in the image anyway.
+pub(super) fn command_line_measured(
+    loader: &StubVersion,
+    stub: &StubVersion,
+    secure_boot: bool,
+) -> Option<u8> {
+    match (loader.major(), stub.major()) {
+        (252, 252) => Some(if secure_boot { 1 } else { 2 }),
+        (257..=258, 252..=258) => Some(0),
+        _ => None,
+    }
 }

@@ -119,6 +119,12 @@ fn sbat_of(image: &Image, bytes: &[u8]) -> Result<Vec<u8>, PeError> {
     }
 }
 
+/// Whether stub and boot loader pass this on as it is.
+pub(in crate::image) fn is_command_line(cmdline: &str) -> bool {
+    let printable = |byte| byte == b' ' || u8::is_ascii_graphic(&byte);
+    cmdline.bytes().all(printable) && cmdline.trim_ascii() == cmdline
+}
+
 fn check_cmdline(cmdline: &str) -> Result<(), UkiError> {
     if cmdline.is_empty() {
         return Err(UkiError::Empty("the kernel's command line"));
@@ -126,12 +132,9 @@ fn check_cmdline(cmdline: &str) -> Result<(), UkiError> {
     if cmdline.len() > COMMAND_LINE_MAX {
         return Err(UkiError::CommandLine("it has more than 2047 bytes"));
     }
-    if !cmdline
-        .bytes()
-        .all(|byte| byte == b' ' || byte.is_ascii_graphic())
-    {
+    if !is_command_line(cmdline) {
         return Err(UkiError::CommandLine(
-            "it is not one line of printable ASCII",
+            "it is not one line of printable ASCII without blanks at its ends",
         ));
     }
     Ok(())

@@ -24,9 +24,11 @@ mod sbat;
 mod stub;
 mod write;
 
+pub(in crate::image) use assemble::is_command_line;
 pub use assemble::{Parts, Uki, assemble};
 pub use error::UkiError;
 pub use kernel::release;
 pub use loader::{EspFile, LOADER_CONF, loader_files, uki_path};
 pub use stub::{Stub, StubVersion};
 pub use write::checksum;
+pub(in crate::image) use write::set_checksum;

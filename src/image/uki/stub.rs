@@ -14,7 +14,7 @@ pub struct Stub<'a> {
     version: StubVersion,
 }
 
-/// Which stub: it decides what is measured.
+/// Which release of systemd a stub or boot loader is of: it decides what is measured.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StubVersion {
     major: u32,
@@ -25,7 +25,9 @@ pub struct StubVersion {
 const MAGIC: &str = ".sdmagic";
 /// Longest of these: real ones have 52 bytes.
 const MAGIC_MAX: u32 = 256;
-const BEFORE: &str = "#### LoaderInfo: systemd-stub ";
+const BEFORE: &str = "#### LoaderInfo: ";
+const STUB: &str = "systemd-stub ";
+const LOADER: &str = "systemd-boot ";
 const AFTER: &str = " ####";
 /// What is only in an image that was assembled already.
 const PAYLOAD: [&str; 3] = [".linux", ".initrd", ".cmdline"];
@@ -74,17 +76,37 @@ impl StubVersion {
     /// # Errors
     /// The section that says it cannot be read.
     pub fn read<S: Source + ?Sized>(image: &Image, source: &S) -> Result<Option<Self>, PeError> {
+        Self::of(image, source, STUB)
+    }
+
+    /// The same of a boot loader; `None` where it is not systemd-boot.
+    ///
+    /// # Errors
+    /// The section that says it cannot be read.
+    pub fn of_loader<S: Source + ?Sized>(
+        image: &Image,
+        source: &S,
+    ) -> Result<Option<Self>, PeError> {
+        Self::of(image, source, LOADER)
+    }
+
+    fn of<S: Source + ?Sized>(
+        image: &Image,
+        source: &S,
+        program: &str,
+    ) -> Result<Option<Self>, PeError> {
         let Some(section) = image.section(MAGIC)? else {
             return Ok(None);
         };
         let magic = section.bytes(source, MAGIC_MAX)?;
-        Ok(Self::parse(&magic))
+        Ok(Self::parse(&magic, program))
     }
 
     /// `#### LoaderInfo: systemd-stub 252.39-1~deb12u2 ####`, and perhaps a NUL.
-    fn parse(magic: &[u8]) -> Option<Self> {
+    fn parse(magic: &[u8], program: &str) -> Option<Self> {
         let text = std::str::from_utf8(magic.strip_suffix(b"\0").unwrap_or(magic)).ok()?;
-        let text = text.strip_prefix(BEFORE)?.strip_suffix(AFTER)?;
+        let text = text.strip_prefix(BEFORE)?.strip_prefix(program)?;
+        let text = text.strip_suffix(AFTER)?;
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return None;
         }
@@ -113,7 +135,7 @@ mod tests {
 
     #[test]
     fn versions() {
-        let parse = |text: &str| StubVersion::parse(text.as_bytes());
+        let parse = |text: &str| StubVersion::parse(text.as_bytes(), STUB);
         let bookworm = parse("#### LoaderInfo: systemd-stub 252.39-1~deb12u2 ####\0").unwrap();
         assert_eq!(bookworm.major(), 252);
         assert_eq!(bookworm.to_string(), "252.39-1~deb12u2");

@@ -60,7 +60,7 @@ pub(super) fn write(plan: &Plan<'_>) -> Result<Vec<u8>, UkiError> {
     };
     let table = usize::try_from(headers.table()).unwrap_or(usize::MAX);
     let table_size = sections.len().saturating_mul(ENTRY);
-    let needed = align(headers.table().saturating_add(table_size as u64))?;
+    let needed = align(headers.table().saturating_add(long(table_size)))?;
     let headers_size = needed.max(align(headers.headers_size.into())?);
     let room = sections.first().map_or(0, |first| first.address);
     if headers_size > room.into() {
@@ -70,7 +70,7 @@ pub(super) fn write(plan: &Plan<'_>) -> Result<Vec<u8>, UkiError> {
     let mut image = plan.bytes.get(..table).unwrap_or_default().to_vec();
     let (mut offset, mut memory, mut data) = (headers_size, 0, 0_u64);
     for section in &sections {
-        let size = align(section.bytes.len() as u64)?;
+        let size = align(long(section.bytes.len()))?;
         image.extend_from_slice(&section.entry(number(size)?, number(offset)?));
         offset = align(offset.saturating_add(size))?;
         memory = u64::from(section.address).saturating_add(section.memory_size.into());
@@ -103,7 +103,7 @@ pub(super) fn write(plan: &Plan<'_>) -> Result<Vec<u8>, UkiError> {
 
     for section in &sections {
         image.extend_from_slice(section.bytes);
-        let size = align(image.len() as u64)?;
+        let size = align(long(image.len()))?;
         image.resize(usize::try_from(size).unwrap_or(0), 0);
     }
     set_checksum(&mut image, start);
@@ -111,7 +111,7 @@ pub(super) fn write(plan: &Plan<'_>) -> Result<Vec<u8>, UkiError> {
 }
 
 /// Writes the checksum of an image whose `PE\0\0` stands at `start`.
-pub(super) fn set_checksum(image: &mut [u8], start: usize) {
+pub(in crate::image) fn set_checksum(image: &mut [u8], start: usize) {
     let mut edit = Edit { image, start };
     edit.u32(at::CHECKSUM, 0);
     let sum = checksum(edit.image);
@@ -129,7 +129,7 @@ pub fn checksum(image: &[u8]) -> u32 {
     });
     let fold = |sum: u64| (sum & 0xffff).saturating_add(sum >> 16);
     let sum = fold(fold(fold(fold(sum))));
-    u32::try_from(sum.saturating_add(image.len() as u64)).unwrap_or(u32::MAX)
+    u32::try_from(sum.saturating_add(long(image.len()))).unwrap_or(u32::MAX)
 }
 
 /// The stub's sections and those that are added, each with its place in memory.
@@ -143,7 +143,7 @@ fn sections<'a>(plan: &Plan<'a>) -> Result<Vec<Out<'a>>, UkiError> {
     for (section, next) in stub.iter().zip(nexts(stub)) {
         let mut own = Out::of(section, plan.bytes);
         if section.name.as_bytes() == SBAT.as_bytes() {
-            let size = number(plan.sbat.len() as u64)?;
+            let size = number(long(plan.sbat.len()))?;
             let room = next.map_or(u32::MAX, |next| {
                 next.address.saturating_sub(section.address)
             });
@@ -167,7 +167,7 @@ fn sections<'a>(plan: &Plan<'a>) -> Result<Vec<Out<'a>>, UkiError> {
         let address = end
             .checked_next_multiple_of(alignment)
             .ok_or(UkiError::TooLarge)?;
-        let memory_size = number(added.bytes.len() as u64)?;
+        let memory_size = number(long(added.bytes.len()))?;
         end = address.checked_add(memory_size).ok_or(UkiError::TooLarge)?;
         let mut name = [0; 8];
         for (to, from) in name.iter_mut().zip(added.name.bytes()) {
@@ -257,6 +257,10 @@ impl Edit<'_> {
             *field = (u16::from_le_bytes(*field) & !flags).to_le_bytes();
         }
     }
+}
+
+fn long(size: usize) -> u64 {
+    u64::try_from(size).unwrap_or(u64::MAX)
 }
 
 fn number(size: u64) -> Result<u32, UkiError> {

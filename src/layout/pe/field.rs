@@ -18,6 +18,11 @@ pub(super) fn u32_at(bytes: &[u8], at: usize) -> u32 {
     bytes.copied().map_or(0, u32::from_le_bytes)
 }
 
+/// A length or an offset as the file's are.
+pub(super) fn long(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
 /// The `N` bytes at `offset`.
 pub(super) fn array<const N: usize, S: Source + ?Sized>(
     source: &S,
@@ -42,7 +47,7 @@ pub(super) fn feed<S: Source + ?Sized>(
         let room = chunk.get_mut(..count).unwrap_or_default();
         source.read_at(at, room)?;
         take(room);
-        at = at.saturating_add(room.len() as u64);
+        at = at.saturating_add(long(room.len()));
     }
     Ok(())
 }

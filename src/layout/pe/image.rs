@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::certificates;
-use super::field::{array, feed, u16_at, u32_at};
+use super::field::{array, feed, long, u16_at, u32_at};
 use super::section::ENTRY;
 use super::{Certificate, PeError, Section};
 use crate::digest::{Digest, Hasher};
@@ -53,13 +53,6 @@ pub struct Headers {
     pub checksum: u32,
     /// `DllCharacteristics`.
     pub dll_characteristics: u16,
-}
-
-/// Data directories that karat knows: their places in the optional header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Directory {
-    /// The certificate table: the only one that is a place in the file, not in memory.
-    Certificates = 4,
 }
 
 /// Offsets of fields from `PE\0\0` on: the COFF header has 24 bytes with it, the optional header
@@ -161,11 +154,11 @@ impl Image {
         take: &mut dyn FnMut(&[u8]),
     ) -> Result<(), PeError> {
         let field = |offset: usize, length: u64| {
-            let start = u64::from(self.headers.start).saturating_add(offset as u64);
+            let start = u64::from(self.headers.start).saturating_add(long(offset));
             start..start.saturating_add(length)
         };
         let mut left_out = vec![field(field_offset::CHECKSUM, 4)];
-        if self.headers.directories > Directory::Certificates.index() {
+        if self.headers.names_certificates() {
             left_out.push(field(field_offset::CERTIFICATES, 8));
         }
         let mut at = 0;
@@ -187,20 +180,16 @@ impl Image {
     }
 }
 
-impl Directory {
-    /// Its place among the data directories.
-    fn index(self) -> u32 {
-        match self {
-            Self::Certificates => 4,
-        }
-    }
-}
-
 impl Headers {
+    /// Whether the optional header has a place for the certificate table: the fifth directory.
+    pub fn names_certificates(&self) -> bool {
+        self.directories > 4
+    }
+
     /// Where the section table begins.
     pub fn table(&self) -> u64 {
         u64::from(self.start)
-            .saturating_add(field_offset::OPTIONAL as u64)
+            .saturating_add(long(field_offset::OPTIONAL))
             .saturating_add(self.optional_size.into())
     }
 }
@@ -282,12 +271,16 @@ fn read_sections<S: Source + ?Sized>(
     }
     let mut sections = Vec::new();
     let mut at = headers.table();
+    let size = u64::from(count).saturating_mul(long(ENTRY));
+    if at.saturating_add(size) > u64::from(headers.headers_size) {
+        return Err(PeError::Header("its section table leaves its headers"));
+    }
     // Where the bytes of the file and the places in memory before a section end.
     let mut file = u64::from(headers.headers_size);
     let mut memory = file;
     for _ in 0..count {
         let section = Section::parse(&array(source, at)?);
-        at = at.saturating_add(ENTRY as u64);
+        at = at.saturating_add(long(ENTRY));
         if section.file_size > 0 && u64::from(section.file_offset) != file {
             return Err(section.breaks("its bytes do not follow those before it"));
         }
@@ -303,9 +296,6 @@ fn read_sections<S: Source + ?Sized>(
         }
         sections.push(section);
     }
-    if at > u64::from(headers.headers_size) {
-        return Err(PeError::Header("its section table leaves its headers"));
-    }
     if memory > u64::from(headers.image_size) {
         return Err(PeError::Header("its sections leave the image in memory"));
     }
@@ -319,7 +309,7 @@ fn certificate_table(
     sections_end: u64,
     size: u64,
 ) -> Result<Range<u64>, PeError> {
-    if headers.directories <= Directory::Certificates.index() {
+    if !headers.names_certificates() {
         return Ok(size..size);
     }
     let start = u64::from(u32_at(header, field_offset::CERTIFICATES));

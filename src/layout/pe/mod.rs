@@ -27,5 +27,5 @@ mod section;
 
 pub use certificates::Certificate;
 pub use error::PeError;
-pub use image::{Directory, Headers, Image, Machine, field_offset};
+pub use image::{Headers, Image, Machine, field_offset};
 pub use section::{Section, SectionName};

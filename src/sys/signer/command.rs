@@ -16,18 +16,23 @@ use crate::sys::process;
 /// user's: it may have to say "touch the token".
 #[derive(Debug)]
 pub struct CommandSigner {
+    program: Program,
+    key: PublicKey,
+}
+
+/// A program that answers a message with a few bytes; it is run as that of a [`CommandSigner`] is.
+#[derive(Debug)]
+pub struct Program {
     program: String,
     arguments: Vec<String>,
-    key: PublicKey,
     time: Duration,
+    most: usize,
 }
 
 /// How long a program may take: a person may have to confirm, a key service may be slow.
 const TIME_MAX: Duration = Duration::from_mins(2);
 /// Most bytes that it may answer: a signature has 64, in base64 88.
 const OUTPUT_MAX: usize = 256;
-/// One more, so that too many are seen as such.
-const OUTPUT_READ: u64 = 257;
 /// How often it is asked whether it has ended.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -35,11 +40,30 @@ impl CommandSigner {
     /// A program with its arguments, and the public half of the key that it signs with.
     pub fn new(program: String, arguments: Vec<String>, key: PublicKey) -> Self {
         Self {
+            program: Program::new(program, arguments, OUTPUT_MAX),
+            key,
+        }
+    }
+}
+
+impl Program {
+    /// A program with its arguments, whose answer has at most `most` bytes.
+    pub fn new(program: String, arguments: Vec<String>, most: usize) -> Self {
+        Self {
             program,
             arguments,
-            key,
             time: TIME_MAX,
+            most,
         }
+    }
+
+    /// What it answers to `message`.
+    ///
+    /// # Errors
+    /// It fails, answers nothing in time, or too much: says so, after its name.
+    pub fn ask(&self, message: &[u8]) -> Result<Vec<u8>, String> {
+        self.run(message)
+            .map_err(|why| format!("{}: {why}", self.program))
     }
 
     fn run(&self, message: &[u8]) -> Result<Vec<u8>, String> {
@@ -71,15 +95,19 @@ impl CommandSigner {
         // A program that knows its answer need not read the whole message.
         std::thread::spawn(move || drop(input.write_all(&message)));
         let (sender, receiver) = mpsc::channel();
+        // One more, so that too many are seen as such.
+        let read = u64::try_from(self.most)
+            .unwrap_or(u64::MAX)
+            .saturating_add(1);
         std::thread::spawn(move || {
             let mut bytes = Vec::new();
-            let read = output.take(OUTPUT_READ).read_to_end(&mut bytes);
+            let answer = output.take(read).read_to_end(&mut bytes);
             // Whoever waits may have given up.
-            drop(sender.send(read.map(|_| bytes)));
+            drop(sender.send(answer.map(|_| bytes)));
         });
         match receiver.recv_timeout(self.time.saturating_sub(watch.elapsed())) {
-            Ok(Ok(bytes)) if bytes.len() > OUTPUT_MAX => {
-                Err(format!("its output is longer than {OUTPUT_MAX} bytes"))
+            Ok(Ok(bytes)) if bytes.len() > self.most => {
+                Err(format!("its output is longer than {} bytes", self.most))
             }
             Ok(Ok(bytes)) => Ok(bytes),
             Ok(Err(error)) => Err(format!("its output: {error}")),
@@ -110,10 +138,10 @@ impl Signer for CommandSigner {
     }
 
     fn sign(&self, message: &[u8]) -> Result<Signature, SignerError> {
-        let refused = |why: String| SignerError::Refused(format!("{}: {why}", self.program));
-        let output = self.run(message).map_err(refused)?;
+        let output = self.program.ask(message).map_err(SignerError::Refused)?;
         let signature = read(&output).ok_or_else(|| {
-            refused("its output is neither the 64 bytes of a signature nor their base64".to_owned())
+            let why = "its output is neither the 64 bytes of a signature nor their base64";
+            SignerError::Refused(format!("{}: {why}", self.program.program))
         })?;
         self.key.verify(message, &signature)?;
         Ok(signature)
@@ -163,20 +191,16 @@ mod tests {
                 assert!(error.contains(why), "{script}: {error}");
             }
         }
-        let absent = CommandSigner {
-            program: "/karat-absent".to_owned(),
-            ..sh("")
-        };
+        let mut absent = sh("");
+        absent.program.program = "/karat-absent".to_owned();
         assert!(said(&absent, b"").contains("cannot be started"));
     }
 
     #[test]
     fn nobody_waits_for_ever() {
         for script in ["exec sleep 100", "exec sleep 100 >&-"] {
-            let signer = CommandSigner {
-                time: Duration::from_millis(50),
-                ..sh(script)
-            };
+            let mut signer = sh(script);
+            signer.program.time = Duration::from_millis(50);
             assert!(
                 said(&signer, b"").contains("it ran for more than"),
                 "{script}"

@@ -15,6 +15,6 @@ mod command;
 mod token;
 
 pub use agent::{AgentError, AgentSigner, agent_answer};
-pub use command::CommandSigner;
+pub use command::{CommandSigner, Program};
 #[cfg(feature = "pkcs11")]
 pub use token::{Lookup, TokenError, TokenSigner};

@@ -9,6 +9,7 @@ pub mod apt;
 pub mod deb;
 pub mod history;
 pub mod log;
+pub mod pe;
 pub mod pgp;
 pub mod repository;
 pub mod root;

@@ -115,6 +115,24 @@ pub fn scap_content(system: &str) -> Option<PathBuf> {
     found
 }
 
+/// Kernel, stubs, boot loaders, ukify and a shell of both releases of Debian, unpacked below
+/// `target/judges/boot/{bookworm,trixie}` by `.ci/run` and not installed.
+pub fn boot_material() -> Option<PathBuf> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/judges/boot");
+    let wanted = [
+        "bookworm/boot",
+        "bookworm/bin/busybox",
+        "bookworm/usr/lib/systemd/boot/efi/linuxx64.efi.stub",
+        "trixie/usr/lib/systemd/boot/efi/linuxx64.efi.stub",
+        "trixie/usr/lib/systemd/ukify",
+    ];
+    if wanted.iter().all(|name| here.join(name).exists()) {
+        return Some(here);
+    }
+    super::skip("no kernel and stubs: see .ci/run");
+    None
+}
+
 fn find(program: &str) -> Option<PathBuf> {
     ["/usr/bin", "/bin", "/usr/sbin", "/sbin"]
         .iter()

@@ -13,6 +13,7 @@ mod history;
 mod image;
 mod instance;
 mod log;
+mod pe;
 mod seeds;
 mod signed;
 
@@ -34,8 +35,9 @@ macro_rules! each_target {
     ($use:ident) => {
         $use! {
             agent_answers, apt_sources, boot_plan, bundle, checkpoint, compressed, consistency, control, cosignature,
-            deb, deb_tar, draft, elf, entry, envelope, erofs, expectations, fact_rules, fat, fleet, fork, glob, gpt, image_tar,
-            inclusion, inrelease, json, keyring, kernel_tables, lock, manifest, monitor_memory, note, notice, oci, packages, policy,
+            deb, deb_tar, draft, elf, entry, envelope, erofs, expectations, fact_rules, fat, fleet, fork, glob, gpt,
+            image_tar, inclusion, inrelease, json, kernel_tables, keyring, lock, manifest, monitor_memory, note,
+            notice, oci, packages, pe, policy,
             private_key, public_key, receipt, relation, release, report, rule_results, rules, ruleset, state, statement, successor,
             sums, template, tile, tlog_policy, trust_root, verity, version, vkey, witness_request,
         }
@@ -155,6 +157,7 @@ pub const TARGETS: &[Target] = &[
     of("notice", 10000, history::notice, history::notice_seeds),
     of("oci", 2500, image::oci, image::oci_seeds),
     of("packages", 10000, archive::packages, archive::package_seeds),
+    of("pe", 10000, pe::pe, pe::pe_seeds),
     of("policy", 10000, instance::policy, instance::policy_seeds),
     of(
         "private_key",
