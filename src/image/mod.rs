@@ -1,4 +1,4 @@
-//! Image formats: tar, OCI layouts, cpio, initrds, compression, checksum lists.
+//! Image formats: tar, OCI layouts, cpio, initrds, disk containers, compression, checksum lists.
 //!
 //! Every writer here is a pure function of a [`Tree`](crate::tree::Tree), its contents and the
 //! settings: the same input gives the same bytes on any machine, with any number of threads. The
@@ -6,6 +6,7 @@
 
 pub mod compress;
 pub mod cpio;
+pub mod disk;
 pub mod initrd;
 pub mod oci;
 pub mod sums;

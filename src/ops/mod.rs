@@ -5,6 +5,7 @@ pub mod audit;
 pub mod build;
 pub mod cache;
 pub mod diff;
+pub mod disk;
 mod explain;
 pub mod export;
 pub mod harden;

@@ -12,6 +12,8 @@
 //! | `beneath` | a directory in which nothing is a link |
 //! | `lock` | advisory locks |
 //! | `ours` | files that nobody else can have written |
+//! | `scratch` | a directory that is removed when it is no longer needed |
+//! | `source` | a file or block device as bytes at an offset |
 
 mod atomic;
 #[cfg(feature = "build")]
@@ -24,6 +26,10 @@ mod lock;
 mod look;
 mod ours;
 mod read;
+#[cfg(feature = "build")]
+mod scratch;
+#[cfg(feature = "build")]
+mod source;
 
 pub use atomic::{
     AtomicDir, AtomicFile, remove_temporaries, sync_parent, write_as_made, write_atomic,
@@ -41,3 +47,7 @@ pub use look::{
 };
 pub use ours::{directory_is_ours, read_ours, same};
 pub use read::{open, open_directory, read, read_all, read_beneath, read_text};
+#[cfg(feature = "build")]
+pub use scratch::Scratch;
+#[cfg(feature = "build")]
+pub use source::FileSource;
