@@ -1,5 +1,6 @@
 //! Image formats: tar, OCI layouts, EROFS, hash trees, partition tables, FAT, initrds, unified kernel
 //! images; compression and checksum lists.
+//! Image formats: tar, OCI layouts, cpio, initrds, disk containers, compression, checksum lists.
 //!
 //! Every writer here is a pure function of a [`Tree`](crate::tree::Tree), its contents and the
 //! settings: the same input gives the same bytes on any machine, with any number of threads. The
@@ -8,6 +9,7 @@
 
 pub mod compress;
 pub mod cpio;
+pub mod disk;
 pub mod erofs;
 pub mod fat;
 pub mod gpt;

@@ -248,3 +248,9 @@ pub const INITRD_MODULES_MAX: u64 = 256 << 20;
 pub const MODULES_LIST_MAX: u64 = 16 << 20;
 /// Most modules that wait for each other in a row; real rows have up to ten.
 pub const MODULE_DEPTH_MAX: usize = 64;
+/// Largest disk: tables of its container are held in memory, some 8 bytes for each 64 KiB.
+pub const DISK_MAX: u64 = 4 << 40;
+/// Most entries of the first of a container's tables of clusters: 64 MiB of them.
+pub const DISK_TABLE_MAX: u64 = 8 << 20;
+/// Most clusters of a container's file: [`DISK_MAX`] in clusters of 16 KiB.
+pub const DISK_CLUSTERS_MAX: u64 = 256 << 20;

@@ -54,6 +54,8 @@ pub enum Command {
     Build(build::Args),
     /// Show or prune what karat keeps to build faster.
     Cache(cache::Args),
+    /// Put disks into the containers that clouds take, and look into them.
+    Image(image::Args),
     /// List and explain hardening rules, and check them anywhere.
     Harden(harden::Args),
     /// Check, draw, compare and export what may reach what in a fleet of templates.
@@ -94,6 +96,7 @@ pub fn run(command: &Command, console: &Console) -> Result<Exit, Failure> {
         Command::Lock(args) => lock::run(args, console),
         Command::Build(args) => build::run(args, console),
         Command::Cache(args) => cache::run(args, console),
+        Command::Image(args) => image::run(args, console),
         Command::Harden(args) => harden::run(args, console),
         Command::Segment(args) => segment::run(args, console),
         Command::Sign(args) => sign::run(args, console),

@@ -79,6 +79,15 @@ impl AtomicFile {
         &self.file
     }
 
+    /// What is written so far, to be read at any offset.
+    ///
+    /// # Errors
+    /// It cannot be opened again.
+    #[cfg(feature = "build")]
+    pub fn source(&self) -> Result<super::FileSource, IoError> {
+        super::FileSource::open(&self.temporary.0)
+    }
+
     /// Makes the bytes durable and gives them their name.
     ///
     /// # Errors

@@ -14,6 +14,8 @@
 //! | `lock` | advisory locks |
 //! | `source` | bytes at an offset |
 //! | `ours` | files that nobody else can have written |
+//! | `scratch` | a directory that is removed when it is no longer needed |
+//! | `source` | a file or block device as bytes at an offset |
 
 mod atomic;
 #[cfg(feature = "build")]
@@ -26,6 +28,8 @@ mod lock;
 mod look;
 mod ours;
 mod read;
+#[cfg(feature = "build")]
+mod scratch;
 mod source;
 
 pub use atomic::{
@@ -44,4 +48,6 @@ pub use look::{
 };
 pub use ours::{directory_is_ours, read_ours, same};
 pub use read::{open, open_directory, read, read_all, read_beneath, read_text};
+#[cfg(feature = "build")]
+pub use scratch::Scratch;
 pub use source::FileSource;
