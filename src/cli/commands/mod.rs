@@ -54,7 +54,7 @@ pub enum Command {
     Build(build::Args),
     /// Show or prune what karat keeps to build faster.
     Cache(cache::Args),
-    /// Put disks into the containers that clouds take, and look into them.
+    /// Look into disks and kernel images: measurements, containers that clouds take, Secure Boot.
     Image(image::Args),
     /// List and explain hardening rules, and check them anywhere.
     Harden(harden::Args),
@@ -62,8 +62,6 @@ pub enum Command {
     Segment(segment::Args),
     /// Sign a statement that was built elsewhere.
     Sign(sign::Args),
-    /// Look at unified kernel images, predict what they measure, sign them for Secure Boot.
-    Image(image::Args),
     /// Put an envelope and its neighbours beside finished outputs.
     Attach(attach::Args),
     /// Prove that an image, a tar or a directory matches its signed baseline.
@@ -100,7 +98,6 @@ pub fn run(command: &Command, console: &Console) -> Result<Exit, Failure> {
         Command::Harden(args) => harden::run(args, console),
         Command::Segment(args) => segment::run(args, console),
         Command::Sign(args) => sign::run(args, console),
-        Command::Image(args) => image::run(args, console),
         Command::Attach(args) => attach::run(args, console),
         Command::Verify(args) => verify::run(args, console),
         Command::Diff(args) => diff::run(args, console),

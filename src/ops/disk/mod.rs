@@ -1,7 +1,9 @@
-//! Finished disks: what is put on them after they were built.
+//! Disks in files, without printing: what is delivered on them, and the containers that clouds take.
 
 mod attach;
+mod convert;
 mod error;
 
 pub use attach::{ATTACHED_SUMS, deliver};
+pub use convert::{Conversion, ConvertError, Known, convert, info};
 pub use error::{DiskFileError, Rule};

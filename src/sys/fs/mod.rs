@@ -6,16 +6,14 @@
 //! | `read` | opening and reading, with a cap |
 //! | `gather` | writing many pieces with few calls |
 //! | `inherited` | file descriptors that the process was started with |
-//! | `source` | files and block devices as bytes at an offset |
+//! | `source` | a file or a block device as bytes at an offset |
 //! | `look` | what is there, without reading it |
 //! | `change` | names, modes and directories |
 //! | `atomic` | files and directories that appear whole or not at all |
 //! | `beneath` | a directory in which nothing is a link |
 //! | `lock` | advisory locks |
-//! | `source` | bytes at an offset |
 //! | `ours` | files that nobody else can have written |
 //! | `scratch` | a directory that is removed when it is no longer needed |
-//! | `source` | a file or block device as bytes at an offset |
 
 mod atomic;
 #[cfg(feature = "build")]

@@ -1,16 +1,3 @@
-<<<<<<< HEAD
-//! A file or a block device as bytes at an offset.
-
-use std::fs::File;
-use std::io::{Seek as _, SeekFrom};
-use std::os::unix::fs::FileExt as _;
-use std::path::Path;
-
-use super::{IoContext, IoError, open};
-use crate::layout::{Source, SourceError};
-
-/// An open file, or block device, of which any part can be read.
-=======
 //! A file or block device as a source of bytes.
 
 use std::fs::{File, OpenOptions};
@@ -24,7 +11,6 @@ use super::{IoContext, IoError};
 use crate::layout::{Source, SourceError};
 
 /// An open file or block device, as large as it was when it was opened.
->>>>>>> help-carry
 #[derive(Debug)]
 pub struct FileSource {
     file: File,
@@ -32,25 +18,6 @@ pub struct FileSource {
 }
 
 impl FileSource {
-<<<<<<< HEAD
-    /// Opens what is at `path`.
-    ///
-    /// # Errors
-    /// It cannot be opened.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, IoError> {
-        let path = path.as_ref();
-        Self::of(open(path)?).at("read", path)
-    }
-
-    /// Takes an open file. Its size is what it is now.
-    ///
-    /// # Errors
-    /// Its end cannot be found: it is a pipe.
-    pub fn of(mut file: File) -> std::io::Result<Self> {
-        // A block device has no length of its own, but it has an end.
-        let size = file.seek(SeekFrom::End(0))?;
-        Ok(Self { file, size })
-=======
     /// Opens a regular file or a block device for reading; FIFOs and the like are refused without
     /// blocking on them.
     ///
@@ -76,13 +43,21 @@ impl FileSource {
         Ok(Self { file, size })
     }
 
+    /// Takes an open regular file; its size is what it is now.
+    ///
+    /// # Errors
+    /// Its end cannot be found.
+    pub fn of(mut file: File) -> io::Result<Self> {
+        let size = file.seek(SeekFrom::End(0))?;
+        Ok(Self { file, size })
+    }
+
     /// The open file, at its start, for reading from one end to the other.
     pub fn reader(&self) -> impl io::Read + Send + '_ {
         Reader {
             source: self,
             offset: 0,
         }
->>>>>>> help-carry
     }
 }
 
@@ -92,9 +67,7 @@ impl Source for FileSource {
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), SourceError> {
-<<<<<<< HEAD
-=======
-        let length = buffer.len() as u64;
+        let length = u64::try_from(buffer.len()).unwrap_or(u64::MAX);
         if offset.checked_add(length).is_none_or(|end| end > self.size) {
             return Err(SourceError::Outside {
                 offset,
@@ -102,13 +75,10 @@ impl Source for FileSource {
                 size: self.size,
             });
         }
->>>>>>> help-carry
         let read = self.file.read_exact_at(buffer, offset);
         read.map_err(|error| SourceError::Io { offset, error })
     }
 }
-<<<<<<< HEAD
-=======
 
 struct Reader<'a> {
     source: &'a FileSource,
@@ -118,8 +88,7 @@ struct Reader<'a> {
 impl io::Read for Reader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.source.file.read_at(buffer, self.offset)?;
-        self.offset = self.offset.saturating_add(count as u64);
+        self.offset = self.offset.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
         Ok(count)
     }
 }
->>>>>>> help-carry

@@ -1,8 +1,7 @@
-//! `karat image`.
+//! `karat image inspect`, `measure` and `sign`: programs for firmware.
 
 use std::path::PathBuf;
 
-use clap::Subcommand;
 use serde::Serialize;
 
 use crate::cli::Exit;
@@ -11,36 +10,12 @@ use crate::cli::failure::Failure;
 use crate::image::measure::{Digests, MeasuredSection};
 use crate::ops::boot_image::{self, KeySource};
 
-/// Arguments of `karat image`.
-#[derive(Debug, clap::Args)]
-#[command(after_help = "\
-Examples:
-  karat image inspect web_1.efi
-  karat image measure web_1.efi --loader systemd-bootx64.efi
-  karat image sign web_1.efi --certificate db.pem --key db.key -o web_1.signed.efi
-
-Unified kernel images: docs/formats/uki.md; predicted measurements: docs/formats/measure.md.")]
-pub struct Args {
-    #[command(subcommand)]
-    action: Action,
-}
-
-#[derive(Debug, Subcommand)]
-enum Action {
-    /// Show what is in a program for UEFI firmware: sections, digests, signatures. Nothing is trusted.
-    Inspect(Inspect),
-    /// Predict the TPM registers (PCRs) that a boot of a unified kernel image leaves.
-    Measure(Measure),
-    /// Append a signature for UEFI Secure Boot; predictions and statements stay true.
-    Sign(Sign),
-}
-
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   karat image inspect web_1.efi
   karat image inspect --json /boot/efi/EFI/BOOT/BOOTX64.EFI")]
-struct Inspect {
+pub(super) struct Inspect {
     /// The file: a unified kernel image, a kernel, a boot loader.
     file: PathBuf,
 }
@@ -50,7 +25,7 @@ struct Inspect {
 Examples:
   karat image measure web_1.efi
   karat image measure --json web_1.efi --loader systemd-bootx64.efi > web_1.measure.json")]
-struct Measure {
+pub(super) struct Measure {
     /// The unified kernel image.
     file: PathBuf,
 
@@ -65,7 +40,7 @@ Examples:
   karat image sign web_1.efi --certificate db.pem --key db.key
   karat image sign web_1.efi --certificate db.pem \\
     --key 'command:openssl dgst -sha256 -sign db.key' -o signed/web_1.efi")]
-struct Sign {
+pub(super) struct Sign {
     /// The file to sign.
     file: PathBuf,
 
@@ -112,16 +87,8 @@ struct SignDocument {
     authenticode: Digests,
 }
 
-/// Runs `karat image`.
-pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
-    match &args.action {
-        Action::Inspect(args) => inspect(args, console),
-        Action::Measure(args) => measure(args, console),
-        Action::Sign(args) => sign(args, console),
-    }
-}
-
-fn inspect(args: &Inspect, console: &Console) -> Result<Exit, Failure> {
+/// Runs `karat image inspect`.
+pub(super) fn inspect(args: &Inspect, console: &Console) -> Result<Exit, Failure> {
     let found = boot_image::inspect(&args.file)?;
     let signatures = found.signatures.iter().map(|one| SignatureDocument {
         revision: one.revision,
@@ -161,7 +128,8 @@ fn inspect(args: &Inspect, console: &Console) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-fn measure(args: &Measure, console: &Console) -> Result<Exit, Failure> {
+/// Runs `karat image measure`.
+pub(super) fn measure(args: &Measure, console: &Console) -> Result<Exit, Failure> {
     let found = boot_image::measure(&args.file, args.loader.as_deref())?;
     console.json(&found);
     console.line(format_args!(
@@ -185,7 +153,8 @@ fn measure(args: &Measure, console: &Console) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-fn sign(args: &Sign, console: &Console) -> Result<Exit, Failure> {
+/// Runs `karat image sign`.
+pub(super) fn sign(args: &Sign, console: &Console) -> Result<Exit, Failure> {
     let output = args.output.as_ref().unwrap_or(&args.file);
     let digests = boot_image::sign(&args.file, &args.certificate, &args.key, output)?;
     console.json(&SignDocument {
