@@ -12,6 +12,8 @@ pub mod env;
 pub mod facts;
 pub mod fs;
 pub mod journal;
+#[cfg(feature = "build")]
+pub mod machine;
 pub mod material;
 #[cfg(feature = "build")]
 pub mod memory;

@@ -31,6 +31,7 @@ mod keys;
 mod layers;
 mod lock;
 mod log;
+mod machine;
 mod oracle_apt;
 mod oracle_mmdebstrap;
 mod oracle_nft;

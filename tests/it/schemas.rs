@@ -16,9 +16,10 @@ use crate::support::schema::{Published, published};
 use crate::support::signed::Release;
 
 /// All schemas in `docs/schemas/`, each held to by a test.
-const ALL: [&str; 41] = [
+const ALL: [&str; 44] = [
     "attach",
     "audit",
+    "boot",
     "build-report",
     "cache-gc",
     "cache-show",
@@ -29,6 +30,8 @@ const ALL: [&str; 41] = [
     "harden-check",
     "harden-explain",
     "harden-list",
+    "image-convert",
+    "image-info",
     "init",
     "key",
     "lock",

@@ -58,7 +58,7 @@ impl Source for FileSource {
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), SourceError> {
-        let length = buffer.len() as u64;
+        let length = u64::try_from(buffer.len()).unwrap_or(u64::MAX);
         if offset.checked_add(length).is_none_or(|end| end > self.size) {
             return Err(SourceError::Outside {
                 offset,
@@ -79,7 +79,8 @@ struct Reader<'a> {
 impl io::Read for Reader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.source.file.read_at(buffer, self.offset)?;
-        self.offset = self.offset.saturating_add(count as u64);
+        let more = u64::try_from(count).unwrap_or(u64::MAX);
+        self.offset = self.offset.saturating_add(more);
         Ok(count)
     }
 }

@@ -33,7 +33,7 @@ macro_rules! each_target {
     ($use:ident) => {
         $use! {
             agent_answers, apt_sources, bundle, checkpoint, compressed, consistency, control, cosignature,
-            deb, deb_tar, draft, elf, entry, envelope, expectations, fact_rules, fleet, fork, glob, image_tar,
+            deb, deb_tar, disk, draft, elf, entry, envelope, expectations, fact_rules, fleet, fork, glob, image_tar,
             inclusion, inrelease, json, keyring, kernel_tables, lock, manifest, monitor_memory, note, notice, oci, packages, policy,
             private_key, public_key, receipt, relation, release, report, rule_results, rules, ruleset, state, statement, successor,
             sums, template, tile, tlog_policy, trust_root, version, vkey, witness_request,
@@ -93,6 +93,7 @@ pub const TARGETS: &[Target] = &[
     ),
     of("deb", 5000, archive::deb, archive::deb_seeds),
     of("deb_tar", 10000, archive::deb_tar, archive::deb_tar_seeds),
+    of("disk", 3000, image::disk, image::disk_seeds),
     of("draft", 10000, signed::draft, signed::draft_seeds),
     of("elf", 10000, instance::elf, instance::elf_seeds),
     of("entry", 10000, log::entry, log::entry_seeds),
