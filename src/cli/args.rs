@@ -49,6 +49,10 @@ pub fn main() -> ExitCode {
     if let Some(exit) = crate::stage::run_as_worker() {
         return exit;
     }
+    // Or one that becomes another program: a virtual machine.
+    if let Some(exit) = crate::sys::machine::run_tied() {
+        return exit;
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

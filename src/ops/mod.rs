@@ -2,6 +2,7 @@
 
 pub mod attach;
 pub mod audit;
+pub mod boot;
 pub mod boot_image;
 pub mod build;
 pub mod cache;

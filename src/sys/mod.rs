@@ -13,6 +13,8 @@ pub mod facts;
 pub mod fs;
 pub mod init;
 pub mod journal;
+#[cfg(feature = "build")]
+pub mod machine;
 pub mod material;
 #[cfg(feature = "build")]
 pub mod memory;

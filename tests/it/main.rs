@@ -32,6 +32,7 @@ mod keys;
 mod layers;
 mod lock;
 mod log;
+mod machine;
 mod oracle_apt;
 mod oracle_mmdebstrap;
 mod oracle_nft;

@@ -16,9 +16,10 @@ use crate::support::schema::{Published, published};
 use crate::support::signed::Release;
 
 /// All schemas in `docs/schemas/`, each held to by a test.
-const ALL: [&str; 44] = [
+const ALL: [&str; 50] = [
     "attach",
     "audit",
+    "boot",
     "boot-plan",
     "boot-report",
     "boot-timings",
@@ -32,6 +33,8 @@ const ALL: [&str; 44] = [
     "harden-check",
     "harden-explain",
     "harden-list",
+    "image-convert",
+    "image-info",
     "image-inspect",
     "image-sign",
     "init",
@@ -59,9 +62,9 @@ const ALL: [&str; 44] = [
     "sign",
     "template-check",
     "template-show",
+    "trust",
     "trust-discard",
     "trust-update",
-    "trust",
     "verify-canonical",
     "verify-report",
 ];

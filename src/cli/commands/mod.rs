@@ -2,6 +2,7 @@
 
 pub mod attach;
 pub mod audit;
+pub mod boot;
 pub mod build;
 pub mod cache;
 pub mod completions;
@@ -52,6 +53,8 @@ pub enum Command {
     Lock(lock::Args),
     /// Build an image from a template.
     Build(build::Args),
+    /// Start a disk image in a virtual machine, for a look before it ships, or as a check.
+    Boot(boot::Args),
     /// Show or prune what karat keeps to build faster.
     Cache(cache::Args),
     /// Look into disks and kernel images: measurements, containers that clouds take, Secure Boot.
@@ -93,6 +96,7 @@ pub fn run(command: &Command, console: &Console) -> Result<Exit, Failure> {
         Command::Template(args) => template::run(args, console),
         Command::Lock(args) => lock::run(args, console),
         Command::Build(args) => build::run(args, console),
+        Command::Boot(args) => boot::run(args, console),
         Command::Cache(args) => cache::run(args, console),
         Command::Image(args) => image::run(args, console),
         Command::Harden(args) => harden::run(args, console),

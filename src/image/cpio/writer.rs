@@ -125,7 +125,7 @@ impl<W: Write> Writer<W> {
         if !self.directories.contains(&parent) {
             return Err(CpioError::Order(path.clone()));
         }
-        let size = u32::try_from(bytes.len()).map_err(|_| CpioError::Size(path.clone()))?;
+        let size = u32::try_from(bytes.len()).map_err(|_error| CpioError::Size(path.clone()))?;
         self.entries = self.entries.checked_add(1).ok_or(CpioError::Entries)?;
         let header = Header {
             inode: self.entries,

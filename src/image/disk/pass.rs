@@ -16,7 +16,7 @@ pub(super) const UNIT: usize = 64 << 10;
 pub(super) const UNIT_BYTES: u64 = 64 << 10;
 /// How many units are held, and compressed at once.
 const BATCH: usize = 64;
-const ZEROS: [u8; UNIT] = [0; UNIT];
+static ZEROS: [u8; UNIT] = [0; UNIT];
 /// How much of a disk tells it from all others: a partition table, whose ids are those of the
 /// root's hash.
 const HEAD: u64 = 1 << 20;

@@ -138,7 +138,7 @@ fn directories<V>(contents: &BTreeMap<ImagePath, V>) -> Result<BTreeSet<ImagePat
     Ok(all)
 }
 
-/// Linux unpacks one archive of one frame (lib/decompress_unzstd.c): what is cut into several
+/// Linux unpacks one archive of one frame (`lib/decompress_unzstd.c`): what is cut into several
 /// would be an archive that ends too early, and junk.
 fn compressed(archive: &[u8], compression: Compression) -> io::Result<Vec<u8>> {
     match compression {
@@ -159,5 +159,5 @@ fn compressed(archive: &[u8], compression: Compression) -> io::Result<Vec<u8>> {
 }
 
 fn path(text: &str) -> Result<ImagePath, InitrdError> {
-    ImagePath::parse(text).map_err(|_| InitrdError::Version(text.as_bytes().to_vec()))
+    ImagePath::parse(text).map_err(|_error| InitrdError::Version(text.as_bytes().to_vec()))
 }

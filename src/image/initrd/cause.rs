@@ -7,7 +7,7 @@ use std::fmt;
 pub enum Cause {
     /// Disks of QEMU, KVM and most clouds.
     Virtio,
-    /// NVMe disks: AWS, newer Azure and Google machines, hardware.
+    /// `NVMe` disks: AWS, newer Azure and Google machines, hardware.
     Nvme,
     /// SATA disks, and the IDE disks of older virtual machines.
     Ahci,
@@ -76,7 +76,7 @@ impl Cause {
             Self::Ahci => &["ahci", "ata_piix"],
             Self::Scsi => &["sd_mod", "vmw_pvscsi", "mptspi"],
             Self::Xen => &["xen_blkfront"],
-            // pci_hyperv: the NVMe disks of Azure lie behind it.
+            // pci_hyperv: the `NVMe` disks of Azure lie behind it.
             Self::HyperV => &["hv_vmbus", "hv_storvsc", "pci_hyperv"],
             Self::Tpm => &["tpm_crb", "tpm_tis"],
             Self::Firmware => &["efivarfs"],

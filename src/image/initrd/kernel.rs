@@ -211,7 +211,7 @@ fn bytes_of<S>(
 
 fn version(name: &[u8]) -> Result<String, InitrdError> {
     let wrong = || InitrdError::Version(name.to_vec());
-    let text = std::str::from_utf8(name).map_err(|_| wrong())?;
+    let text = std::str::from_utf8(name).map_err(|_error| wrong())?;
     let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b".+-_~".contains(byte);
     let is_name = !text.is_empty() && !text.starts_with('.') && text.len() <= limits::NAME_MAX;
     if is_name && name.iter().all(fits) {
@@ -229,9 +229,9 @@ fn below(directory: &ImagePath, relative: &str) -> Result<ImagePath, InitrdError
     let mut bytes = directory.as_bytes().to_vec();
     bytes.push(b'/');
     bytes.extend_from_slice(relative.as_bytes());
-    ImagePath::parse(&bytes).map_err(|_| InitrdError::Version(bytes))
+    ImagePath::parse(&bytes).map_err(|_error| InitrdError::Version(bytes))
 }
 
 fn path(text: &str) -> Result<ImagePath, InitrdError> {
-    ImagePath::parse(text).map_err(|_| InitrdError::Version(text.as_bytes().to_vec()))
+    ImagePath::parse(text).map_err(|_error| InitrdError::Version(text.as_bytes().to_vec()))
 }

@@ -137,7 +137,7 @@ pub fn info(
         progress.started(HASH, None, Unit::Bytes);
         let mut take = |bytes: &[u8]| {
             hasher.update(bytes);
-            done = done.saturating_add(bytes.len() as u64);
+            done = done.saturating_add(length(bytes));
             progress.advanced(HASH, done, None);
             Ok(())
         };
@@ -154,7 +154,7 @@ pub fn info(
                 let read = disk.read_at(done, part).map_err(DiskError::Source);
                 read.map_err(of_file)?;
                 hasher.update(part);
-                done = done.saturating_add(part.len() as u64);
+                done = done.saturating_add(length(part));
                 progress.advanced(HASH, done, None);
             }
         }
@@ -188,7 +188,7 @@ pub fn unpack(
     let mut done = 0_u64;
     let mut sparse = Sparse::new(room.file());
     let mut take = |bytes: &[u8]| {
-        done = done.saturating_add(bytes.len() as u64);
+        done = done.saturating_add(length(bytes));
         progress.advanced(UNPACK, done, None);
         sparse.put(bytes)
     };
@@ -199,6 +199,10 @@ pub fn unpack(
     let source = room.source()?;
     progress.finished(UNPACK, format!("{done} bytes"), watch.seconds());
     Ok((room, source))
+}
+
+fn length(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
 
 fn container(file: &FileSource, named: Option<Container>) -> Result<Container, DiskError> {

@@ -79,6 +79,12 @@ impl AtomicFile {
         &self.file
     }
 
+    /// Where the bytes are until [`AtomicFile::commit`]: for files that are never given a name.
+    #[cfg(feature = "build")]
+    pub fn path(&self) -> &Path {
+        &self.temporary.0
+    }
+
     /// What is written so far, to be read at any offset.
     ///
     /// # Errors

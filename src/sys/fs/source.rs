@@ -88,7 +88,8 @@ struct Reader<'a> {
 impl io::Read for Reader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.source.file.read_at(buffer, self.offset)?;
-        self.offset = self.offset.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+        let more = u64::try_from(count).unwrap_or(u64::MAX);
+        self.offset = self.offset.saturating_add(more);
         Ok(count)
     }
 }

@@ -1,6 +1,8 @@
 //! Image formats: tar, OCI, compression.
 
+mod boot_archive;
 mod compress;
+mod disk;
 mod erofs;
 pub mod fixture;
 mod hostile_layout;

@@ -11,6 +11,7 @@ use crate::cli::progress::ProgressArgs;
 use crate::image::disk::Container;
 use crate::ops::disk::{self, Conversion};
 use crate::sys;
+use crate::tree::Epoch;
 
 /// Arguments of `karat image convert`.
 #[derive(Debug, clap::Args)]
@@ -71,7 +72,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         from: args.from,
         to: args.to,
         compress: args.compress,
-        time: time.map_or(0, |epoch| epoch.seconds()),
+        time: time.map_or(0, Epoch::seconds),
         threads: sys::cpu::count(),
     };
     let progress = args.progress.listener(console.is_quiet())?;

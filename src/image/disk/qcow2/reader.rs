@@ -109,7 +109,7 @@ impl<'a> Qcow2<'a> {
                     Place::Compressed(offset, length) => compressed.push((offset, length)),
                 }
             }
-            if compressed.len() as u64 > limits::DISK_CLUSTERS_MAX {
+            if u64::try_from(compressed.len()).is_ok_and(|all| all > limits::DISK_CLUSTERS_MAX) {
                 return Err(broken("it has too many compressed clusters"));
             }
         }
@@ -271,11 +271,12 @@ impl Used {
         let outside = || broken("a table or a cluster lies behind its end");
         let end = first.checked_add(count).ok_or_else(outside)?;
         // Far behind the end there is no need to count.
-        if end.div_ceil(8) > self.0.len() as u64 {
+        let bytes = u64::try_from(self.0.len()).unwrap_or(u64::MAX);
+        if end.div_ceil(8) > bytes {
             return Err(outside());
         }
         for number in first..end {
-            let index = usize::try_from(number / 8).map_err(|_| outside())?;
+            let index = usize::try_from(number / 8).map_err(|_error| outside())?;
             let byte = self.0.get_mut(index).ok_or_else(outside)?;
             let bit = 1 << (number % 8);
             if *byte & bit != 0 {

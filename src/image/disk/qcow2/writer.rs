@@ -43,7 +43,7 @@ pub(crate) fn write<W: Write + Seek>(
         position: 0,
         counts: Vec::new(),
     };
-    file.put(&[0; UNIT])?;
+    file.put(&vec![0; UNIT])?;
     let mut l1 = Vec::new();
     let mut l2 = Vec::new();
     job.each(

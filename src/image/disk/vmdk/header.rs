@@ -27,6 +27,8 @@ pub(super) const AT_END: u64 = u64::MAX;
 
 /// Line ends are looked at, grains are compressed, there are markers.
 const FLAGS: u32 = 1 | 1 << 16 | 1 << 17;
+/// There is a second directory, as QEMU writes it; nobody needs to look at it.
+const SECOND_DIRECTORY: u32 = 1 << 1;
 const DEFLATE: u16 = 1;
 
 /// A header or footer.
@@ -61,7 +63,8 @@ impl Header {
         if !bytes.starts_with(MAGIC) {
             return Err(broken("its header or footer does not begin with KDMV"));
         }
-        if le32(bytes, 8) != Some(FLAGS) || le16(bytes, 77) != Some(DEFLATE) {
+        let flags = le32(bytes, 8).map(|flags| flags & !SECOND_DIRECTORY);
+        if flags != Some(FLAGS) || le16(bytes, 77) != Some(DEFLATE) {
             return Err(broken(
                 "it is not stream-optimised; qemu-img convert -o subformat=streamOptimized makes one",
             ));

@@ -1,5 +1,5 @@
 //! Stream-optimised VMDK ("Virtual Disk Format 5.0", `VMware`): what can be written to a pipe and
-//! read by AWS, ESXi and vCenter.
+//! read by AWS and by `VMware`'s hosts.
 //!
 //! ```text
 //! sector 0      header

@@ -122,7 +122,7 @@ impl<W: Write> File<W> {
 
     /// The place of what comes next; the format counts 2^32 sectors.
     fn here(&self) -> Result<u32, DiskError> {
-        u32::try_from(self.sector).map_err(|_| broken("it would have more than 2 TiB"))
+        u32::try_from(self.sector).map_err(|_error| broken("it would have more than 2 TiB"))
     }
 }
 

@@ -5,12 +5,14 @@ use std::num::NonZero;
 
 use karat::digest::Digest;
 use karat::image::compress::{Compression, Decoder, Encoder};
+use karat::image::disk::{Container, Identity, Job};
 use karat::image::erofs;
 use karat::image::oci::{self, Files, Image};
 use karat::image::sums::Sums;
 use karat::image::tar;
 use karat::layout::erofs as layout;
 use karat::limits;
+use karat::progress::Silent;
 use karat::tlog::decode_bundle;
 use karat::tree::{MemoryBlobs, Open, Tree};
 
@@ -323,4 +325,105 @@ pub fn sums_seeds() -> Vec<Vec<u8>> {
         format!("{digest}  ../a\n"),
         format!("{digest} a\n"),
     ])
+}
+
+/// Largest disk that is read whole: a lying header may name a far larger one.
+const DISK_READ_MAX: u64 = 1 << 20;
+
+/// A disk in a container has the bytes that it has, however it is read, and ends where it ends.
+pub fn disk(bytes: &[u8]) {
+    let bytes = bytes.to_vec();
+    let container = Container::detect(&bytes).unwrap();
+    if container == Container::Gcp {
+        let mut length = 0_u64;
+        let mut take = |piece: &[u8]| {
+            length += piece.len() as u64;
+            // A bomb is cut, not waited for.
+            if length > DISK_READ_MAX {
+                return Err(io::ErrorKind::FileTooLarge.into());
+            }
+            Ok(())
+        };
+        if let Ok(size) = Container::unpack(bytes.as_slice(), &mut take) {
+            assert_eq!(size, length);
+        }
+        return;
+    }
+    let Ok(opened) = container.open(&bytes) else {
+        return;
+    };
+    let disk = opened.disk();
+    assert!(disk.size() <= limits::DISK_MAX);
+    assert!(disk.read_at(disk.size(), &mut [0]).is_err());
+    let length = usize::try_from(disk.size().min(DISK_READ_MAX)).unwrap();
+    let mut whole = vec![0; length];
+    let read = disk.read_at(0, &mut whole);
+    let mut pieces = vec![0; length];
+    let again = pieces
+        .chunks_mut(5000)
+        .enumerate()
+        .try_for_each(|(number, piece)| disk.read_at(number as u64 * 5000, piece));
+    assert_eq!(read.is_ok(), again.is_ok());
+    assert!(read.is_err() || whole == pieces);
+}
+
+pub fn disk_seeds() -> Vec<Vec<u8>> {
+    let disk = [vec![1; 700], vec![0; 60_000], vec![2; 1000]].concat();
+    let mut seeds = vec![small_qcow2(), disk.clone()];
+    let job = Job {
+        disk: &disk,
+        identity: Identity::of(&disk, 0).unwrap(),
+        progress: &Silent,
+    };
+    let written = |container: Container| {
+        let mut out = Cursor::new(Vec::new());
+        container.write(&job, false, ONE, &mut out).unwrap();
+        out.into_inner()
+    };
+    seeds.push(written(Container::Vmdk));
+    // A VHD file of a disk that is far below the MiB which ours have.
+    let vhd = written(Container::Vhd);
+    let mut footer = vhd[vhd.len() - 512..].to_vec();
+    footer[40..56].copy_from_slice(&[512_u64.to_be_bytes(); 2].concat());
+    footer[64..68].fill(0);
+    let sum: u32 = footer.iter().map(|byte| u32::from(*byte)).sum();
+    footer[64..68].copy_from_slice(&(!sum).to_be_bytes());
+    seeds.push([vec![7; 512], footer].concat());
+    let mut header = ::tar::Header::new_gnu();
+    header.set_size(disk.len() as u64);
+    header.set_cksum();
+    let mut builder = ::tar::Builder::new(Vec::new());
+    builder
+        .append_data(&mut header, "disk.raw", disk.as_slice())
+        .unwrap();
+    let archive = builder.into_inner().unwrap();
+    let mut encoder = Encoder::new(Compression::Gzip, ONE, Vec::new()).unwrap();
+    io::Write::write_all(&mut encoder, &archive).unwrap();
+    seeds.push(encoder.finish().unwrap());
+    seeds
+}
+
+/// A qcow2 file of clusters of 512 bytes: header, L1 table, L2 table, counts, a plain cluster and a
+/// compressed one.
+fn small_qcow2() -> Vec<u8> {
+    let mut file = vec![0; 6 * 512];
+    let mut put = |at: usize, bytes: &[u8]| file[at..at + bytes.len()].copy_from_slice(bytes);
+    put(0, b"QFI\xfb\0\0\0\x03");
+    put(20, &9_u32.to_be_bytes());
+    put(24, &4096_u64.to_be_bytes());
+    put(36, &1_u32.to_be_bytes());
+    put(40, &512_u64.to_be_bytes());
+    put(48, &1536_u64.to_be_bytes());
+    put(56, &1_u32.to_be_bytes());
+    put(96, &4_u32.to_be_bytes());
+    put(100, &104_u32.to_be_bytes());
+    put(512, &(1_u64 << 63 | 1024).to_be_bytes());
+    put(1024, &(1_u64 << 63 | 2048).to_be_bytes());
+    put(1032, &(1_u64 << 62 | 2560).to_be_bytes());
+    put(1040, &1_u64.to_be_bytes());
+    put(2048, &[7; 512]);
+    let mut deflate = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+    io::Write::write_all(&mut deflate, &[9; 512]).unwrap();
+    put(2560, &deflate.finish().unwrap());
+    file
 }

@@ -35,8 +35,8 @@ macro_rules! each_target {
     ($use:ident) => {
         $use! {
             agent_answers, apt_sources, boot_plan, bundle, checkpoint, compressed, consistency, control, cosignature,
-            deb, deb_tar, draft, elf, entry, envelope, erofs, expectations, fact_rules, fat, fleet, fork, glob, gpt,
-            image_tar, inclusion, inrelease, json, kernel_tables, keyring, lock, manifest, monitor_memory, note,
+            deb, deb_tar, disk, draft, elf, entry, envelope, erofs, expectations, fact_rules, fat, fleet, fork, glob,
+            gpt, image_tar, inclusion, inrelease, json, kernel_tables, keyring, lock, manifest, monitor_memory, note,
             notice, oci, packages, pe, policy,
             private_key, public_key, receipt, relation, release, report, rule_results, rules, ruleset, state, statement, successor,
             sums, template, tile, tlog_policy, trust_root, verity, version, vkey, witness_request,
@@ -102,6 +102,7 @@ pub const TARGETS: &[Target] = &[
     ),
     of("deb", 5000, archive::deb, archive::deb_seeds),
     of("deb_tar", 10000, archive::deb_tar, archive::deb_tar_seeds),
+    of("disk", 3000, image::disk, image::disk_seeds),
     of("draft", 10000, signed::draft, signed::draft_seeds),
     of("elf", 10000, instance::elf, instance::elf_seeds),
     of("entry", 10000, log::entry, log::entry_seeds),
