@@ -7,6 +7,7 @@ pub mod cache;
 pub mod diff;
 mod explain;
 pub mod export;
+mod further;
 pub mod harden;
 pub mod init;
 pub mod instant;

@@ -36,6 +36,7 @@ mod oracle_mmdebstrap;
 mod oracle_nft;
 mod responsibility;
 mod sandbox;
+mod sbom;
 mod schemas;
 mod segment;
 mod support;

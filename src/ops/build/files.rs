@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use super::{BuildError, layers};
 use crate::archive::Cache;
-use crate::baseline::{Draft, Statement};
+use crate::baseline::{Draft, Statement, Subject};
 use crate::digest::Digest;
 use crate::envelope::Envelope;
 use crate::image::compress::Compression;
+use crate::image::further::Further;
 use crate::image::oci;
 use crate::limits;
 use crate::ops::outputs::{self, OciInput};
@@ -41,6 +42,7 @@ pub(super) struct Files<'a> {
     directory: &'a Path,
     stem: String,
     written: Vec<(String, Content)>,
+    further: Further,
 }
 
 impl<'a> Files<'a> {
@@ -51,6 +53,7 @@ impl<'a> Files<'a> {
             directory: &alone.directory,
             stem: stem.to_owned(),
             written: Vec::new(),
+            further: Further::new(),
         };
         fs::remove_tree(files.place(".SHA256SUMS").1)?;
         fs::remove_temporaries(files.directory, &format!("{stem}."))?;
@@ -63,6 +66,20 @@ impl<'a> Files<'a> {
         fs::write_atomic(path, bytes, 0o644)?;
         self.written.push((name, Content::of(bytes)));
         Ok(())
+    }
+
+    /// Writes a small file that the statement does not name: it gets into the list of further outputs.
+    pub(super) fn further(&mut self, suffix: &str, bytes: &[u8]) -> Result<(), BuildError> {
+        self.file(suffix, bytes)?;
+        let (name, _) = self.place(suffix);
+        Ok(self.further.add(name, Content::of(bytes))?)
+    }
+
+    /// Writes the list of further outputs; gives its digest.
+    pub(super) fn list_further(&mut self) -> Result<Digest, BuildError> {
+        let bytes = self.further.to_bytes()?;
+        self.file(Subject::Outputs.suffix(), &bytes)?;
+        Ok(Digest::of(&bytes))
     }
 
     /// Writes the tar file; gives the digest of its uncompressed bytes.

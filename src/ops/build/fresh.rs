@@ -65,6 +65,7 @@ fn has_all(plan: &Plan, draft: &Draft, sums: &Sums) -> bool {
     let tar = Compression::suffix(plan.compression);
     has(Format::Tar) == subjects.contains_key(&Subject::Tar)
         && has(Format::Oci) == subjects.contains_key(&Subject::Oci)
+        && subjects.contains_key(&Subject::Outputs)
         && (!has(Format::Tar) || sums.get(&format!("{}.tar{tar}", plan.stem)).is_some())
 }
 

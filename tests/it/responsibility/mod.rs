@@ -1,6 +1,6 @@
 //! `karat responsibility report`: evidence from files, as users give it.
 
-mod desk;
+pub mod desk;
 mod failures;
 mod judges;
 mod reports;
