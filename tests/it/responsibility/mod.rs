@@ -4,3 +4,5 @@ pub mod desk;
 mod failures;
 mod judges;
 mod reports;
+mod summaries;
+mod transcript;
