@@ -7,6 +7,7 @@
 
 mod archive;
 mod build;
+mod evidence;
 mod harden;
 mod history;
 mod image;
@@ -32,11 +33,12 @@ pub struct Target {
 macro_rules! each_target {
     ($use:ident) => {
         $use! {
-            agent_answers, apt_sources, bundle, checkpoint, compressed, consistency, control, cosignature,
-            deb, deb_tar, draft, elf, entry, envelope, expectations, fact_rules, fleet, fork, glob, image_tar,
-            inclusion, inrelease, json, keyring, kernel_tables, lock, manifest, monitor_memory, note, notice, oci, packages, policy,
-            private_key, public_key, receipt, relation, release, report, rule_results, rules, ruleset, state, statement, successor,
-            sums, template, tile, tlog_policy, trust_root, version, vkey, witness_request,
+            agent_answers, apt_sources, bundle, checkpoint, compressed, consistency, control, controls,
+            cosignature, deb, deb_tar, dpkg_sources, draft, elf, entry, envelope, expectations, fact_rules,
+            fleet, fork, further, glob, image_tar, inclusion, inrelease, json, kernel_tables, keyring, lock,
+            manifest, monitor_memory, note, notice, oci, packages, peers, policy, private_key, public_key,
+            receipt, relation, release, report, rule_results, rules, ruleset, state, statement, successor,
+            summary, sums, template, tile, tlog_policy, trust_root, version, vkey, witness_request,
         }
     };
 }
@@ -86,6 +88,12 @@ pub const TARGETS: &[Target] = &[
     of("consistency", 10000, log::consistency, log::proof_seeds),
     of("control", 10000, archive::control, archive::control_seeds),
     of(
+        "controls",
+        1000,
+        evidence::controls,
+        evidence::controls_seeds,
+    ),
+    of(
         "cosignature",
         20000,
         log::cosignature,
@@ -93,6 +101,12 @@ pub const TARGETS: &[Target] = &[
     ),
     of("deb", 5000, archive::deb, archive::deb_seeds),
     of("deb_tar", 10000, archive::deb_tar, archive::deb_tar_seeds),
+    of(
+        "dpkg_sources",
+        10000,
+        evidence::dpkg_sources,
+        evidence::dpkg_source_seeds,
+    ),
     of("draft", 10000, signed::draft, signed::draft_seeds),
     of("elf", 10000, instance::elf, instance::elf_seeds),
     of("entry", 10000, log::entry, log::entry_seeds),
@@ -111,6 +125,7 @@ pub const TARGETS: &[Target] = &[
     ),
     of("fleet", 1500, build::fleet, build::fleet_seeds),
     of("fork", 10000, history::fork, history::fork_seeds),
+    of("further", 20000, evidence::further, evidence::further_seeds),
     of("glob", 20000, instance::glob, instance::glob_seeds),
     of("image_tar", 5000, image::image_tar, image::tar_seeds),
     of("inclusion", 10000, log::inclusion, log::proof_seeds),
@@ -145,6 +160,7 @@ pub const TARGETS: &[Target] = &[
     of("notice", 10000, history::notice, history::notice_seeds),
     of("oci", 2500, image::oci, image::oci_seeds),
     of("packages", 10000, archive::packages, archive::package_seeds),
+    of("peers", 5000, evidence::peers, evidence::peers_seeds),
     of("policy", 10000, instance::policy, instance::policy_seeds),
     of(
         "private_key",
@@ -188,6 +204,7 @@ pub const TARGETS: &[Target] = &[
         signed::successor,
         signed::trust_root_seeds,
     ),
+    of("summary", 2500, evidence::summary, evidence::summary_seeds),
     of("sums", 20000, image::sums, image::sums_seeds),
     of("template", 1500, build::template, build::template_seeds),
     of("tile", 20000, log::tile, log::tile_seeds),
