@@ -1,5 +1,6 @@
 //! `karat responsibility report`: evidence from files, as users give it.
 
+mod controls;
 pub mod desk;
 mod failures;
 mod judges;
