@@ -335,7 +335,7 @@ fn segment(said: &Said, fleet: Option<&Fleet>) -> Raw {
         )
         .next("say in the template where the image belongs: [segment]");
     };
-    let placed = format!("segment {segment}, category {category}");
+    let placed = format!("placed in {segment}, category {category}");
     let Some(fleet) = fleet else {
         let text = format!("{placed}; the fleet was not checked");
         return Raw::new(Holds::Missing, text).next("give the templates with --segments DIR");
