@@ -227,7 +227,7 @@ impl From<crate::ops::attach::AttachError> for Failure {
                     "`karat trust show` lists who may sign what; `karat sign` adds a signature",
                 ),
             },
-            Error::Digest { .. } => failure
+            Error::Digest { .. } | Error::Further { .. } | Error::FurtherList { .. } => failure
                 .exit(Exit::Untrusted)
                 .hint("attach to the outputs that were signed, or sign the statement of these"),
             Error::Trust(error) => error.into(),

@@ -8,6 +8,7 @@
 //! | `relation` | `Depends` and its relatives (Debian Policy 7) |
 //! | `control` | stanzas and fields (deb822(5)) |
 //! | `openpgp` | which signatures on archive metadata count |
+//! | `origin` | which source package an installed one was built from |
 //! | `universe` | [`Universe`]: all stanzas of all `Packages` indexes, one [`Record`] each |
 //! | `release` | [`Release`](release::Release): what an archive says about itself |
 //! | `resolve` | [`resolve()`]: which packages a request needs, as apt would choose them |
@@ -16,6 +17,7 @@ pub mod archive;
 pub mod control;
 mod name;
 pub mod openpgp;
+mod origin;
 pub mod relation;
 pub mod release;
 pub mod resolve;
@@ -23,6 +25,7 @@ mod universe;
 mod version;
 
 pub use name::{Architecture, NameError, PackageName};
+pub use origin::{SourcePackage, SourcePackages};
 pub use relation::{Relation, RelationError};
 pub use resolve::{Request, Resolution, ResolveError, resolve};
 pub use universe::{

@@ -1,6 +1,5 @@
 //! Image formats: tar, OCI layouts, EROFS, hash trees, partition tables, FAT, initrds, unified kernel
-//! images; compression and checksum lists.
-//! Image formats: tar, OCI layouts, cpio, initrds, disk containers, compression, checksum lists.
+//! images, disks in containers; compression, lists of files.
 //!
 //! Every writer here is a pure function of a [`Tree`](crate::tree::Tree), its contents and the
 //! settings: the same input gives the same bytes on any machine, with any number of threads. The
@@ -12,6 +11,7 @@ pub mod cpio;
 pub mod disk;
 pub mod erofs;
 pub mod fat;
+pub mod further;
 pub mod gpt;
 pub mod initrd;
 pub mod measure;

@@ -170,6 +170,13 @@ pub const TEMPLATE_FILE_MAX: u64 = 256 << 20;
 pub const LOCKFILE_MAX: u64 = 16 << 20;
 /// Most packages of one image.
 pub const LOCKED_PACKAGES_MAX: usize = 20_000;
+/// Largest list of further outputs: some 150 bytes for each of [`FURTHER_FILES_MAX`].
+pub const FURTHER_MAX: u64 = 1 << 20;
+/// Most further outputs of one build: an SBOM, and each kind of disk that there is.
+pub const FURTHER_FILES_MAX: usize = 256;
+/// Largest further output that is hashed whenever an image is verified: an SBOM has some 700 bytes for
+/// each of [`LOCKED_PACKAGES_MAX`] packages. Of larger ones the size is compared.
+pub const FURTHER_HASHED_MAX: u64 = 64 << 20;
 /// Largest `InRelease`; Debian's are below 300 KiB.
 pub const RELEASE_MAX: u64 = 8 << 20;
 /// How far ahead of this machine's clock an archive's may be, in seconds.

@@ -10,14 +10,19 @@
 //! | `write` | the one canonical spelling |
 //! | `stale` | whether a lock still fits its template, and what changed if not |
 //! | `diff` | what differs between two locks |
+//! | `purl` | packages as package URLs |
+//! | `spdx` | an image that was built from a lock as an SBOM |
 
 mod diff;
+mod purl;
 mod read;
+mod spdx;
 mod stale;
 mod value;
 mod write;
 
 pub use diff::{Change, Diff};
 pub use read::LockError;
+pub use spdx::{Described, spdx};
 pub use stale::{Difference, Stale};
 pub use value::{Basis, LockedPackage, LockedRelease, Lockfile, SourceName, SourceNameError};

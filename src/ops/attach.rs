@@ -5,12 +5,14 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::disk::{self, DiskFileError};
+use super::further::{Compared, compare};
 use super::outputs::{self, LayoutDirectory, OutputError};
 use super::trust::{self, TrustFileError};
 use crate::baseline::{Baseline, OpenError, Statement, StatementError, Subject};
 use crate::digest::{Digest, HashingReader};
 use crate::envelope::{Envelope, EnvelopeError};
 use crate::image::compress::Decoder;
+use crate::image::further::{Further, FurtherError};
 use crate::image::oci::{self, OciError};
 use crate::key::TrustRoot;
 use crate::limits;
@@ -44,6 +46,10 @@ pub struct Attached {
     pub absent: Vec<Subject>,
     /// Subjects that are there, but that this karat cannot compare.
     pub unchecked: Vec<Subject>,
+    /// Further outputs that are there, and are those that `.outputs.json` lists.
+    pub further: Vec<String>,
+    /// Further outputs that are not there.
+    pub further_absent: Vec<String>,
 }
 
 /// Why nothing was attached.
@@ -102,6 +108,22 @@ pub enum AttachError {
         found: Digest,
         /// The digest in the statement.
         stated: Digest,
+    },
+    /// A further output is not the one that the signed list names.
+    #[error("{}: it is not what {list} lists", path.display())]
+    Further {
+        /// Which file.
+        path: PathBuf,
+        /// The list.
+        list: String,
+    },
+    /// The list of further outputs is none.
+    #[error("{}: {source}", path.display())]
+    FurtherList {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: FurtherError,
     },
     /// Without its manifest and expectations nothing can be verified later.
     #[error("{} is not there", .0.display())]
@@ -162,9 +184,14 @@ pub fn attach(request: &Request<'_>) -> Result<Attached, AttachError> {
         matched: Vec::new(),
         absent: Vec::new(),
         unchecked: Vec::new(),
+        further: Vec::new(),
+        further_absent: Vec::new(),
     };
     for (subject, stated) in &baseline.subjects {
         check_subject(&place, *subject, *stated, &mut attached)?;
+    }
+    if attached.matched.contains(&Subject::Outputs) {
+        check_further(&place, &mut attached)?;
     }
     let mut files = Vec::new();
     let is_other = place.merge(&mut envelope, &statement, proof.is_some())?;
@@ -382,6 +409,25 @@ fn check_subject(
         });
     }
     attached.matched.push(subject);
+    Ok(())
+}
+
+/// Compares what the list of further outputs names; the list is the one that was signed.
+fn check_further(place: &Place, attached: &mut Attached) -> Result<(), AttachError> {
+    let path = place.file(Subject::Outputs.suffix());
+    let list = Further::parse(&fs::read(&path, limits::FURTHER_MAX)?);
+    let list = list.map_err(|source| AttachError::FurtherList { path, source })?;
+    for (name, listed) in list.iter() {
+        let path = place.directory.join(name);
+        match compare(&path, listed, u64::MAX)? {
+            Compared::Absent => attached.further_absent.push(name.to_owned()),
+            Compared::Same | Compared::NotHashed => attached.further.push(name.to_owned()),
+            Compared::Other => {
+                let list = format!("{}{}", place.stem, Subject::Outputs.suffix());
+                return Err(AttachError::Further { path, list });
+            }
+        }
+    }
     Ok(())
 }
 

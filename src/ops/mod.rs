@@ -10,6 +10,7 @@ pub mod diff;
 pub mod disk;
 mod explain;
 pub mod export;
+mod further;
 pub mod harden;
 pub mod init;
 pub mod instant;

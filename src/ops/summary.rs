@@ -12,18 +12,8 @@ use crate::digest::Digest;
 use crate::envelope::Envelope;
 use crate::json;
 use crate::key::{Signed, Signer, SignerError};
+use crate::responsibility::{LEVEL, POLICY, PREDICATE_TYPE, VERIFIER, resource};
 use crate::tree::Epoch;
-
-/// The media type of in-toto statements.
-const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
-/// The kind of statement.
-const PREDICATE_TYPE: &str = "https://slsa.dev/verification_summary/v1";
-/// Who verified, as a kind of verifier: the key says which one. The host name is reserved.
-const VERIFIER: &str = "https://karat.example/verifier/v1";
-/// What was asked for: what the trust root demands.
-const POLICY: &str = "https://karat.example/trust-root/v1";
-/// What is verified, in the alphabet that SLSA leaves to others.
-const LEVEL: &str = "KARAT_MATCH";
 
 /// Why there is no summary.
 #[derive(Debug, thiserror::Error)]
@@ -72,12 +62,7 @@ pub fn summarise(
             },
             time: now.rfc3339(),
             resource: match &verification.baseline {
-                // The letters of names and versions need no escape in a package URL, but for one.
-                Some(facts) => format!(
-                    "pkg:generic/{}@{}",
-                    facts.name,
-                    facts.version.replace('^', "%5E")
-                ),
+                Some(facts) => resource(&facts.name, &facts.version),
                 None => envelope.clone(),
             },
             policy: Resource::new(POLICY, policy),
@@ -88,7 +73,7 @@ pub fn summarise(
     };
     // Text and lists of text always have a JSON form.
     let payload = json::canonical(&document).unwrap_or_default();
-    let mut envelope = Envelope::new(Signed::new(PAYLOAD_TYPE, payload));
+    let mut envelope = Envelope::new(Signed::new(Statement::PAYLOAD_TYPE, payload));
     envelope.sign(signer)?;
     Ok(envelope)
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::diff::DiffError;
 use super::explain::{Question, explain};
+use super::further::neighbours;
 use super::outputs::LayoutDirectory;
 use super::workspace::Workspace;
 use crate::appraise::{
@@ -150,7 +151,7 @@ pub fn verify(request: &Request) -> Result<Verification, VerifyError> {
     verification.findings.extend(looked.findings);
     verification
         .findings
-        .extend(rules(&stem, opened.statement.as_deref())?);
+        .extend(neighbours(&stem, opened.statement.as_deref())?);
     if let (Some((manifest, expectations)), Some(evidence)) = (&opened.expected, looked.evidence) {
         let scene = match &request.subject {
             Checked::Root(root) => facts::scene(root, expectations.facts(), manifest)?,
@@ -395,26 +396,6 @@ fn epoch(statement: Option<&Statement>) -> Epoch {
 }
 
 /// What is damaged is not as signed, and nothing in it can be compared.
-/// The results of hardening rules beside the Envelope are those that were signed; where they are
-/// not at hand, nothing that is compared here depends on them.
-fn rules(stem: &Path, statement: Option<&Statement>) -> Result<Option<Finding>, VerifyError> {
-    let signed = statement.and_then(|it| it.baseline().digest(Subject::Rules));
-    let path = material::with_suffix(stem, Subject::Rules.suffix());
-    let Some(signed) = signed else {
-        return Ok(None);
-    };
-    if !fs::exists(&path)? {
-        return Ok(None);
-    }
-    let found = Digest::of(&fs::read(&path, limits::RULE_RESULTS_MAX)?);
-    let shown = Escaped(path.as_os_str().as_bytes());
-    Ok((found != signed).then(|| Finding {
-        verdict: Verdict::Untrusted,
-        message: format!("{shown} has the digest {found}; the statement names {signed}"),
-        hint: Some("fetch it again from where it was published".to_owned()),
-    }))
-}
-
 fn damaged(name: &str, error: &dyn std::error::Error) -> Vec<Finding> {
     vec![
         Finding {

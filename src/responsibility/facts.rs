@@ -128,17 +128,19 @@ pub struct Locked {
     pub newest: Option<Epoch>,
 }
 
-/// A report of a verification.
+/// What a verification came to: a report, which nobody signed, or a signed summary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attestation {
     /// The file.
     pub file: Named,
-    /// `match`, `drift`, `untrusted`, `rollback` or `incomplete`.
+    /// `match`, `drift`, `untrusted`, `rollback` or `incomplete`; of a summary `match` or `failed`.
     pub verdict: String,
-    /// Where the verifier ran: `self`, `snapshot` or `archive`.
-    pub assurance: String,
+    /// Where the verifier ran: `self`, `snapshot` or `archive`; a summary does not say.
+    pub assurance: Option<String>,
     /// The verifier's clock.
     pub at: Epoch,
+    /// The ids of the keys that signed a summary and count; none of a report.
+    pub signed_by: Vec<String>,
 }
 
 /// What the log of signatures says about an image.

@@ -12,6 +12,7 @@
 //! |---|---|
 //! | `value`, `parse`, `matrix`, `domain` | controls, the files that they stand in, all of them, what domains are called |
 //! | `facts` | what is known of an image, the log and the fleet |
+//! | `summary` | signed summaries of verifications, opened under the trust root |
 //! | `weigh` | one need of a control against one image |
 //! | `judge`, `report` | all of them, as a value |
 //! | `oscal` | the same as OSCAL's component definition and assessment results |
@@ -23,6 +24,7 @@ mod matrix;
 pub mod oscal;
 mod parse;
 mod report;
+mod summary;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -39,5 +41,8 @@ pub use parse::ControlError;
 pub use report::{
     ControlFacts, Counts, Evidence, Finding, FleetFacts, Holds, ImageFacts, MatrixFacts, Report,
     RuleLine, State, Verdict, Weight,
+};
+pub use summary::{
+    LEVEL, POLICY, PREDICATE_TYPE, SummaryError, VERIFIER, VerifiedSummary, resource,
 };
 pub use value::{Control, Ids, Kind, Model, Need, Owner, Owners, Provider, WordError};

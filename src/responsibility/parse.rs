@@ -66,7 +66,7 @@ pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<Vec<Control>, ControlErr
         message,
     };
     let text = str::from_utf8(bytes).map_err(|error| form(error.to_string()))?;
-    let raw: RawFile = toml::from_str(text).map_err(|error| form(error.to_string()))?;
+    let raw: RawFile = toml::from_str(text).map_err(|error| form(place(text, &error)))?;
     if raw.control.len() > limits::CONTROLS_MAX {
         return Err(ControlError::TooMany { file });
     }
@@ -81,6 +81,14 @@ pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<Vec<Control>, ControlErr
         controls.push(control);
     }
     Ok(controls)
+}
+
+/// What is wrong with text, and in which line. The line itself is not shown: it may hold anything.
+fn place(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let newlines = before.unwrap_or_default().matches('\n').count();
+    let message = Escaped(error.message().as_bytes());
+    format!("line {}: {message}", newlines.saturating_add(1))
 }
 
 #[derive(Deserialize)]

@@ -301,6 +301,8 @@ pub struct Evidence {
     pub next: Option<String>,
     /// Rules that did not simply hold.
     pub rules: Vec<RuleLine>,
+    /// Of a signed summary of a verification the ids of the keys that signed it; else none.
+    pub signed_by: Vec<String>,
 }
 
 impl Evidence {

@@ -124,8 +124,9 @@ fn whole() -> Image {
             attestations: vec![Attestation {
                 file: named("report.json"),
                 verdict: "match".to_owned(),
-                assurance: "snapshot".to_owned(),
+                assurance: None,
                 at: Epoch::saturating(NOW - DAY),
+                signed_by: vec!["0123456789abcdef".to_owned()],
             }],
             history: Some(History {
                 log: log(),

@@ -20,6 +20,7 @@ struct Raw {
     date: Option<Epoch>,
     next: Option<&'static str>,
     rules: Vec<RuleLine>,
+    signed_by: Vec<String>,
 }
 
 /// The evidence that `image` has for `need`: several pieces where several reports speak.
@@ -57,6 +58,7 @@ impl Raw {
             date: None,
             next: None,
             rules: Vec::new(),
+            signed_by: Vec::new(),
         }
     }
 
@@ -141,6 +143,7 @@ impl Raw {
             fresh_days: need.fresh,
             next: self.next.map(str::to_owned),
             rules: self.rules,
+            signed_by: self.signed_by,
         }
     }
 }
@@ -332,7 +335,7 @@ fn segment(said: &Said, fleet: Option<&Fleet>) -> Raw {
         )
         .next("say in the template where the image belongs: [segment]");
     };
-    let placed = format!("segment {segment}, category {category}");
+    let placed = format!("placed in {segment}, category {category}");
     let Some(fleet) = fleet else {
         let text = format!("{placed}; the fleet was not checked");
         return Raw::new(Holds::Missing, text).next("give the templates with --segments DIR");
@@ -425,27 +428,36 @@ fn history(said: &Said) -> Raw {
 fn attestations(said: &Said) -> Vec<Raw> {
     if said.attestations.is_empty() {
         let raw = Raw::new(Holds::Missing, "no report of a verification was given").next(
-            "give reports of `karat verify --json` or `karat-agent verify --json` with --verdict",
+            "give reports of `karat verify --json` with --verdict, or signed summaries with --summary",
         );
         return vec![raw];
     }
     said.attestations.iter().map(attestation).collect()
 }
 
+/// What nobody signed is worth as much as the place where it was kept: it shows a part.
 fn attestation(report: &Attestation) -> Raw {
+    let is_signed = !report.signed_by.is_empty();
     let (holds, next) = match report.verdict.as_str() {
-        "match" => (Holds::Yes, None),
+        "match" if is_signed => (Holds::Yes, None),
+        "match" => (Holds::InPart, None),
         "incomplete" => (Holds::Unclear, Some("see what the report could not check")),
-        _ => (Holds::No, Some("see what the report found")),
+        _ => (Holds::No, Some("see what the verifier found")),
     };
-    let text = format!(
-        "verdict {} of {}, assurance {}; the report itself is not signed",
-        report.verdict,
-        day(report.at),
-        report.assurance
-    );
+    let mut text = format!("verdict {} of {}", report.verdict, day(report.at));
+    if let Some(assurance) = &report.assurance {
+        text = format!("{text}, assurance {assurance}");
+    }
+    let keys: Vec<String> = report.signed_by.iter().map(|id| first(id)).collect();
+    let signed = if is_signed {
+        format!("signed by keys of the role fleet: {}", keys.join(", "))
+    } else {
+        "the report itself is not signed".to_owned()
+    };
+    text = format!("{text}; {signed}");
     Raw {
         next,
+        signed_by: report.signed_by.clone(),
         ..Raw::new(holds, text)
             .of(&report.file.name, Some(report.file.sha256))
             .dated(report.at)
@@ -453,7 +465,12 @@ fn attestation(report: &Attestation) -> Raw {
 }
 
 fn short(digest: &Digest) -> String {
-    digest.to_string().chars().take(12).collect()
+    first(&digest.to_string())
+}
+
+/// The beginning of a digest or id, for people.
+fn first(text: &str) -> String {
+    text.chars().take(12).collect()
 }
 
 fn day(at: Epoch) -> String {

@@ -63,3 +63,50 @@ fn the_page_is_html_to_others_and_the_same_each_time() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.is_empty(), "{said}");
 }
+
+/// Relative luminance (WCAG 2.1) of `#rrggbb`.
+fn luminance(colour: &str) -> f64 {
+    let part = |at: usize| {
+        let value = u8::from_str_radix(&colour[at..at + 2], 16).unwrap();
+        let value = f64::from(value) / 255.0;
+        if value <= 0.039_28 {
+            value / 12.92
+        } else {
+            ((value + 0.055) / 1.055).powf(2.4)
+        }
+    };
+    0.2126 * part(1) + 0.7152 * part(3) + 0.0722 * part(5)
+}
+
+#[test]
+fn text_stands_out_from_its_ground_by_day_and_by_night() {
+    let read = |name: &str| {
+        let path = format!("{}/src/cli/{name}/page.css", env!("CARGO_MANIFEST_DIR"));
+        fs::read_to_string(path).unwrap()
+    };
+    let style = read("audit_page") + &read("responsibility_page");
+    // The first statement of a colour is that of the day, the second that of the night; paper is white.
+    let colours = |name: &str| -> Vec<String> {
+        let key = format!("--{name}: #");
+        let found = style.split(&key).skip(1).take(2);
+        found.map(|rest| format!("#{}", &rest[..6])).collect()
+    };
+    let contrast = |text: &str, ground: &str| {
+        for (text_colour, ground_colour) in colours(text).iter().zip(colours(ground)) {
+            let (a, b) = (luminance(text_colour), luminance(&ground_colour));
+            let ratio = (a.max(b) + 0.05) / (a.min(b) + 0.05);
+            assert!(ratio >= 4.5, "{text} on {ground}: {ratio:.2}");
+        }
+        assert_eq!(colours(text).len(), 2, "{text}");
+        assert_eq!(colours(ground).len(), 2, "{ground}");
+    };
+    for text in ["ink", "soft", "link"] {
+        contrast(text, "paper");
+        contrast(text, "ground");
+    }
+    for badge in [
+        "valid", "ended", "fault", "policy", "note", "unknown", "open",
+    ] {
+        contrast(badge, &format!("{badge}-bg"));
+    }
+}

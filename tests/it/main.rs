@@ -38,6 +38,7 @@ mod oracle_mmdebstrap;
 mod oracle_nft;
 mod responsibility;
 mod sandbox;
+mod sbom;
 mod schemas;
 mod segment;
 mod support;

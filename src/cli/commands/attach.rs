@@ -44,6 +44,8 @@ pub struct Args {
 #[derive(Serialize)]
 struct Report {
     absent: Vec<&'static str>,
+    further: Vec<String>,
+    further_absent: Vec<String>,
     matched: Vec<&'static str>,
     unchecked: Vec<&'static str>,
     written: Vec<String>,
@@ -81,6 +83,9 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     for subject in &done.absent {
         console.note(format_args!("not here: the subject {}", subject.suffix()));
     }
+    for name in &done.further_absent {
+        console.note(format_args!("not here: {name}, a further output"));
+    }
     for subject in &done.unchecked {
         console.warn(format_args!(
             "not compared: the subject {}",
@@ -89,6 +94,8 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     }
     console.json(&Report {
         absent: suffixes(&done.absent),
+        further: done.further,
+        further_absent: done.further_absent,
         matched: suffixes(&done.matched),
         unchecked: suffixes(&done.unchecked),
         written: done.written.iter().map(shown).collect(),

@@ -40,6 +40,7 @@ Examples:
   karat responsibility report out --provider aws --model iaas
   karat responsibility report out --provider gcp --model iaas --log log --segments templates
   karat responsibility report web_1.dsse.json --provider azure --model iaas --verdict web-1.json
+  karat responsibility report out --provider aws --model iaas --summary web-1.dsse.json
   karat responsibility report out --provider aws --model paas --html page.html --csv open.csv
   karat responsibility report out --provider aws --model iaas --oscal-results results.json
 
@@ -73,6 +74,10 @@ struct ReportArgs {
     /// Reports of `karat verify --json` or `karat-agent verify --json`.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     verdict: Vec<PathBuf>,
+
+    /// Signed summaries of `karat verify --summary`, which keys of the role fleet vouch for.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    summary: Vec<PathBuf>,
 
     /// Templates of the fleet, whose segments are checked.
     #[arg(long, value_name = "DIR")]
@@ -149,6 +154,7 @@ fn make(args: &ReportArgs, console: &Console) -> Result<Exit, Failure> {
         controls: &args.controls,
         log: log.as_ref().map(|(log, name)| (log, name.as_str())),
         verdicts: &args.verdict,
+        summaries: &args.summary,
         segments: args.segments.as_deref(),
         threads: crate::sys::cpu::count(),
     };

@@ -1,5 +1,7 @@
 //! The file as a whole.
 
+use std::collections::BTreeMap;
+
 use super::scene::Scene;
 use super::{svg, tables};
 use crate::cli::audit_page::html::{Html, Text, count};
@@ -89,27 +91,66 @@ fn head(page: &mut Html, fleet: &Fleet, found: &[Found], day: &str) {
     page.raw("</ul>\n</header>\n");
 }
 
+/// Most places of one fault that are shown at once; the others are a click away.
+const PLACES_MAX: usize = 4;
+
 fn findings(page: &mut Html, found: &[Found]) {
     if found.is_empty() {
         return;
     }
     page.section("findings", "Faults", "");
     page.raw("<ul class=\"found\">\n");
-    for it in found {
+    for same in grouped(found) {
+        let Some(first) = same.first() else {
+            continue;
+        };
         page.put(format_args!(
             "<li class=\"fault\"><p class=\"what\"><span class=\"badge fault\">{}</span> \
-             <span class=\"subject\">{}</span></p><p><code>{}:{}</code></p>",
-            it.rule,
-            Text(&it.message),
-            Text(&it.location.file),
-            it.location.line,
+             <span class=\"subject\">{}</span></p>",
+            first.rule,
+            Text(&first.message),
         ));
-        if let Some(help) = &it.help {
+        let (shown, others) = same.split_at(PLACES_MAX.min(same.len()));
+        places(page, shown);
+        if !others.is_empty() {
+            let more = count(number(others.len()), "more place", "more places");
+            page.put(format_args!("<details><summary>{more}</summary>"));
+            places(page, others);
+            page.raw("</details>");
+        }
+        if let Some(help) = &first.help {
             page.put(format_args!("<p class=\"next\">{}</p>", Text(help)));
         }
         page.raw("</li>\n");
     }
     page.raw("</ul>\n</section>\n");
+}
+
+/// Faults that say the same of several places, together; in the order of the first of each.
+fn grouped(found: &[Found]) -> Vec<Vec<&Found>> {
+    let mut groups: Vec<Vec<&Found>> = Vec::new();
+    let mut index = BTreeMap::new();
+    for it in found {
+        let key = (it.rule, &it.message, &it.help);
+        let at = *index.entry(key).or_insert(groups.len());
+        match groups.get_mut(at) {
+            Some(group) => group.push(it),
+            None => groups.push(vec![it]),
+        }
+    }
+    groups
+}
+
+fn places(page: &mut Html, found: &[&Found]) {
+    page.raw("<p class=\"places\">");
+    for it in found {
+        page.put(format_args!(
+            "<code>{}:{}</code> ",
+            Text(&it.location.file),
+            it.location.line,
+        ));
+    }
+    page.raw("</p>");
 }
 
 fn drawing(page: &mut Html, fleet: &Fleet) {

@@ -8,6 +8,8 @@ use crate::archive::CacheError;
 use crate::baseline::StatementError;
 use crate::expect::ExpectationsError;
 use crate::harden::{Outcome, Results, ResultsError};
+use crate::image::further::FurtherError;
+use crate::json::JsonError;
 use crate::lock::LockError;
 use crate::ops::disk::DiskFileError;
 use crate::ops::outputs::OutputError;
@@ -38,9 +40,15 @@ pub enum BuildError {
     /// The template's mutable paths contradict each other.
     #[error(transparent)]
     Expectations(#[from] ExpectationsError),
+    /// A further output has a name that it cannot have.
+    #[error(transparent)]
+    Further(#[from] FurtherError),
     /// A file cannot be read or written.
     #[error(transparent)]
     Io(#[from] IoError),
+    /// A document has no JSON form.
+    #[error(transparent)]
+    Json(#[from] JsonError),
     /// The lock does not fit, or cannot be made.
     #[error(transparent)]
     Lock(#[from] crate::ops::lock::LockFailure),

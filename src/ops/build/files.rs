@@ -10,6 +10,7 @@ use crate::digest::Digest;
 use crate::envelope::Envelope;
 use crate::image::compress::Compression;
 use crate::image::erofs;
+use crate::image::further::Further;
 use crate::image::oci;
 use crate::limits;
 use crate::ops::disk::ATTACHED_SUMS;
@@ -43,6 +44,7 @@ pub(super) struct Files<'a> {
     directory: &'a Path,
     stem: String,
     written: Vec<(String, Content)>,
+    further: Further,
 }
 
 impl<'a> Files<'a> {
@@ -53,6 +55,7 @@ impl<'a> Files<'a> {
             directory: &alone.directory,
             stem: stem.to_owned(),
             written: Vec::new(),
+            further: Further::new(),
         };
         fs::remove_tree(files.place(".SHA256SUMS").1)?;
         fs::remove_tree(files.place(ATTACHED_SUMS).1)?;
@@ -76,6 +79,20 @@ impl<'a> Files<'a> {
     /// Takes note of a file that was written there.
     pub(super) fn made(&mut self, suffix: &str, content: Content) {
         self.written.push((self.place(suffix).0, content));
+    }
+
+    /// Writes a small file that the statement does not name: it gets into the list of further outputs.
+    pub(super) fn further(&mut self, suffix: &str, bytes: &[u8]) -> Result<(), BuildError> {
+        self.file(suffix, bytes)?;
+        let (name, _) = self.place(suffix);
+        Ok(self.further.add(name, Content::of(bytes))?)
+    }
+
+    /// Writes the list of further outputs; gives its digest.
+    pub(super) fn list_further(&mut self) -> Result<Digest, BuildError> {
+        let bytes = self.further.to_bytes()?;
+        self.file(Subject::Outputs.suffix(), &bytes)?;
+        Ok(Digest::of(&bytes))
     }
 
     /// Writes the tar file; gives the digest of its uncompressed bytes.

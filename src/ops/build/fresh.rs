@@ -73,6 +73,7 @@ fn has_all(request: &Request<'_>, plan: &Plan, draft: &Draft, sums: &Sums) -> bo
         && has(Format::Oci) == subjects.contains_key(&Subject::Oci)
         && has(Format::Disk) == subjects.contains_key(&Subject::Uki)
         && (!has(Format::Erofs) || erofs_is(request, plan))
+        && subjects.contains_key(&Subject::Outputs)
         && (!has(Format::Tar) || sums.get(&format!("{}.tar{tar}", plan.stem)).is_some())
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::agent::Agent;
 use super::disk::DiskImage;
 use super::files::{Alone, Files, Image};
-use super::{BuildError, Built, LIBRARY, Plan, Request, Trust};
+use super::{BuildError, Built, LIBRARY, Plan, Request, Trust, sbom};
 use crate::baseline::{Baseline, Draft, Placement, Subject, Subjects};
 use crate::deb::archive::DebError;
 use crate::digest::Digest;
@@ -146,6 +146,8 @@ impl Making<'_> {
         let tree = with_baseline(tree, manifest, expectations, &mut added)?;
         let blobs = Layered(&added, &configured.blobs);
         let verity = self.write(configured, &tree, &blobs, &mut files, &mut subjects)?;
+        files.further(sbom::SUFFIX, &sbom::sbom(template, lock, &tree, &blobs)?)?;
+        subjects.insert(Subject::Outputs, files.list_further()?);
         let draft = Draft::new(Baseline {
             name: template.image.name.clone(),
             version: template.image.version.clone(),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Template + Lockfile ─▶ packages ─▶ configured tree (cached) ─overlay, agent, seal▶ Tree<Sealed>
-//!   ─▶ Manifest, Expectations ─▶ outputs ─▶ Draft ─sign▶ Envelope
+//!   ─▶ Manifest, Expectations, SBOM ─▶ outputs ─▶ Draft ─sign▶ Envelope
 //! ```
 
 mod agent;
@@ -13,6 +13,7 @@ mod fresh;
 mod layers;
 mod make;
 mod release;
+mod sbom;
 mod units;
 
 use std::path::PathBuf;

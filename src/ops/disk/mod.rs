@@ -5,5 +5,5 @@ mod convert;
 mod error;
 
 pub use attach::{ATTACHED_SUMS, deliver};
-pub use convert::{Conversion, ConvertError, Known, convert, info};
+pub use convert::{Conversion, ConvertError, Known, convert, info, unpack};
 pub use error::{DiskFileError, Rule};

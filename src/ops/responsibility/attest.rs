@@ -71,8 +71,9 @@ impl Attestations {
                     sha256: Digest::of(&bytes),
                 },
                 verdict: word(&raw.verdict),
-                assurance: word(&raw.assurance),
+                assurance: Some(word(&raw.assurance)),
                 at: Epoch::saturating(raw.clock.seconds),
+                signed_by: Vec::new(),
             };
             all.push((raw, attestation));
         }

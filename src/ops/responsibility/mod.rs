@@ -6,6 +6,7 @@
 //! | `image` | from the file of a statement to what is known of the image |
 //! | `beside` | rules' results, lock and other files beside it, by their signed digests |
 //! | `attest` | reports of verifications |
+//! | `summaries` | signed summaries of verifications |
 //! | `history` | what an audit of the log says about each statement |
 //! | `fleet` | what checks over templates say |
 
@@ -15,5 +16,6 @@ mod fleet;
 mod history;
 mod image;
 mod run;
+mod summaries;
 
 pub use run::{Request, ResponsibilityError, report};

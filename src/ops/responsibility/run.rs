@@ -8,6 +8,8 @@ use super::attest::Attestations;
 use super::fleet;
 use super::history::{self, Audited};
 use super::image::{self, Source};
+use super::summaries;
+use crate::digest::Digest;
 use crate::json::JsonError;
 use crate::key::TrustRoot;
 use crate::limits;
@@ -42,6 +44,8 @@ pub struct Request<'a> {
     pub log: Option<(&'a AnyLog, &'a str)>,
     /// Reports of verifications.
     pub verdicts: &'a [PathBuf],
+    /// Signed summaries of verifications.
+    pub summaries: &'a [PathBuf],
     /// Templates of the fleet.
     pub segments: Option<&'a Path>,
     /// How many threads may work. It decides speed, never a byte.
@@ -77,7 +81,7 @@ pub enum ResponsibilityError {
     TooManyImages,
     /// More reports of verifications than one report takes.
     #[error(
-        "there are more than {} reports of verifications",
+        "there are more than {} reports or summaries of verifications",
         limits::RESPONSIBILITY_VERDICTS_MAX
     )]
     TooManyVerdicts,
@@ -110,9 +114,14 @@ pub fn report(
     let root = root(request, &sources, &mut findings)?;
     let mut images = Vec::new();
     for source in &sources {
-        images.extend(image::read(source, root.as_ref(), &mut findings)?);
+        let root = root.as_ref().map(|(root, _)| root);
+        images.extend(image::read(source, root, &mut findings)?);
     }
     Attestations::read(request.verdicts)?.attach(&mut images, &mut findings);
+    if let Some((root, policy)) = &root {
+        let by = (root, *policy);
+        summaries::attach(request.summaries, by, &mut images, &mut findings)?;
+    }
     let mut log = None;
     if let (Some((opened, name)), Some(trust)) = (request.log, request.trust) {
         let audited = Audited::of(opened, name, trust, request.threads, progress)?;
@@ -136,21 +145,23 @@ pub fn report(
     }))
 }
 
-/// The trust root, where one was named or is needed.
+/// The trust root and the digest of its file, where one was named or is needed.
 fn root(
     request: &Request<'_>,
     sources: &[Source],
     findings: &mut Vec<Finding>,
-) -> Result<Option<TrustRoot>, ResponsibilityError> {
+) -> Result<Option<(TrustRoot, Digest)>, ResponsibilityError> {
     let envelope = sources.iter().find(|source| source.is_envelope());
+    let signed = envelope.map(|source| &source.path);
+    let signed = signed.or_else(|| request.summaries.first());
     let Some(path) = request.trust else {
-        let no_trust = |source: &Source| ResponsibilityError::NoTrust(source.path.clone());
-        return envelope.map_or(Ok(None), |source| Err(no_trust(source)));
+        let no_trust = |path: &PathBuf| ResponsibilityError::NoTrust(path.clone());
+        return signed.map_or(Ok(None), |path| Err(no_trust(path)));
     };
-    if envelope.is_none() && request.log.is_none() {
+    if signed.is_none() && request.log.is_none() {
         return Ok(None);
     }
-    let root = trust::read(path)?;
+    let (root, file) = trust::read_with_bytes(path)?;
     if root.expires().is_some_and(|at| at < request.at.seconds()) {
         findings.push(Finding {
             weight: Weight::Incomplete,
@@ -158,7 +169,7 @@ fn root(
             text: "the trust root has expired: newer ones may have ended keys".to_owned(),
         });
     }
-    Ok(Some(root))
+    Ok(Some((root, Digest::of(&file))))
 }
 
 /// A path for people.

@@ -12,6 +12,9 @@ use crate::segment::graph::Node;
 use crate::segment::member::{Charter, Fleet};
 use crate::segment::peer::Infrastructure;
 
+/// Most ports of one list: `maxItems` of `toPorts[].ports` in the custom resource definition.
+const PORTS_MAX: usize = 40;
+
 /// The policies: one for each segment.
 ///
 /// # Errors
@@ -74,7 +77,10 @@ fn rule(
         .collect();
     let mut rule = Map::new();
     rule.insert(format!("{side}{key}"), Value::Array(peers));
-    rule.insert("toPorts".to_owned(), json!([{ "ports": ports }]));
+    let lists = ports
+        .chunks(PORTS_MAX)
+        .map(|ports| json!({ "ports": ports }));
+    rule.insert("toPorts".to_owned(), lists.collect());
     Ok(Value::Object(rule))
 }
 

@@ -194,6 +194,61 @@ fn outputs_of_two_releases_are_compared() {
 }
 
 #[test]
+fn results_of_rules_and_further_outputs_are_subjects_like_others() {
+    use karat::baseline::{Draft, Serial, Subject};
+    use karat::digest::Digest;
+    use karat::envelope::Envelope;
+    use karat::tlog::Kind;
+
+    let mut log = History::new("audit-outputs-rules");
+    fs::create_dir_all(log.path("out")).unwrap();
+    for (version, outcome) in [("1", "pass"), ("2", "excepted")] {
+        let manifest = karat::manifest::Manifest::of(&crate::support::root::Sample::new().sealed());
+        let expectations = karat::expect::Expectations::default();
+        let rules = crate::responsibility::desk::results(&[("sh.root", outcome)]);
+        let mut further = karat::image::further::Further::new();
+        let sbom = format!("web_{version}.spdx.json");
+        further.add(&sbom, karat::tree::Content::of(b"{}")).unwrap();
+        let further = further.to_bytes().unwrap();
+        let mut baseline = crate::keys::fixture::baseline("web", version);
+        let mut write = |subject: Subject, bytes: &[u8]| {
+            let name = baseline.subject_name(subject);
+            fs::write(log.path(&format!("out/{name}")), bytes).unwrap();
+            baseline.subjects.insert(subject, Digest::of(bytes));
+        };
+        write(Subject::Manifest, &manifest.to_bytes());
+        write(Subject::Expectations, &expectations.to_bytes());
+        write(Subject::Rules, &rules);
+        write(Subject::Outputs, &further);
+        let serial = Serial::new(version.parse().unwrap()).unwrap();
+        let statement = Draft::new(baseline).unwrap().complete(serial, None);
+        let mut envelope = Envelope::new(statement.to_signed().unwrap());
+        envelope.sign(&crate::keys::fixture::key(1)).unwrap();
+        let path = log.path(&format!("out/web_{version}.dsse.json"));
+        fs::write(path, envelope.to_bytes()).unwrap();
+        log.entry(Kind::Signed, &envelope);
+    }
+    // The paths are the same: what was found of rules is no change of the image.
+    let document = json(&log, 0, "--outputs out --envelopes out");
+    let change = &document["changes"][0];
+    assert_eq!(change["to"]["version"], "2", "{document}");
+    assert_eq!(
+        (&change["paths_added"], &change["paths_changed"]),
+        (&0.into(), &0.into())
+    );
+    let findings = document["findings"].as_array().unwrap();
+    assert!(
+        findings.iter().all(|it| it["severity"] == "note"),
+        "{document}"
+    );
+    // The manifests alone are compared: other results beside them are for `karat verify` to tell.
+    fs::remove_file(log.path("out/web_1.rules.json")).unwrap();
+    fs::write(log.path("out/web_2.rules.json"), b"{}").unwrap();
+    let again = json(&log, 0, "--outputs out --envelopes out");
+    assert_eq!(again["changes"], document["changes"]);
+}
+
+#[test]
 fn a_long_log_gives_a_short_text_and_a_whole_document() {
     let mut log = History::new("audit-long");
     let releases: Vec<_> = (1..=700)

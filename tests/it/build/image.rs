@@ -40,6 +40,85 @@ fn a_build_verifies_and_a_tampered_copy_is_refused() {
 }
 
 #[test]
+fn the_sbom_has_what_dpkg_has_and_is_covered_by_the_signature() {
+    let Some(shop) = Workshop::locked("build-sbom") else {
+        return;
+    };
+    shop.build("out", &["--format", "tar", "--compression", "none"]);
+    let bytes = shop.read("out/small_1.spdx.json");
+    let document: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+    let packages = document["packages"].as_array().unwrap();
+    let text = |package: &serde_json::Value, key: &str| package[key].as_str().unwrap().to_owned();
+    // The first is the image.
+    let listed: std::collections::BTreeSet<String> = packages[1..]
+        .iter()
+        .map(|it| format!("{} {}", text(it, "name"), text(it, "versionInfo")))
+        .collect();
+    let root = shop.path("root");
+    unpack(&shop.path("out/small_1.tar"), &root);
+    let status = fs::read_to_string(root.join("var/lib/dpkg/status")).unwrap();
+    let field = |stanza: &str, name: &str| {
+        let line = stanza.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap().trim().to_owned()
+    };
+    let installed: std::collections::BTreeSet<String> = status
+        .split("\n\n")
+        .filter(|stanza| stanza.contains("Package: "))
+        .map(|stanza| {
+            format!(
+                "{} {}",
+                field(stanza, "Package:"),
+                field(stanza, "Version:")
+            )
+        })
+        .collect();
+    assert_eq!(listed, installed);
+    let glibc = packages.iter().find(|it| it["name"] == "libc6").unwrap();
+    let purl = text(&glibc["externalRefs"][0], "referenceLocator");
+    assert!(purl.contains("&distro=debian-13&upstream=glibc"), "{purl}");
+    if let Some(tools) = judge("pyspdxtools") {
+        let mut run = tools.command();
+        run.arg("-i").arg(shop.path("out/small_1.spdx.json"));
+        let (code, said) = said(&run.output().unwrap());
+        assert_eq!(code, 0, "{said}");
+    }
+    // The statement names the list, the list names the SBOM.
+    let list = String::from_utf8(shop.read("out/small_1.outputs.json")).unwrap();
+    let digest = karat::digest::Digest::of(&bytes).to_string();
+    assert!(
+        list.contains("\"small_1.spdx.json\"") && list.contains(&digest),
+        "{list}"
+    );
+    let sums = String::from_utf8(shop.read("out/small_1.SHA256SUMS")).unwrap();
+    assert!(
+        sums.contains(&format!("{digest}  small_1.spdx.json\n")),
+        "{sums}"
+    );
+    let verify = [
+        "verify",
+        "--tar",
+        "out/small_1.tar",
+        "--trust",
+        "workspace/keys/trust.json",
+    ];
+    shop.succeed(verify);
+    let mut other = bytes;
+    let last = other.len() - 2;
+    other[last] = b' ';
+    fs::write(shop.path("out/small_1.spdx.json"), other).unwrap();
+    let (code, text) = shop.run(verify);
+    assert_eq!(code, 11, "{text}");
+    assert!(
+        text.contains("small_1.spdx.json is not what the signed"),
+        "{text}"
+    );
+    // The next build sees that it is not whole.
+    let text = shop.build("out", &["--format", "tar", "--compression", "none"]);
+    assert!(!text.contains("up to date"), "{text}");
+    shop.succeed(verify);
+}
+
+#[test]
 fn mtree_and_bsdtar_agree_with_the_manifest() {
     let Some(shop) = Workshop::locked("build-mtree") else {
         return;

@@ -93,6 +93,58 @@ fn a_neighbour_that_the_statement_does_not_name() {
 }
 
 #[test]
+fn results_of_rules_that_differ() {
+    let with = |name: &str, rules: &[(&str, &str)]| {
+        let mut release = Release::new(name);
+        let bytes = crate::responsibility::desk::results(rules);
+        fs::write(release.out("demo_1.rules.json"), &bytes).unwrap();
+        let digest = karat::digest::Digest::of(&bytes);
+        let subjects = &mut release.baseline.subjects;
+        subjects.insert(karat::baseline::Subject::Rules, digest);
+        release.sign(&[&signer()], 5, None);
+        release
+    };
+    let old = with("rules-old", &[("fw.deny", "pass"), ("sh.root", "pass")]);
+    let new = with(
+        "rules-new",
+        &[
+            ("fw.deny", "pass"),
+            ("sh.root", "excepted"),
+            ("sh.x11", "pass"),
+        ],
+    );
+    let (code, out) = run(envelope(&old), envelope(&new), &["--exit-code", "--json"]);
+    assert_eq!(code, 10, "{out}");
+    let found: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let rules = found["rules"].as_array().unwrap();
+    let ids: Vec<&str> = rules.iter().map(|it| it["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["sh.root", "sh.x11"]);
+    assert_eq!(
+        (&rules[0]["from"], &rules[0]["to"]),
+        (&"pass".into(), &"excepted".into())
+    );
+    assert_eq!(rules[1]["from"], serde_json::Value::Null);
+    let (code, text) = run(envelope(&old), envelope(&new), &[]);
+    assert_eq!(code, 0);
+    assert!(
+        text.contains("sh.root") && text.contains("pass -> excepted"),
+        "{text}"
+    );
+    // Nothing differs but for them.
+    assert!(
+        diff(envelope(&old), envelope(&new))
+            .unwrap()
+            .paths
+            .is_empty()
+    );
+    assert_eq!(run(envelope(&old), envelope(&old), &["--exit-code"]).0, 0);
+    // Results that nobody signed are no results.
+    fs::write(new.out("demo_1.rules.json"), b"{}").unwrap();
+    let error = diff(envelope(&old), envelope(&new)).unwrap_err();
+    assert!(matches!(error, DiffError::Neighbour(_)), "{error}");
+}
+
+#[test]
 fn the_command_and_its_exit_codes() {
     let (old, new) = (Release::new("cmd-old"), newer("cmd-new"));
     let (code, text) = run(envelope(&old), envelope(&new), &[]);

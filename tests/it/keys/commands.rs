@@ -386,6 +386,11 @@ fn what_is_no_statement_is_not_signed() {
 
 /// Outputs of a build, as far as `attach` looks at them.
 fn outputs(bench: &Bench) {
+    outputs_with(bench, &[]);
+}
+
+/// The same with further subjects, which are small files.
+fn outputs_with(bench: &Bench, more: &[(Subject, &[u8])]) {
     let tar = b"a tar file, as far as anybody can tell".repeat(100);
     let (mut described, mut wanted) = (baseline("web", "1.0"), Vec::new());
     let layout = oci::layout(
@@ -407,6 +412,10 @@ fn outputs(bench: &Bench) {
     ] {
         described.subjects.insert(subject, digest);
         wanted.push(subject);
+    }
+    for (subject, bytes) in more {
+        described.subjects.insert(*subject, Digest::of(bytes));
+        bench.write(&format!("out/{}", described.subject_name(*subject)), bytes);
     }
     bench.draft("out/web_1.0.statement.json", described);
     bench.write("out/web_1.0.mtree", b"manifest");
@@ -475,6 +484,61 @@ fn attach_puts_an_envelope_beside_outputs_and_into_the_oci_layout() {
         bench.read("out/trust/1.json"),
         bench.read("keys/trust.json")
     );
+}
+
+#[test]
+fn attach_compares_rules_and_further_outputs() {
+    let bench = Bench::new();
+    let sbom = b"{\"packages\":[]}\n";
+    let mut further = karat::image::further::Further::new();
+    for (name, bytes) in [("web_1.0.spdx.json", &sbom[..]), ("web_1.0.vhd", b"a disk")] {
+        further.add(name, karat::tree::Content::of(bytes)).unwrap();
+    }
+    let further = further.to_bytes().unwrap();
+    let rules = crate::responsibility::desk::results(&[("sh.root", "pass")]);
+    let more = [
+        (Subject::Rules, &rules[..]),
+        (Subject::Outputs, &further[..]),
+    ];
+    outputs_with(&bench, &more);
+    bench.write("out/web_1.0.spdx.json", sbom);
+    let attach = "attach out --envelope signed.dsse.json";
+    // Each is compared before anything is written.
+    for (file, why) in [
+        ("web_1.0.rules.json", "the statement says"),
+        ("web_1.0.outputs.json", "the statement says"),
+        ("web_1.0.spdx.json", "web_1.0.outputs.json lists"),
+    ] {
+        let file = format!("out/{file}");
+        let before = bench.read(&file);
+        let mut other = before.clone();
+        other[0] ^= 1;
+        bench.write(&file, &other);
+        let (code, said) = bench.fails(attach);
+        assert_eq!(code, 11, "{said}");
+        assert!(said.contains(&file) && said.contains(why), "{said}");
+        assert!(!bench.scratch.join("out/web_1.0.dsse.json").exists());
+        bench.write(&file, &before);
+    }
+    let report = bench.json(attach);
+    assert_eq!(
+        report["matched"],
+        serde_json::json!([
+            ".mtree",
+            ".expect.json",
+            ".rules.json",
+            ".outputs.json",
+            ".tar",
+            ".oci"
+        ])
+    );
+    assert_eq!(report["further"], serde_json::json!(["web_1.0.spdx.json"]));
+    assert_eq!(report["further_absent"], serde_json::json!(["web_1.0.vhd"]));
+    // Without their list nobody can tell what they should be.
+    std::fs::remove_file(bench.scratch.join("out/web_1.0.outputs.json")).unwrap();
+    let report = bench.json(attach);
+    assert_eq!(report["absent"], serde_json::json!([".outputs.json"]));
+    assert_eq!(report["further"], serde_json::json!([]));
 }
 
 struct Layout<'a>(&'a Path);

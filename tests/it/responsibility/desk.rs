@@ -141,7 +141,7 @@ fn lock() -> Vec<u8> {
 }
 
 /// A file of results, in the order of ids.
-fn results(rules: &[(&str, &str)]) -> Vec<u8> {
+pub fn results(rules: &[(&str, &str)]) -> Vec<u8> {
     let results: Vec<Value> = rules
         .iter()
         .map(|(id, outcome)| {

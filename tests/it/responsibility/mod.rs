@@ -1,6 +1,9 @@
 //! `karat responsibility report`: evidence from files, as users give it.
 
-mod desk;
+mod controls;
+pub mod desk;
 mod failures;
 mod judges;
 mod reports;
+mod summaries;
+mod transcript;

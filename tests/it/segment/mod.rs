@@ -1,5 +1,6 @@
 //! Fleets of templates: their rules, their graph, and what others make of the exports.
 
+mod cilium;
 mod judges;
 mod rules;
 mod views;

@@ -218,3 +218,34 @@ fn many_segments_are_drawn_by_category() {
     );
     assert!(page.contains("too many segments"));
 }
+
+#[test]
+fn one_fault_of_many_templates_stands_once_with_all_its_places() {
+    let mut files = sound();
+    let names = [
+        "n0.toml", "n1.toml", "n2.toml", "n3.toml", "n4.toml", "n5.toml", "n6.toml",
+    ];
+    for file in names {
+        let name = file.trim_end_matches(".toml");
+        files.insert(
+            file,
+            format!("extends = \"base\"\n[image]\nname = \"{name}\"\n[segment]\ncategory = \"internal\"\nsegment = \"{name}\"\nadmin_from = [\"bastion\"]\n"),
+        );
+    }
+    let scratch = written(&files);
+    let page = text(karat(&scratch, &["graph", ".", "--format", "html"]).stdout);
+    assert!(
+        page.contains("<strong>7 faults</strong>"),
+        "all are counted"
+    );
+    let subject = "<span class=\"subject\">bastion may reach SSH and does not</span>";
+    assert_eq!(page.matches(subject).count(), 1);
+    assert!(page.contains("<summary>3 more places</summary>"));
+    for file in names {
+        assert_eq!(
+            page.matches(&format!("{file}:7</code>")).count(),
+            1,
+            "{file}"
+        );
+    }
+}

@@ -145,6 +145,44 @@ fn results_of_rules_beside_the_envelope_are_those_that_were_signed() {
 }
 
 #[test]
+fn further_outputs_beside_the_envelope_are_those_that_are_listed() {
+    let mut release = Release::new("further");
+    let mut list = karat::image::further::Further::new();
+    let content = karat::tree::Content::of(b"{}\n");
+    list.add("demo_1.spdx.json", content).unwrap();
+    let list = list.to_bytes().unwrap();
+    let subjects = &mut release.baseline.subjects;
+    let digest = karat::digest::Digest::of(&list);
+    subjects.insert(karat::baseline::Subject::Outputs, digest);
+    release.sign(&[&signer()], 6, None);
+    // Nothing that is compared depends on them.
+    assert_eq!(karat(&release, &TAR).code, 0);
+    fs::write(release.out("demo_1.outputs.json"), &list).unwrap();
+    assert_eq!(karat(&release, &TAR).code, 0);
+    fs::write(release.out("demo_1.spdx.json"), b"{}\n").unwrap();
+    assert_eq!(karat(&release, &TAR).code, 0);
+    for other in ["{} ", "{}", "{}\n\n"] {
+        fs::write(release.out("demo_1.spdx.json"), other).unwrap();
+        let run = karat(&release, &TAR);
+        assert_eq!(run.code, 11, "{}", run.stdout);
+        let said = "demo_1.spdx.json is not what the signed .outputs.json lists";
+        assert!(run.stdout.contains(said), "{}", run.stdout);
+    }
+    fs::write(release.out("demo_1.outputs.json"), b"{}\n").unwrap();
+    let run = karat(&release, &TAR);
+    assert_eq!(run.code, 11);
+    assert!(run.stdout.contains("demo_1.outputs.json has the digest"));
+    // One that is signed, and that this karat cannot read.
+    let strange = b"{\"version\":2}\n";
+    let digest = karat::digest::Digest::of(strange);
+    let subjects = &mut release.baseline.subjects;
+    subjects.insert(karat::baseline::Subject::Outputs, digest);
+    release.sign(&[&signer()], 7, None);
+    fs::write(release.out("demo_1.outputs.json"), strange).unwrap();
+    assert_eq!(karat(&release, &TAR).code, 13);
+}
+
+#[test]
 fn what_is_demanded_beyond_signatures() {
     let release = Release::new("demanded");
     let with = |more: &[&str]| karat(&release, &[&TAR[..], more].concat());

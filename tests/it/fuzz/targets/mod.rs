@@ -8,6 +8,7 @@
 mod archive;
 mod block;
 mod build;
+mod evidence;
 mod harden;
 mod history;
 mod image;
@@ -34,12 +35,13 @@ pub struct Target {
 macro_rules! each_target {
     ($use:ident) => {
         $use! {
-            agent_answers, apt_sources, boot_plan, bundle, checkpoint, compressed, consistency, control, cosignature,
-            deb, deb_tar, disk, draft, elf, entry, envelope, erofs, expectations, fact_rules, fat, fleet, fork, glob,
-            gpt, image_tar, inclusion, inrelease, json, kernel_tables, keyring, lock, manifest, monitor_memory, note,
-            notice, oci, packages, pe, policy,
-            private_key, public_key, receipt, relation, release, report, rule_results, rules, ruleset, state, statement, successor,
-            sums, template, tile, tlog_policy, trust_root, verity, version, vkey, witness_request,
+            agent_answers, apt_sources, boot_plan, bundle, checkpoint, compressed, consistency, control, controls,
+            cosignature, deb, deb_tar, disk, dpkg_sources, draft, elf, entry, envelope, erofs, expectations,
+            fact_rules, fat, fleet, fork, further, glob, gpt, image_tar, inclusion, inrelease, json, kernel_tables,
+            keyring, lock, manifest, monitor_memory, note, notice, oci, packages, pe, peers, policy, private_key,
+            public_key, receipt, relation, release, report, rule_results, rules, ruleset, state, statement,
+            successor, summary, sums, template, tile, tlog_policy, trust_root, verity, version, vkey,
+            witness_request,
         }
     };
 }
@@ -95,6 +97,12 @@ pub const TARGETS: &[Target] = &[
     of("consistency", 10000, log::consistency, log::proof_seeds),
     of("control", 10000, archive::control, archive::control_seeds),
     of(
+        "controls",
+        1000,
+        evidence::controls,
+        evidence::controls_seeds,
+    ),
+    of(
         "cosignature",
         20000,
         log::cosignature,
@@ -103,6 +111,12 @@ pub const TARGETS: &[Target] = &[
     of("deb", 5000, archive::deb, archive::deb_seeds),
     of("deb_tar", 10000, archive::deb_tar, archive::deb_tar_seeds),
     of("disk", 3000, image::disk, image::disk_seeds),
+    of(
+        "dpkg_sources",
+        10000,
+        evidence::dpkg_sources,
+        evidence::dpkg_source_seeds,
+    ),
     of("draft", 10000, signed::draft, signed::draft_seeds),
     of("elf", 10000, instance::elf, instance::elf_seeds),
     of("entry", 10000, log::entry, log::entry_seeds),
@@ -123,6 +137,7 @@ pub const TARGETS: &[Target] = &[
     of("fat", 1000, block::fat, block::fat_seeds),
     of("fleet", 1500, build::fleet, build::fleet_seeds),
     of("fork", 10000, history::fork, history::fork_seeds),
+    of("further", 20000, evidence::further, evidence::further_seeds),
     of("glob", 20000, instance::glob, instance::glob_seeds),
     of("gpt", 3000, block::gpt, block::gpt_seeds),
     of("image_tar", 5000, image::image_tar, image::tar_seeds),
@@ -159,6 +174,7 @@ pub const TARGETS: &[Target] = &[
     of("oci", 2500, image::oci, image::oci_seeds),
     of("packages", 10000, archive::packages, archive::package_seeds),
     of("pe", 10000, pe::pe, pe::pe_seeds),
+    of("peers", 5000, evidence::peers, evidence::peers_seeds),
     of("policy", 10000, instance::policy, instance::policy_seeds),
     of(
         "private_key",
@@ -202,6 +218,7 @@ pub const TARGETS: &[Target] = &[
         signed::successor,
         signed::trust_root_seeds,
     ),
+    of("summary", 2500, evidence::summary, evidence::summary_seeds),
     of("sums", 20000, image::sums, image::sums_seeds),
     of("template", 1500, build::template, build::template_seeds),
     of("tile", 20000, log::tile, log::tile_seeds),
