@@ -24,7 +24,7 @@
 //! | 5 | [`appraise`] [`boot`] [`instance`] | Evidence against Baseline gives a Verdict; what an initrd is told and how it judges; what an instance is told and remembers |
 //! | | [`sys`] | the only module that touches the machine; what it scans is Evidence |
 //! | | *wall* | above it is all that `karat-agent` contains |
-//! | 6 | [`deb`] [`harden`] [`image`] [`progress`] [`segment`] [`written`] | packages, versions, relations, archives' metadata; hardening rules; tar, OCI, compression; what a long operation says; what may reach what; TOML with places |
+//! | 6 | [`deb`] [`harden`] [`image`] [`progress`] [`segment`] [`written`] | packages, versions, relations, archives' metadata; hardening rules; tar, OCI, initrds, containers of disks, compression; what a long operation says; what may reach what; TOML with places |
 //! | 7 | [`template`] [`lock`] | what the user writes; what it resolved to |
 //! | 8 | [`archive`] [`stage`] [`log`] [`responsibility`] | mirrors and the cache; unpack, configure, overlay, normalise; the log operator's side; whose each control is, and which evidence there is |
 //! | 9 | [`ops`] | one file per user verb; no printing |

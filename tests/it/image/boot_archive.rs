@@ -1,6 +1,6 @@
 //! Archives that a kernel unpacks: what cpio and bsdtar make of them, and what goes into an initrd.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::process::Stdio;
 
@@ -169,8 +169,10 @@ fn an_initrd_holds_what_its_causes_need_in_the_order_of_loading() {
     let found = Kernel::only(&tree, &blobs).unwrap();
     assert_eq!(found.version(), "6.1.0-1-test");
     assert_eq!(found.compression(), Compression::Zstd);
-    let causes = BTreeSet::from(Cause::ALL.map(|cause| cause));
-    let without = BTreeSet::from_iter(causes.iter().copied().filter(|c| *c != Cause::Overlay));
+    let without: BTreeSet<Cause> = Cause::ALL
+        .into_iter()
+        .filter(|cause| *cause != Cause::Overlay)
+        .collect();
     let modules = Modules::choose(&found, &tree, &blobs, &without).unwrap();
     let order: Vec<String> = modules.load_order().map(ToString::to_string).collect();
     let top = "/usr/lib/modules/6.1.0-1-test/kernel";
@@ -223,15 +225,12 @@ fn an_initrd_holds_what_its_causes_need_in_the_order_of_loading() {
     assert_eq!(unpacked, plain.bytes());
     if let Some(cpio) = judge("cpio") {
         let listed = lists(&cpio, &["-t", "--quiet"], plain.bytes());
-        let mut theirs: BTreeMap<String, ()> = listed
-            .lines()
-            .map(|line| (format!("/{line}"), ()))
-            .collect();
+        let mut theirs: BTreeSet<String> = listed.lines().map(|line| format!("/{line}")).collect();
         assert_eq!(theirs.len(), listed.lines().count(), "no name twice");
         for file in names.drain(..) {
-            assert!(theirs.remove(&file).is_some(), "{file}");
+            assert!(theirs.remove(&file), "{file}");
         }
-        let rest: Vec<String> = theirs.into_keys().collect();
+        let rest: Vec<String> = theirs.into_iter().collect();
         let modules = "/usr/lib/modules/6.1.0-1-test";
         let directories = ["/dev", "/dev/console", "/dev/null", "/proc", "/run", "/sys"];
         let mut expected: Vec<String> = directories.map(str::to_owned).to_vec();
@@ -259,11 +258,10 @@ fn a_kernel_that_cannot_boot_it_is_refused() {
     assert!(matches!(none, InitrdError::NoKernel));
 
     let mut fixture = kernel("6.1.0-1-test");
-    for directory in ["/usr/lib/modules/6.1.0-2-test"] {
-        fixture.directory(directory);
-        fixture.file(format!("{directory}/modules.dep"), "");
-        fixture.file(format!("{directory}/modules.builtin"), "");
-    }
+    let second = "/usr/lib/modules/6.1.0-2-test";
+    fixture.directory(second);
+    fixture.file(format!("{second}/modules.dep"), "");
+    fixture.file(format!("{second}/modules.builtin"), "");
     let (tree, blobs) = fixture.seal();
     let two = Kernel::only(&tree, &blobs).unwrap_err();
     assert!(matches!(&two, InitrdError::Kernels(names) if names.len() == 2));

@@ -417,9 +417,9 @@ fn small_qcow2() -> Vec<u8> {
     put(56, &1_u32.to_be_bytes());
     put(96, &4_u32.to_be_bytes());
     put(100, &104_u32.to_be_bytes());
-    put(512, &(1_u64 << 63 | 1024).to_be_bytes());
-    put(1024, &(1_u64 << 63 | 2048).to_be_bytes());
-    put(1032, &(1_u64 << 62 | 2560).to_be_bytes());
+    put(512, &((1_u64 << 63) + 1024).to_be_bytes());
+    put(1024, &((1_u64 << 63) + 2048).to_be_bytes());
+    put(1032, &((1_u64 << 62) + 2560).to_be_bytes());
     put(1040, &1_u64.to_be_bytes());
     put(2048, &[7; 512]);
     let mut deflate = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
