@@ -66,11 +66,11 @@ const SNAKEOIL: &str = "/usr/share/ovmf/PkKek-1-snakeoil";
 /// An initrd (cpio, newc) with a static shell.
 fn initrd(shell: &[u8]) -> Vec<u8> {
     let mut archive = Vec::new();
-    let mut entry = |name: &str, mode: u32, bytes: &[u8]| {
+    let mut entry = |name: &str, mode: usize, bytes: &[u8]| {
         let pad = |archive: &mut Vec<u8>| archive.resize(archive.len().next_multiple_of(4), 0);
         archive.extend_from_slice(b"070701");
-        let numbers = [0, mode, 0, 0, 1, 0, bytes.len() as u32, 0, 0, 0, 0];
-        for number in numbers.into_iter().chain([name.len() as u32 + 1, 0]) {
+        let numbers = [0, mode, 0, 0, 1, 0, bytes.len(), 0, 0, 0, 0];
+        for number in numbers.into_iter().chain([name.len() + 1, 0]) {
             archive.extend_from_slice(format!("{number:08x}").as_bytes());
         }
         archive.extend_from_slice(name.as_bytes());
