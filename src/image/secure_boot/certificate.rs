@@ -55,10 +55,10 @@ impl Certificate {
         }
         let (issuer, serial) = (issuer.to_vec(), serial.to_vec());
         Ok(Self {
+            der,
             issuer,
             serial,
             key,
-            der,
         })
     }
 
