@@ -140,26 +140,25 @@ fn console(command: &mut Command) -> String {
     let mut child = command.spawn().unwrap();
     let mut output = child.stdout.take().unwrap();
     let (mut said, mut chunk) = (Vec::new(), [0; 4096]);
-    loop {
-        let count = output.read(&mut chunk).unwrap();
-        said.extend_from_slice(&chunk[..count]);
-        let text = String::from_utf8_lossy(&said);
-        if count == 0 || text.contains(BOOTED) || text.contains(DENIED) {
-            let text = text.into_owned();
-            end(&mut child);
-            return text;
+    let done = |said: &[u8]| {
+        let text = String::from_utf8_lossy(said);
+        text.contains(BOOTED) || text.contains(DENIED)
+    };
+    while !done(&said) {
+        match output.read(&mut chunk).unwrap() {
+            0 => break,
+            count => said.extend_from_slice(&chunk[..count]),
         }
     }
+    end(&child);
+    child.wait().unwrap();
+    String::from_utf8_lossy(&said).into_owned()
 }
 
-/// Ends `timeout`, which ends what it runs.
-fn end(child: &mut Child) {
+/// Ends `timeout`, which ends what it runs; whoever was not waited for can be told so.
+fn end(child: &Child) {
     let pid = rustix::process::Pid::from_child(child);
-    drop(rustix::process::kill_process(
-        pid,
-        rustix::process::Signal::TERM,
-    ));
-    child.wait().unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
 }
 
 /// A TPM with the banks of SHA-256 and SHA-384.
