@@ -28,9 +28,9 @@ pub enum MeasureError {
 /// The phases of a boot, as systemd-pcrphase.service(8) extends PCR 11 by them; karat's own initrd
 /// extends the first two.
 const PHASES: [&str; 4] = ["enter-initrd", "leave-initrd", "sysinit", "ready"];
-/// EV_EFI_ACTION before the first boot option is started (PFP, section 10.4.4).
+/// `EV_EFI_ACTION` before the first boot option is started (PFP, section 10.4.4).
 const CALLING: &[u8] = b"Calling EFI Application from Boot Option";
-/// EV_SEPARATOR: firmware is done with this register.
+/// `EV_SEPARATOR`: firmware is done with this register.
 const SEPARATOR: &[u8] = &[0; 4];
 /// Why PCR 7 is not predicted.
 const PCR_7: &str = "the machine's own Secure Boot variables are in it, and the certificate that its \

@@ -22,7 +22,7 @@ pub struct Certificate {
 
 /// Bytes of a modulus: firmware takes 2048 bits, most takes 3072 and 4096, too.
 const MODULUS: std::ops::RangeInclusive<usize> = 256..=512;
-/// DigestInfo of SHA-256 up to the digest (RFC 8017, section 9.2, note 1).
+/// `DigestInfo` of SHA-256 up to the digest (RFC 8017, section 9.2, note 1).
 const SHA256_INFO: [u8; 19] = [
     0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05,
     0x00, 0x04, 0x20,
@@ -55,14 +55,14 @@ impl Certificate {
         }
         let (issuer, serial) = (issuer.to_vec(), serial.to_vec());
         Ok(Self {
+            der,
             issuer,
             serial,
             key,
-            der,
         })
     }
 
-    /// Checks a signature over `message`: RSASSA-PKCS1-v1_5 with SHA-256.
+    /// Checks a signature over `message`: `RSASSA-PKCS1-v1_5` with SHA-256.
     pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SecureBootError> {
         let digest = Digest::of(message);
         self.key

@@ -38,10 +38,10 @@ impl PrivateKey {
             }
             _ => return Err(no_pem),
         };
-        key.map(Self).ok_or(fails("it is no RSA key"))
+        key.map(Self).ok_or_else(|| fails("it is no RSA key"))
     }
 
-    /// Signs `message`: RSASSA-PKCS1-v1_5 with SHA-256, which is deterministic.
+    /// Signs `message`: `RSASSA-PKCS1-v1_5` with SHA-256, which is deterministic.
     ///
     /// # Errors
     /// The key is too short for that.

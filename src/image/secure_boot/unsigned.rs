@@ -18,7 +18,7 @@ pub struct Unsigned<'a> {
 
 /// Certificates begin and end at multiples of this many bytes.
 const ALIGN: usize = 8;
-/// `wRevision` and `wCertificateType` of `WIN_CERTIFICATE`: revision 2, PKCS#7 SignedData.
+/// `wRevision` and `wCertificateType` of `WIN_CERTIFICATE`: revision 2, PKCS#7 `SignedData`.
 const KIND: [u8; 4] = [0x00, 0x02, 0x02, 0x00];
 
 impl<'a> Unsigned<'a> {
@@ -44,7 +44,7 @@ impl<'a> Unsigned<'a> {
         })
     }
 
-    /// What is to be signed by RSASSA-PKCS1-v1_5 with SHA-256.
+    /// What is to be signed by `RSASSA-PKCS1-v1_5` with SHA-256.
     pub fn message(&self) -> Vec<u8> {
         message(&self.attributes)
     }

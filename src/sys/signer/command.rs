@@ -23,7 +23,7 @@ pub struct CommandSigner {
 /// A program that answers a message with a few bytes; it is run as that of a [`CommandSigner`] is.
 #[derive(Debug)]
 pub struct Program {
-    program: String,
+    path: String,
     arguments: Vec<String>,
     time: Duration,
     most: usize,
@@ -48,9 +48,9 @@ impl CommandSigner {
 
 impl Program {
     /// A program with its arguments, whose answer has at most `most` bytes.
-    pub fn new(program: String, arguments: Vec<String>, most: usize) -> Self {
+    pub fn new(path: String, arguments: Vec<String>, most: usize) -> Self {
         Self {
-            program,
+            path,
             arguments,
             time: TIME_MAX,
             most,
@@ -63,12 +63,12 @@ impl Program {
     /// It fails, answers nothing in time, or too much: says so, after its name.
     pub fn ask(&self, message: &[u8]) -> Result<Vec<u8>, String> {
         self.run(message)
-            .map_err(|why| format!("{}: {why}", self.program))
+            .map_err(|why| format!("{}: {why}", self.path))
     }
 
     fn run(&self, message: &[u8]) -> Result<Vec<u8>, String> {
         let watch = Stopwatch::start();
-        let mut child = process::inheriting(&self.program)
+        let mut child = process::inheriting(&self.path)
             .args(&self.arguments)
             // Passphrases are for karat.
             .env_remove("KARAT_KEY_PASSPHRASE")
@@ -141,7 +141,7 @@ impl Signer for CommandSigner {
         let output = self.program.ask(message).map_err(SignerError::Refused)?;
         let signature = read(&output).ok_or_else(|| {
             let why = "its output is neither the 64 bytes of a signature nor their base64";
-            SignerError::Refused(format!("{}: {why}", self.program.program))
+            SignerError::Refused(format!("{}: {why}", self.program.path))
         })?;
         self.key.verify(message, &signature)?;
         Ok(signature)
@@ -192,7 +192,7 @@ mod tests {
             }
         }
         let mut absent = sh("");
-        absent.program.program = "/karat-absent".to_owned();
+        absent.program.path = "/karat-absent".to_owned();
         assert!(said(&absent, b"").contains("cannot be started"));
     }
 

@@ -56,23 +56,19 @@ impl Pe {
     pub fn build(&self) -> Vec<u8> {
         let mut image = vec![0; HEADERS];
         put(&mut image, 0, b"MZ");
-        put(&mut image, 60, &(START as u32).to_le_bytes());
+        put(&mut image, 60, &word(START));
         put(&mut image, START, b"PE\0\0");
         put(&mut image, START + 4, &self.machine.to_le_bytes());
-        put(
-            &mut image,
-            START + 6,
-            &(self.sections.len() as u16).to_le_bytes(),
-        );
+        put(&mut image, START + 6, &word(self.sections.len())[..2]);
         put(&mut image, START + 8, b"time");
         put(&mut image, START + 20, &240_u16.to_le_bytes());
         put(&mut image, START + 22, &0x0206_u16.to_le_bytes());
         let optional = START + 24;
         put(&mut image, optional, &0x20b_u16.to_le_bytes());
-        put(&mut image, optional + 16, &(MEMORY as u32).to_le_bytes());
-        put(&mut image, optional + 32, &(MEMORY as u32).to_le_bytes());
-        put(&mut image, optional + 36, &(FILE as u32).to_le_bytes());
-        put(&mut image, optional + 60, &(HEADERS as u32).to_le_bytes());
+        put(&mut image, optional + 16, &word(MEMORY));
+        put(&mut image, optional + 32, &word(MEMORY));
+        put(&mut image, optional + 36, &word(FILE));
+        put(&mut image, optional + 60, &word(HEADERS));
         put(&mut image, optional + 68, &10_u16.to_le_bytes());
         put(&mut image, optional + 70, &self.flags.to_le_bytes());
         put(&mut image, optional + 108, &16_u32.to_le_bytes());
@@ -84,7 +80,7 @@ impl Pe {
             put(&mut image, entry, name.as_bytes());
             let offset = image.len();
             for (at, value) in [(8, bytes.len()), (12, memory), (16, size), (20, offset)] {
-                put(&mut image, entry + at, &(value as u32).to_le_bytes());
+                put(&mut image, entry + at, &word(value));
             }
             put(&mut image, entry + 36, &0x4000_0040_u32.to_le_bytes());
             image.extend_from_slice(bytes);
@@ -92,10 +88,15 @@ impl Pe {
             memory += bytes.len();
         }
         let memory = memory.next_multiple_of(MEMORY);
-        put(&mut image, optional + 56, &(memory as u32).to_le_bytes());
+        put(&mut image, optional + 56, &word(memory));
         image.extend_from_slice(&self.trailing);
         image
     }
+}
+
+/// A number of a header.
+pub fn word(number: usize) -> [u8; 4] {
+    u32::try_from(number).unwrap().to_le_bytes()
 }
 
 fn put(image: &mut [u8], at: usize, bytes: &[u8]) {

@@ -179,6 +179,7 @@ fn matches(pattern: &str, text: &str) -> bool {
     };
     match pattern {
         "^[0-9a-f]{64}$" => hex(text, 64),
+        "^[0-9a-f]{96}$" => hex(text, 96),
         "^[0-9a-f-]{36}$" => text.len() == 36 && hex(&text.replace('-', "0"), 36),
         "^sha256:[0-9a-f]{64}$" => text.strip_prefix("sha256:").is_some_and(|it| hex(it, 64)),
         other => panic!("the schema uses the pattern {other}"),

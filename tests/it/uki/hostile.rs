@@ -76,9 +76,9 @@ fn certificate_tables_that_lie_are_refused() {
     let image = pe::stub(X64, "257").build();
     let table = |head: &[u8], length: u32| {
         let mut image = image.clone();
-        let start = image.len() as u32;
+        let start = pe::word(image.len());
         image.extend_from_slice(head);
-        image[CERTIFICATES..CERTIFICATES + 4].copy_from_slice(&start.to_le_bytes());
+        image[CERTIFICATES..CERTIFICATES + 4].copy_from_slice(&start);
         image[CERTIFICATES + 4..CERTIFICATES + 8].copy_from_slice(&length.to_le_bytes());
         image
     };

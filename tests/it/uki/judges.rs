@@ -89,13 +89,10 @@ fn pesign_computes_the_same_digests() {
     for name in ["Bookworm.efi", "Trixie.efi", "linux", "boot"] {
         let bytes = std::fs::read(scratch.join(name)).unwrap();
         let digests = Digests::authenticode(&Image::read(&bytes).unwrap(), &bytes).unwrap();
-        for (kind, ours) in [
-            ("sha256", digests.sha256.to_string()),
-            ("sha384", digests.sha384.to_string()),
-        ] {
-            let text = said(&pesign, scratch.path(), &["-h", "-i", name, "-d", kind]);
-            assert!(text.contains(&ours), "{name} {kind}: {text}");
-        }
+        // It knows no SHA-384; firmware does: see `boot`.
+        let text = said(&pesign, scratch.path(), &["-h", "-i", name, "-d", "sha256"]);
+        let ours = digests.sha256.to_string();
+        assert!(text.contains(&ours), "{name}: {text}");
     }
 }
 
@@ -131,7 +128,7 @@ fn signatures_verify_for_sbverify_and_osslsigncode() {
         let signed = std::fs::read(here.join(name)).unwrap();
         let image = Image::read(&signed).unwrap();
         let range = image.certificates()[0].bytes.clone();
-        let data = &signed[range.start as usize..range.end as usize];
+        let data = &signed[at(range.start)..at(range.end)];
         std::fs::write(here.join("signature"), data).unwrap();
         let arguments = [
             "pkcs7",
@@ -216,7 +213,7 @@ fn ukify_reads_our_images_and_makes_alike() {
     }
     let ukify = material.ukify();
     let ukify = ukify.to_str().unwrap();
-    let arguments = [ukify, "inspect", "--json=short", "Trixie.efi"];
+    let arguments = [ukify, "inspect", "Trixie.efi", "--json=short"];
     let text = said(&python, scratch.path(), &arguments);
     let theirs: serde_json::Value = serde_json::from_str(text.trim()).unwrap();
     let ours = Image::read(&bytes(&scratch, Release::Trixie)).unwrap();
@@ -257,6 +254,10 @@ fn ukify_reads_our_images_and_makes_alike() {
     };
     assert_eq!(place(&ours), place(&theirs));
     assert!(predict(&bytes, None).is_ok());
+}
+
+fn at(offset: u64) -> usize {
+    offset.try_into().unwrap()
 }
 
 /// A judge that no PATH names.

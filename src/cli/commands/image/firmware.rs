@@ -49,7 +49,7 @@ pub(super) struct Sign {
     certificate: PathBuf,
 
     /// Its RSA key: a PEM file, or command:PROGRAM ARGUMENT... which signs what it reads (RSASSA-PKCS1-v1_5
-    /// with SHA-256) and writes the raw signature.
+    /// with SHA-256) and writes the raw signature
     #[arg(long, value_name = "KEY", value_parser = KeySource::parse)]
     key: KeySource,
 

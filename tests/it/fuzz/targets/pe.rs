@@ -22,8 +22,9 @@ pub fn pe(bytes: &[u8]) {
         assert!(u64::from(section.address) >= memory);
         memory = u64::from(section.address) + u64::from(section.memory_size);
         let mut size = 0;
-        if section.each(bytes, &mut |some| size += some.len()).is_ok() {
-            assert_eq!(size, section.memory_size as usize);
+        let whole = section.each(bytes, &mut |some| size += some.len() as u64);
+        if whole.is_ok() {
+            assert_eq!(size, u64::from(section.memory_size));
         }
     }
     assert!(end <= image.signed_end() && image.signed_end() <= bytes.len() as u64);
@@ -32,14 +33,14 @@ pub fn pe(bytes: &[u8]) {
         assert!(certificate.bytes.end <= bytes.len() as u64);
     }
     let mut covered = 0;
-    let counted = image.authenticode(bytes, &mut |some| covered += some.len());
+    let counted = image.authenticode(bytes, &mut |some| covered += some.len() as u64);
     counted.unwrap();
     let left_out = if image.headers().names_certificates() {
         12
     } else {
         4
     };
-    assert_eq!(covered + left_out, image.signed_end() as usize);
+    assert_eq!(covered + left_out, image.signed_end());
     drop(predict(bytes, None));
     drop(predict(&pe::stub(X64, "257").build(), Some(bytes)));
     if let Ok(stub) = Stub::parse(bytes) {
@@ -78,9 +79,9 @@ pub fn pe_seeds() -> Vec<Vec<u8>> {
     let uki = assemble(&parts(&Stub::parse(&arm).unwrap(), &kernel));
     let uki = uki.unwrap().bytes;
     let mut signed = pe::loader(X64, "252").trailing(b"8 bytes.").build();
-    let start = signed.len() as u32;
+    let start = pe::word(signed.len());
     let entry = pe::START + 24 + 112 + 32;
-    signed[entry..entry + 4].copy_from_slice(&start.to_le_bytes());
+    signed[entry..entry + 4].copy_from_slice(&start);
     signed[entry + 4..entry + 8].copy_from_slice(&16_u32.to_le_bytes());
     signed.extend_from_slice(b"\x10\0\0\0\0\x02\x02\0signed..");
     vec![stub, uki, signed, pe::kernel(X64, "6.1")]
