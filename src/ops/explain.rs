@@ -111,10 +111,9 @@ fn named(path: &Path, threads: NonZero<usize>) -> Result<Image, DiffError> {
 /// An image beside the Envelope that is not what was verified.
 fn beside(question: &Question<'_>) -> Result<Option<Image>, DiffError> {
     let subject = match question.subject {
-        Checked::Erofs(path)
-        | Checked::Oci(path)
-        | Checked::Root(path)
-        | Checked::Tar(path) => fs::absolute(path)?,
+        Checked::Erofs(path) | Checked::Oci(path) | Checked::Root(path) | Checked::Tar(path) => {
+            fs::absolute(path)?
+        }
     };
     for suffix in TAR_SUFFIXES.iter().chain([&".oci", &EROFS_SUFFIX]) {
         let path = with_suffix(question.stem, suffix);

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::diff::DiffError;
 use super::explain::{Question, explain};
 use super::outputs::LayoutDirectory;
+use super::verity;
 use super::workspace::Workspace;
 use crate::appraise::{
     Artefact, Assurance, Circumstances, Evidence, Expiry, Explanation, Finding, Nonce, Opening,
@@ -121,7 +122,7 @@ pub fn verify(request: &Request) -> Result<Verification, VerifyError> {
     let inputs = material.inputs();
     let opening = Opening::new(material);
     // Looked at even where nothing can be compared: a path that is wrong shall be an error.
-    let looked = look(request, &opening)?;
+    let looked = look(request, &stem, &opening)?;
     let opened = opening.into_opened();
     let mut verification = Verification {
         target: Target {
@@ -189,10 +190,8 @@ pub fn verify(request: &Request) -> Result<Verification, VerifyError> {
 /// # Errors
 /// Neither it nor what is to be checked says which one.
 pub fn envelope(request: &Request) -> Result<PathBuf, VerifyError> {
-    let (Checked::Erofs(path)
-    | Checked::Oci(path)
-    | Checked::Root(path)
-    | Checked::Tar(path)) = &request.subject;
+    let (Checked::Erofs(path) | Checked::Oci(path) | Checked::Root(path) | Checked::Tar(path)) =
+        &request.subject;
     Ok(material::with_suffix(
         &stem(request, path)?,
         ENVELOPE_SUFFIX,
@@ -246,7 +245,7 @@ struct Looked {
     findings: Vec<Finding>,
 }
 
-fn look(request: &Request, opening: &Opening) -> Result<Looked, VerifyError> {
+fn look(request: &Request, stem: &Path, opening: &Opening) -> Result<Looked, VerifyError> {
     let statement = || opening.opened().statement.as_deref();
     match &request.subject {
         Checked::Root(root) => {
@@ -262,7 +261,10 @@ fn look(request: &Request, opening: &Opening) -> Result<Looked, VerifyError> {
                 findings: Vec::new(),
             })
         }
-        Checked::Erofs(file) => look_at_erofs(file, statement(), request.threads),
+        Checked::Erofs(file) => {
+            let tree = material::with_suffix(stem, Subject::Verity.suffix());
+            look_at_erofs(file, &tree, statement(), request.threads)
+        }
         Checked::Tar(file) => Ok(look_at_tar(fs::open(file)?, file, statement()).at("read", file)?),
         Checked::Oci(directory) => look_at_oci(directory, statement()),
     }
@@ -311,6 +313,7 @@ fn look_at_tar(
 
 fn look_at_erofs(
     file: &Path,
+    hashes: &Path,
     statement: Option<&Statement>,
     threads: NonZero<usize>,
 ) -> Result<Looked, VerifyError> {
@@ -323,9 +326,12 @@ fn look_at_erofs(
         let epoch = epoch(statement);
         let tree = erofs::read(&source, epoch, &origin, &mut tar::keep_nothing, threads);
         let digest = digest.join();
-        (tree, digest.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        (
+            tree,
+            digest.unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+        )
     });
-    let (evidence, findings) = match tree {
+    let (evidence, mut findings) = match tree {
         Ok((tree, _)) => (Some(Evidence::of_tree(&tree)), Vec::new()),
         Err(ErofsError::Read(ReadError::Source(SourceError::Io { error, .. })))
             if is_of_this_machine(&error) =>
@@ -334,6 +340,12 @@ fn look_at_erofs(
         }
         Err(error) => (None, damaged(&name, &error)),
     };
+    findings.extend(verity::findings(
+        (file, &source),
+        hashes,
+        statement,
+        threads,
+    )?);
     Ok(with_silence(
         statement,
         Subject::Erofs,

@@ -261,7 +261,7 @@ impl Format {
     /// Whether machines boot it, so that it needs a kernel of its own.
     pub const fn boots(self) -> bool {
         match self {
-            Self::Oci | Self::Tar => false,
+            Self::Erofs | Self::Oci | Self::Tar => false,
         }
     }
 }

@@ -200,7 +200,10 @@ fn render(built: &Built, args: &Args, console: &Console) {
         }
     }
     for (subject, digest) in &baseline.subjects {
-        if matches!(subject, Subject::Manifest | Subject::Tar | Subject::Oci | Subject::Erofs) {
+        if matches!(
+            subject,
+            Subject::Manifest | Subject::Tar | Subject::Oci | Subject::Erofs
+        ) {
             console.line(format_args!(
                 "  {DIM}{:>10}  {digest}{DIM:#}",
                 subject.suffix()

@@ -298,12 +298,10 @@ impl From<DiffError> for Failure {
             DiffError::Erofs { .. }
             | DiffError::Tar { .. }
             | DiffError::Oci { .. }
-            | DiffError::Tree { .. } => {
-                Self::failed(&error).hint(
-                    "it is damaged, or means different things to different programs: fetch it \
+            | DiffError::Tree { .. } => Self::failed(&error).hint(
+                "it is damaged, or means different things to different programs: fetch it \
                      again from where it was published",
-                )
-            }
+            ),
             DiffError::Io(_)
             | DiffError::Envelope(_)
             | DiffError::Statement(_)

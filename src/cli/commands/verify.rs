@@ -125,7 +125,9 @@ impl SubjectArgs {
 /// Runs `karat verify`.
 pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     let Some(subject) = args.subject.checked() else {
-        return Err(Failure::usage("one of --root, --tar, --erofs and --oci is needed"));
+        return Err(Failure::usage(
+            "one of --root, --tar, --erofs and --oci is needed",
+        ));
     };
     let explain = match &args.explain {
         Some(path) => Some(

@@ -18,16 +18,28 @@ pub(super) struct Index {
 }
 
 impl Index {
-
     /// Adds an extent of a piece that starts at byte `piece` of the file; its bytes stand from
     /// block `block` of the image on.
-    pub(super) fn push(&mut self, piece: u64, extent: Extent, block: u64) -> Result<(), ErofsError> {
+    pub(super) fn push(
+        &mut self,
+        piece: u64,
+        extent: Extent,
+        block: u64,
+    ) -> Result<(), ErofsError> {
         let start = piece + wide(extent.start);
         let (entry, offset) = (start / wide(BLOCK), start % wide(BLOCK));
         self.close(entry);
-        let kind = if extent.is_compressed { TYPE_HEAD } else { TYPE_PLAIN };
+        let kind = if extent.is_compressed {
+            TYPE_HEAD
+        } else {
+            TYPE_PLAIN
+        };
         let block = if extent.blocks == 0 { 0 } else { block };
-        self.head(kind, offset, u32::try_from(block).map_err(|_large| ErofsError::Size)?);
+        self.head(
+            kind,
+            offset,
+            u32::try_from(block).map_err(|_large| ErofsError::Size)?,
+        );
         self.has_inline |= extent.blocks == 0;
         self.open = Some((entry, extent.blocks.max(1)));
         Ok(())

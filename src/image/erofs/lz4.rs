@@ -37,7 +37,9 @@ impl Table {
     fn note(&mut self, word: u64, at: usize) -> usize {
         // The five first bytes, by a large prime.
         let hash = (word << 24).wrapping_mul(889_523_592_379) >> (64 - HASH_BITS);
-        let place = usize::try_from(hash).ok().and_then(|slot| self.0.get_mut(slot));
+        let place = usize::try_from(hash)
+            .ok()
+            .and_then(|slot| self.0.get_mut(slot));
         let before = place.map_or(0, |place| {
             std::mem::replace(place, u32::try_from(at).unwrap_or(0))
         });
@@ -80,7 +82,12 @@ impl Cuts {
     pub(super) fn cut(&self, input: &[u8], output: &mut Vec<u8>) -> Option<usize> {
         let (end, from) = self.places.last().copied()?;
         output.truncate(end);
-        Some(finish(input, from, output, self.base + self.places.len() * self.every))
+        Some(finish(
+            input,
+            from,
+            output,
+            self.base + self.places.len() * self.every,
+        ))
     }
 }
 

@@ -126,7 +126,9 @@ impl<'a> Names<'a> {
 
     /// What a directory holds, `.` and `..` among it, in bytewise order.
     pub(super) fn entries(&self, directory: usize) -> Vec<Dirent<'a>> {
-        let start = self.entries.partition_point(|(parent, _)| *parent < directory);
+        let start = self
+            .entries
+            .partition_point(|(parent, _)| *parent < directory);
         let own = self.entries.get(start..).unwrap_or_default();
         let own = own.iter().take_while(|(parent, _)| *parent == directory);
         let mut entries: Vec<_> = own.map(|(_, dirent)| *dirent).collect();

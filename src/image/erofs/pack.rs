@@ -136,8 +136,10 @@ impl Packer {
     fn plain(&mut self, input: &[u8], at: usize, packed: &mut Packed) -> usize {
         let next = input.len().min(at + BLOCK);
         packed.push(at, 1, false);
-        self.blocks.extend_from_slice(input.get(at..next).unwrap_or_default());
-        self.blocks.resize(self.blocks.len().next_multiple_of(BLOCK), 0);
+        self.blocks
+            .extend_from_slice(input.get(at..next).unwrap_or_default());
+        self.blocks
+            .resize(self.blocks.len().next_multiple_of(BLOCK), 0);
         next
     }
 }

@@ -89,19 +89,21 @@ impl<'scope> Pipeline<'scope> {
                 .name("pack".to_owned())
                 .spawn_scoped(scope, move || work(compression, jobs, spare))?;
         }
-        Builder::new().name("read".to_owned()).spawn_scoped(scope, move || {
-            let mut feeder = Feeder {
-                jobs: jobs.sender(),
-                order: sender,
-                spare,
-                input: spare.take(),
-                parts: Vec::new(),
-            };
-            // Whoever waits for the order got the error; nobody waits any more otherwise.
-            if let Err(Some(error)) = feeder.feed(&files, blobs) {
-                drop(feeder.order.send(Err(error)));
-            }
-        })?;
+        Builder::new()
+            .name("read".to_owned())
+            .spawn_scoped(scope, move || {
+                let mut feeder = Feeder {
+                    jobs: jobs.sender(),
+                    order: sender,
+                    spare,
+                    input: spare.take(),
+                    parts: Vec::new(),
+                };
+                // Whoever waits for the order got the error; nobody waits any more otherwise.
+                if let Err(Some(error)) = feeder.feed(&files, blobs) {
+                    drop(feeder.order.send(Err(error)));
+                }
+            })?;
         Ok(Self { order, spare })
     }
 
@@ -243,7 +245,10 @@ impl Feeder<'_> {
         };
         // Waits while too many are on their way.
         self.order.send(Ok(receiver)).map_err(|_ended| None)?;
-        let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.send(job).is_ok());
+        let sent = self
+            .jobs
+            .as_ref()
+            .is_some_and(|jobs| jobs.send(job).is_ok());
         if sent { Ok(()) } else { Err(None) }
     }
 }

@@ -67,7 +67,11 @@ struct File {
 type Hashed = (u64, Content, Option<Vec<u8>>);
 
 /// Reads and hashes all files; which thread takes which does not matter.
-fn hash(image: Image<'_>, files: &[File], threads: NonZero<usize>) -> Result<Vec<Hashed>, ErofsError> {
+fn hash(
+    image: Image<'_>,
+    files: &[File],
+    threads: NonZero<usize>,
+) -> Result<Vec<Hashed>, ErofsError> {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut reader = image.reader();
@@ -82,7 +86,9 @@ fn hash(image: Image<'_>, files: &[File], threads: NonZero<usize>) -> Result<Vec
         let mut all = Vec::new();
         for thread in started {
             // A panic goes on here.
-            let hashed = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            let hashed = thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             all.extend(hashed?);
         }
         Ok(all)

@@ -150,7 +150,8 @@ impl<'a, W: Write + Seek> Writer<'a, W> {
     fn blocks(&mut self, bytes: &[u8]) -> Result<(), ErofsError> {
         self.sink.write_all(bytes)?;
         let padding = bytes.len().next_multiple_of(BLOCK) - bytes.len();
-        self.sink.write_all([0; BLOCK].get(..padding).unwrap_or_default())?;
+        self.sink
+            .write_all([0; BLOCK].get(..padding).unwrap_or_default())?;
         self.block += wide(bytes.len().div_ceil(BLOCK));
         Ok(())
     }
@@ -284,7 +285,11 @@ impl<'a, W: Write + Seek> Writer<'a, W> {
         }
         let mut rest = Vec::new();
         if is_flat {
-            facts.layout = if tail.is_empty() { FLAT_PLAIN } else { FLAT_INLINE };
+            facts.layout = if tail.is_empty() {
+                FLAT_PLAIN
+            } else {
+                FLAT_INLINE
+            };
             let first = first.filter(|_| blocks > 0).unwrap_or(0);
             facts.place = u32::try_from(first).map_err(|_large| ErofsError::Size)?;
         } else {
@@ -382,7 +387,8 @@ impl<'a, W: Write + Seek> Writer<'a, W> {
             let at = if is_root {
                 0
             } else {
-                self.stretch.place(directory, &vec![0; head], &vec![0; tail])
+                self.stretch
+                    .place(directory, &vec![0; head], &vec![0; tail])
             };
             plans.push(Plan {
                 directory,
@@ -433,7 +439,11 @@ impl<'a, W: Write + Seek> Writer<'a, W> {
         let has_blocks = plan.size > wide(tail.len());
         let first = if has_blocks { base + plan.first } else { 0 };
         let facts = Facts {
-            layout: if plan.is_inline { FLAT_INLINE } else { FLAT_PLAIN },
+            layout: if plan.is_inline {
+                FLAT_INLINE
+            } else {
+                FLAT_PLAIN
+            },
             size: plan.size,
             place: u32::try_from(first).map_err(|_large| ErofsError::Size)?,
             links: self.names.links(plan.directory),

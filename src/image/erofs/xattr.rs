@@ -77,7 +77,9 @@ impl<'a> Shared<'a> {
             return Vec::new();
         }
         let place = |(name, value): (&'_ Vec<u8>, &'_ Vec<u8>)| {
-            self.places.get(&(name.as_slice(), value.as_slice())).copied()
+            self.places
+                .get(&(name.as_slice(), value.as_slice()))
+                .copied()
         };
         let mut body = vec![0; XATTR_HEAD_LEN];
         let mut count = 0_u8;

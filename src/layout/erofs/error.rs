@@ -34,7 +34,10 @@ pub enum ReadError {
     #[error("more than {} paths", limits::TREE_ENTRIES_MAX)]
     Paths,
     /// More names, targets and attributes than a manifest may have.
-    #[error("names, link targets and extended attributes of more than {} bytes", limits::MANIFEST_MAX)]
+    #[error(
+        "names, link targets and extended attributes of more than {} bytes",
+        limits::MANIFEST_MAX
+    )]
     Metadata,
     /// Bytes cannot be read, or lie outside of the image.
     #[error("{0}")]

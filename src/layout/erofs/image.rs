@@ -37,7 +37,9 @@ impl<'a> Image<'a> {
         let superblock = Superblock::parse(&block)?;
         let image = Self { source, superblock };
         if image.size() > source.size() {
-            return Err(ReadError::Superblock("the image has more blocks than are there"));
+            return Err(ReadError::Superblock(
+                "the image has more blocks than are there",
+            ));
         }
         Ok(image)
     }

@@ -85,7 +85,10 @@ impl Reader<'_> {
         }
         let map = Map::of(inode, at, advise);
         // Entries have two bytes at least: no index is longer than the image.
-        self.read(map.base.saturating_add(map.count.saturating_mul(2)), &mut [])?;
+        self.read(
+            map.base.saturating_add(map.count.saturating_mul(2)),
+            &mut [],
+        )?;
         let has_inline = advise & ADVISE_INLINE != 0;
 
         let mut open: Option<Open> = None;
@@ -97,7 +100,9 @@ impl Reader<'_> {
                         .ok_or_else(|| inode.broken("its index starts in a cluster"))?;
                     let distance = entry.saturating_sub(cluster.entry);
                     let farthest = u64::from(CLUSTER_BLOCKS.saturating_sub(1));
-                    if back != distance.min(farthest) || blocks.is_some() != (map.is_big && distance == 1) {
+                    if back != distance.min(farthest)
+                        || blocks.is_some() != (map.is_big && distance == 1)
+                    {
                         if map.is_big && distance == 1 && back == 1 {
                             cluster.lacks_blocks = true;
                         } else {
@@ -113,10 +118,17 @@ impl Reader<'_> {
                 } => {
                     let start = entry.saturating_mul(wide(BLOCK)).saturating_add(offset);
                     // The end of the last cluster is written as the start of one that is not there.
-                    if start == inode.size && is_plain && open.is_some() && entry.saturating_add(1) == map.count {
+                    if start == inode.size
+                        && is_plain
+                        && open.is_some()
+                        && entry.saturating_add(1) == map.count
+                    {
                         break;
                     }
-                    if offset >= wide(BLOCK) || start >= inode.size || (open.is_none() && start != 0) {
+                    if offset >= wide(BLOCK)
+                        || start >= inode.size
+                        || (open.is_none() && start != 0)
+                    {
                         return Err(inode.broken("a cluster starts where it cannot"));
                     }
                     if let Some(cluster) = open.take() {

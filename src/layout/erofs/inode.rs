@@ -94,7 +94,11 @@ impl Reader<'_> {
             None => 0,
             Some(more) => more.saturating_mul(4).saturating_add(XATTR_HEAD_LEN),
         };
-        let length = if is_extended { EXTENDED_LEN } else { COMPACT_LEN };
+        let length = if is_extended {
+            EXTENDED_LEN
+        } else {
+            COMPACT_LEN
+        };
         let st_mode = u32::from(u16_at(&bytes, 4));
         let place = u32_at(&bytes, 16);
         let ids = |at| u32::from(u16_at(&bytes, at));

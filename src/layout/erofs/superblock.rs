@@ -44,7 +44,9 @@ impl Superblock {
         let compatible = u32_at(bytes, 8);
         // What kernels may ignore may still change what they show, as a filter of names does.
         if compatible & !(COMPAT_CHECKSUM | COMPAT_MTIME) != 0 {
-            return Err(ReadError::Unsupported("a filter of attributes' names, or a newer format"));
+            return Err(ReadError::Unsupported(
+                "a filter of attributes' names, or a newer format",
+            ));
         }
         let features = u32_at(bytes, 80);
         if let Some((_, name)) = REFUSED.iter().find(|(bits, _)| features & bits != 0) {
@@ -55,7 +57,9 @@ impl Superblock {
             return Err(ReadError::Unsupported("blocks of other than 4096 bytes"));
         }
         if extensions != 0 || bytes.get(90).is_none_or(|bits| *bits != 0) {
-            return Err(ReadError::Unsupported("extensions of the superblock or of directories"));
+            return Err(ReadError::Unsupported(
+                "extensions of the superblock or of directories",
+            ));
         }
         // Without settings of compressors these bits say how far back LZ4 reaches.
         if features & BIG_CLUSTER != 0 && u16_at(bytes, 84) & !1 != 0 {

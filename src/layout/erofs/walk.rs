@@ -141,14 +141,17 @@ impl Walk<'_> {
         let mut target = Vec::new();
         if is_first {
             xattrs = self.reader.xattrs(&inode)?;
-            let lengths = xattrs.iter().map(|(name, value)| name.len().saturating_add(value.len()));
+            let lengths = xattrs
+                .iter()
+                .map(|(name, value)| name.len().saturating_add(value.len()));
             self.spend(lengths.fold(0, usize::saturating_add))?;
         }
         if inode.kind == Kind::Symlink {
             if !(1..=wide(limits::PATH_MAX)).contains(&inode.size) {
                 return Err(broken("a link's target has no length that Linux allows"));
             }
-            self.reader.content(&inode, &mut |bytes| target.extend_from_slice(bytes))?;
+            self.reader
+                .content(&inode, &mut |bytes| target.extend_from_slice(bytes))?;
             self.spend(target.len())?;
         }
         Ok(Entry {

@@ -66,6 +66,7 @@ fn has_all(request: &Request<'_>, plan: &Plan, draft: &Draft, sums: &Sums) -> bo
     let tar = Compression::suffix(plan.compression);
     has(Format::Tar) == subjects.contains_key(&Subject::Tar)
         && has(Format::Erofs) == subjects.contains_key(&Subject::Erofs)
+        && has(Format::Erofs) == subjects.contains_key(&Subject::Verity)
         && has(Format::Oci) == subjects.contains_key(&Subject::Oci)
         && (!has(Format::Erofs) || erofs_is(request, plan))
         && (!has(Format::Tar) || sums.get(&format!("{}.tar{tar}", plan.stem)).is_some())
@@ -73,7 +74,9 @@ fn has_all(request: &Request<'_>, plan: &Plan, draft: &Draft, sums: &Sums) -> bo
 
 /// Whether the EROFS image that is there is compressed as the plan says; its name does not tell.
 fn erofs_is(request: &Request<'_>, plan: &Plan) -> bool {
-    let path = request.out.join(format!("{}{}", plan.stem, Subject::Erofs.suffix()));
+    let path = request
+        .out
+        .join(format!("{}{}", plan.stem, Subject::Erofs.suffix()));
     let wants = plan.compression != Compression::None;
     FileSource::open(path).is_ok_and(|source| {
         erofs::Image::open(&source).is_ok_and(|image| image.superblock().is_compressed() == wants)

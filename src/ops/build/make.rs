@@ -14,6 +14,7 @@ use crate::harden::{self, Hardened, Outcome, Selection};
 use crate::image::compress::Compression;
 use crate::image::erofs;
 use crate::image::oci;
+use crate::layout::verity::Verity;
 use crate::lock::Lockfile;
 use crate::manifest::Manifest;
 use crate::ops::lock;
@@ -143,7 +144,7 @@ impl Making<'_> {
         }
         let tree = with_baseline(tree, manifest, expectations, &mut added)?;
         let blobs = Layered(&added, &configured.blobs);
-        self.write(configured, &tree, &blobs, &mut files, &mut subjects)?;
+        let verity = self.write(configured, &tree, &blobs, &mut files, &mut subjects)?;
         let draft = Draft::new(Baseline {
             name: template.image.name.clone(),
             version: template.image.version.clone(),
@@ -151,7 +152,7 @@ impl Making<'_> {
             builder: format!("karat {}", env!("CARGO_PKG_VERSION")),
             inputs: plan.inputs,
             segment: placement(template),
-            verity: None,
+            verity,
             subjects,
         })?;
         // Not a subject itself: the statement names its digest. It tells `karat diff` the versions.
@@ -203,7 +204,8 @@ impl Making<'_> {
         Ok(hardened)
     }
 
-    /// Writes the outputs that the plan names, and their digests into `subjects`.
+    /// Writes the outputs that the plan names, and their digests into `subjects`. Gives what the kernel
+    /// checks the file system image against, if there is one.
     fn write(
         &self,
         configured: &Configured,
@@ -211,7 +213,8 @@ impl Making<'_> {
         blobs: &dyn Blobs,
         files: &mut Files<'_>,
         subjects: &mut Subjects,
-    ) -> Result<(), BuildError> {
+    ) -> Result<Option<Verity>, BuildError> {
+        let mut vouched = None;
         let (plan, request) = (self.plan, self.request);
         let watch = Stopwatch::start();
         let threads = sys::cpu::count();
@@ -222,6 +225,9 @@ impl Making<'_> {
                     let options = self.erofs(subjects, threads);
                     let digest = files.erofs(tree, blobs, &options)?;
                     subjects.insert(Subject::Erofs, digest);
+                    let (digest, verity) = files.verity(&seed(subjects), threads)?;
+                    subjects.insert(Subject::Verity, digest);
+                    vouched = Some(verity);
                 }
                 Format::Tar => {
                     let digest = files.tar(tree, blobs, plan.compression, threads)?;
@@ -243,14 +249,13 @@ impl Making<'_> {
         let names: Vec<&str> = plan.formats.iter().map(|format| format.word()).collect();
         self.progress
             .finished("outputs", names.join(", "), watch.seconds());
-        Ok(())
+        Ok(vouched)
     }
 
     /// How an EROFS image is written: its UUID comes from what is in it, since nothing is random.
     fn erofs(&self, subjects: &Subjects, threads: NonZero<usize>) -> erofs::Options {
-        let manifest = subjects.get(&Subject::Manifest).copied();
         erofs::Options {
-            uuid: erofs::uuid(&manifest.unwrap_or_else(|| Digest::of(&[]))),
+            uuid: erofs::uuid(&seed(subjects)),
             label: erofs::label(&self.template.image.name.to_string()),
             compression: match self.plan.compression {
                 Compression::None => erofs::Compression::None,
@@ -287,6 +292,12 @@ fn with_baseline(
         tree.replace(directory.join(name)?, inode)?;
     }
     Ok(tree.seal()?)
+}
+
+/// What ids and salts come from that nothing else gives: what the image holds.
+fn seed(subjects: &Subjects) -> Digest {
+    let manifest = subjects.get(&Subject::Manifest).copied();
+    manifest.unwrap_or_else(|| Digest::of(&[]))
 }
 
 fn description(template: &Template, lock: &Lockfile) -> oci::Description {

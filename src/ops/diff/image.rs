@@ -91,10 +91,9 @@ impl Image {
 
     pub(super) fn path(&self) -> &Path {
         match self {
-            Self::Directory(path, _)
-            | Self::Erofs(path, _)
-            | Self::Oci(path)
-            | Self::Tar(path) => path,
+            Self::Directory(path, _) | Self::Erofs(path, _) | Self::Oci(path) | Self::Tar(path) => {
+                path
+            }
         }
     }
 

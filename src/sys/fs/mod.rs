@@ -42,5 +42,5 @@ pub use look::{
     refuse_special, spare,
 };
 pub use ours::{directory_is_ours, read_ours, same};
-pub use source::FileSource;
 pub use read::{open, open_directory, read, read_all, read_beneath, read_text};
+pub use source::FileSource;

@@ -94,8 +94,17 @@ fn everything(as_root: bool) -> Fixture {
     let mut fixture = odd_tree(as_root);
     // Sizes around blocks, pieces and what stands behind an inode.
     fixture.directory("/sizes");
-    let sizes = [0, 1, 31, 3000, 4031, 4064, 4065, 4095, 4096, 4097, 8191, 8192, 12_000, 65_535];
-    let large = [100_000, 700_000, 2 << 20, (2 << 20) + 1, (4 << 20) + 4095, 5_000_000];
+    let sizes = [
+        0, 1, 31, 3000, 4031, 4064, 4065, 4095, 4096, 4097, 8191, 8192, 12_000, 65_535,
+    ];
+    let large = [
+        100_000,
+        700_000,
+        2 << 20,
+        (2 << 20) + 1,
+        (4 << 20) + 4095,
+        5_000_000,
+    ];
     for (seed, size) in (1..).zip(sizes.into_iter().chain(large)) {
         fixture.file(format!("/sizes/mixed-{size}"), sample(seed, size));
         fixture.file(format!("/sizes/zeros-{size}"), vec![0; size]);
@@ -113,7 +122,10 @@ fn everything(as_root: bool) -> Fixture {
             fixture.symlink(format!("{directory}/{number:015}"), "target");
         }
     }
-    fixture.directory("/!before").file("/!before/-x", "x").directory("/!before/ ");
+    fixture
+        .directory("/!before")
+        .file("/!before/-x", "x")
+        .directory("/!before/ ");
     let mut deep = String::new();
     for _ in 0..100 {
         deep.push_str("/deep");
@@ -125,7 +137,11 @@ fn everything(as_root: bool) -> Fixture {
     }
     fixture.symlink("/long/link", "t".repeat(4095));
     // A directory sorts before what it holds, and after a sibling with a smaller byte.
-    fixture.directory("/order").directory("/order/a").file("/order/a/x", "1").file("/order/a-b", "2");
+    fixture
+        .directory("/order")
+        .directory("/order/a")
+        .file("/order/a/x", "1")
+        .file("/order/a-b", "2");
     fixture
 }
 
@@ -134,9 +150,18 @@ fn a_tree_written_and_read_is_the_same_tree() {
     let mut fixture = everything(true);
     fixture
         .add("/socket", Kind::Socket, 0o600)
-        .add("/device", Kind::CharDevice(Device { major: 4095, minor: 1_048_575 }), 0o600)
+        .add(
+            "/device",
+            Kind::CharDevice(Device {
+                major: 4095,
+                minor: 1_048_575,
+            }),
+            0o600,
+        )
         .file("/far", "owned by somebody far away")
-        .change("/far", |inode| (inode.stat.uid, inode.stat.gid) = (u32::MAX - 1, 70_000));
+        .change("/far", |inode| {
+            (inode.stat.uid, inode.stat.gid) = (u32::MAX - 1, 70_000)
+        });
     for number in 0..40 {
         fixture.xattr("/far", &format!("user.attribute-{number}"), &[b'v'; 200]);
     }
@@ -220,16 +245,23 @@ proptest! {
 /// Has `fsck.erofs` unpack an image, and compares; it knows no owners but root's, and no
 /// attributes.
 fn fsck(file: &Path, tree: &Tree<Sealed>) {
-    let Some(fsck) = judge("fsck.erofs") else { return };
+    let Some(fsck) = judge("fsck.erofs") else {
+        return;
+    };
     let out = file.with_extension("out");
     let mut command = fsck.command();
-    command.arg(format!("--extract={}", out.display())).arg(file);
+    command
+        .arg(format!("--extract={}", out.display()))
+        .arg(file);
     let output = command.output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{said}");
     assert!(!said.contains("<E>"), "{said}");
     let unpacked = scan(&out).unwrap();
-    for entry in tree.iter().filter(|entry| matches!(entry.inode.kind, Kind::Regular(_) | Kind::Symlink(_))) {
+    for entry in tree
+        .iter()
+        .filter(|entry| matches!(entry.inode.kind, Kind::Regular(_) | Kind::Symlink(_)))
+    {
         let found = unpacked.get(entry.path).map(|inode| &inode.kind);
         assert_eq!(found, Some(&entry.inode.kind), "{}", entry.path);
     }
@@ -244,12 +276,26 @@ fn erofs_utils_read_our_images() {
         let file = scratch.join("image.erofs");
         std::fs::write(&file, write(&tree, &blobs, compression)).unwrap();
         fsck(&file, &tree);
-        let Some(dump) = judge("dump.erofs") else { return };
+        let Some(dump) = judge("dump.erofs") else {
+            return;
+        };
         let output = dump.command().arg("-s").arg(&file).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success() && text.contains("07070707-0707"), "{text}");
-        let output = dump.command().arg("--path=/bin/a-tool").arg(&file).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success() && text.contains("07070707-0707"),
+            "{text}"
+        );
+        let output = dump
+            .command()
+            .arg("--path=/bin/a-tool")
+            .arg(&file)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 }
 
@@ -263,10 +309,16 @@ fn mounted<T>(file: &Path, look: impl FnOnce(&Path) -> T) -> Option<T> {
     let at = file.with_extension("mnt");
     std::fs::create_dir_all(&at).unwrap();
     let mut command = mount.command();
-    command.args(["-t", "erofs", "-o", "ro,loop"]).arg(file).arg(&at);
+    command
+        .args(["-t", "erofs", "-o", "ro,loop"])
+        .arg(file)
+        .arg(&at);
     let output = command.output().unwrap();
     if !output.status.success() {
-        skip(&format!("no EROFS here: {}", String::from_utf8_lossy(&output.stderr)));
+        skip(&format!(
+            "no EROFS here: {}",
+            String::from_utf8_lossy(&output.stderr)
+        ));
         return None;
     }
     let found = look(&at);
@@ -309,7 +361,10 @@ fn a_hundred_thousand_names_and_four_gigabytes_of_zeros() {
     let block = vec![0; 1 << 20];
     (0..4096).for_each(|_| hasher.update(&block));
     hasher.update(&block[..5]);
-    let content = Content { digest: hasher.finish(), size };
+    let content = Content {
+        digest: hasher.finish(),
+        size,
+    };
     fixture.add("/zeros", Kind::Regular(content), 0o600);
     let (tree, _) = fixture.seal();
     let scratch = Scratch::new("erofs-large");
@@ -342,12 +397,20 @@ fn made(arguments: &[&str]) -> Option<(Tree<Sealed>, Result<Tree<Sealed>, ErofsE
     let tar = scratch.join("tree.tar");
     std::fs::write(&tar, tar::write(&tree, &blobs, Vec::new()).unwrap().0).unwrap();
     let mut command = judge("tar")?.command();
-    command.args(["--xattrs", "--xattrs-include=*", "--acls", "--numeric-owner", "-xpf"]);
+    command.args([
+        "--xattrs",
+        "--xattrs-include=*",
+        "--acls",
+        "--numeric-owner",
+        "-xpf",
+    ]);
     command.arg(&tar).arg("-C").arg(&unpacked);
     assert!(command.status().unwrap().success());
     let file = scratch.join("image.erofs");
     let mut command = mkfs.command();
-    command.arg(format!("-T{}", epoch().seconds())).args(arguments);
+    command
+        .arg(format!("-T{}", epoch().seconds()))
+        .args(arguments);
     let output = command.arg(&file).arg(&unpacked).output().unwrap();
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -372,7 +435,9 @@ fn images_of_mkfs_erofs_are_read() {
         &["-Enoinline_data"],
         &["-Enosbcrc"],
     ] {
-        let Some((tree, read)) = made(arguments) else { continue };
+        let Some((tree, read)) = made(arguments) else {
+            continue;
+        };
         let read = read.unwrap_or_else(|error| panic!("{arguments:?}: {error}"));
         assert_same(&with_one_time(&tree), &with_one_time(&read));
     }
@@ -387,7 +452,9 @@ fn forms_that_are_not_read_are_refused_by_name() {
         &["-zlzma"],
         &["-b1024"],
     ] {
-        let Some((_, read)) = made(arguments) else { continue };
+        let Some((_, read)) = made(arguments) else {
+            continue;
+        };
         let error = read.unwrap_err();
         let is_named = matches!(error, ErofsError::Read(ReadError::Unsupported(_)));
         assert!(is_named, "{arguments:?}: {error}");

@@ -96,22 +96,33 @@ pub fn erofs(bytes: &[u8]) {
             let sink = Cursor::new(Vec::new());
             erofs::write(tree, blobs, &options, sink).map(|(sink, _)| sink.into_inner())
         };
-        let Ok(bytes) = write(&tree, &blobs) else { return };
+        let Ok(bytes) = write(&tree, &blobs) else {
+            return;
+        };
         let (again, blobs) = read(&bytes).unwrap();
         let again = again.seal().unwrap();
-        assert!(write(&again, &blobs).unwrap() == bytes, "a second spelling of one tree");
+        assert!(
+            write(&again, &blobs).unwrap() == bytes,
+            "a second spelling of one tree"
+        );
     }
 }
 
 pub fn erofs_seeds() -> Vec<Vec<u8>> {
     let mut fixture = small();
-    let text: String = (0..3000).map(|number| format!("{} ", number % 97)).collect();
+    let text: String = (0..3000)
+        .map(|number| format!("{} ", number % 97))
+        .collect();
     fixture
         .file("/etc/text", text)
         .file("/etc/zeros", vec![0; 20_000])
         .directory("/etc/below");
     for number in 0..200 {
-        fixture.add(format!("/etc/below/{number:020}"), karat::tree::Kind::Fifo, 0o600);
+        fixture.add(
+            format!("/etc/below/{number:020}"),
+            karat::tree::Kind::Fifo,
+            0o600,
+        );
     }
     let (tree, blobs) = fixture.seal();
     let write = |compression| {
@@ -122,9 +133,15 @@ pub fn erofs_seeds() -> Vec<Vec<u8>> {
             threads: ONE,
         };
         let sink = Cursor::new(Vec::new());
-        erofs::write(&tree, &blobs, &options, sink).unwrap().0.into_inner()
+        erofs::write(&tree, &blobs, &options, sink)
+            .unwrap()
+            .0
+            .into_inner()
     };
-    vec![write(erofs::Compression::None), write(erofs::Compression::Lz4)]
+    vec![
+        write(erofs::Compression::None),
+        write(erofs::Compression::Lz4),
+    ]
 }
 
 /// Not a byte more comes out than the cap says.
