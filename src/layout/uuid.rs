@@ -60,6 +60,10 @@ fn halves(digest: &Digest) -> [[u8; 16]; 2] {
 }
 
 /// The same both ways.
+#[expect(
+    clippy::many_single_char_names,
+    reason = "sixteen bytes, each to its place"
+)]
 const fn swapped(bytes: [u8; 16]) -> [u8; 16] {
     let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = bytes;
     [d, c, b, a, f, e, h, g, i, j, k, l, m, n, o, p]

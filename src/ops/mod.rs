@@ -28,4 +28,5 @@ pub mod summary;
 pub mod template;
 pub mod trust;
 pub mod verify;
+mod verity;
 pub mod workspace;

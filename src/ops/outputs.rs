@@ -1,7 +1,7 @@
 //! Finished outputs on a disk: each one whole, or not there.
 
 use std::fs::{File, Permissions};
-use std::io::{self, Read, Seek as _, SeekFrom, Write};
+use std::io::{self, BufWriter, Read, Seek as _, SeekFrom, Write};
 use std::num::NonZero;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,10 @@ use crate::image::erofs::{self, ErofsError};
 use crate::image::oci::{self, Description, Difference, Document, Files, Layer, OciError};
 use crate::image::sums::{Sums, SumsError};
 use crate::image::tar::{self, TarError};
-use crate::sys::fs::{self, AtomicDir, AtomicFile, IoContext, IoError};
+use crate::image::verity::{Tree as HashTree, VerityWriteError};
+use crate::layout::Uuid;
+use crate::layout::verity::Verity;
+use crate::sys::fs::{self, AtomicDir, AtomicFile, FileSource, IoContext, IoError};
 use crate::tree::{Blobs, Content, Sealed, Tree};
 
 /// Mode of every finished file: outputs hold nothing secret, and are replaced, not edited.
@@ -51,6 +54,14 @@ pub enum OutputError {
         path: PathBuf,
         /// What cannot be said in it.
         source: TarError,
+    },
+    /// The tree of hashes.
+    #[error("{}: {source}", path.display())]
+    Verity {
+        /// Which output.
+        path: PathBuf,
+        /// What has no such tree.
+        source: VerityWriteError,
     },
 }
 
@@ -148,6 +159,32 @@ pub fn write_erofs(
     let (digest, size) = reader.finish();
     file.commit()?;
     Ok(Content { digest, size })
+}
+
+/// Writes the tree of hashes over the file system at `image` to `target`; salt and UUID come from `seed`.
+///
+/// # Errors
+/// The file system cannot be read, or the file cannot be written; then nothing appears.
+pub fn write_verity(
+    image: &Path,
+    seed: &Digest,
+    threads: NonZero<usize>,
+    target: &Path,
+) -> Result<(Content, Verity), OutputError> {
+    let source = FileSource::open(image)?;
+    let tree = HashTree::of(&source, Verity::salt_of(seed), threads);
+    let tree = tree.map_err(|source| OutputError::Verity {
+        path: target.to_owned(),
+        source,
+    })?;
+    let file = AtomicFile::create(target, FILE_MODE)?;
+    let mut writer = HashingWriter::new(BufWriter::new(file));
+    tree.write(Uuid::derived(seed, "verity"), &mut writer)
+        .at("write", target)?;
+    let (file, digest, size) = writer.finish();
+    let file = file.into_inner().map_err(io::IntoInnerError::into_error);
+    file.at("write", target)?.commit()?;
+    Ok((Content { digest, size }, tree.verity()))
 }
 
 /// Writes the image as an OCI layout at `target`, a directory: the base as one layer, and what the

@@ -10,6 +10,7 @@ use super::diff::DiffError;
 use super::explain::{Question, explain};
 use super::further::neighbours;
 use super::outputs::LayoutDirectory;
+use super::verity;
 use super::workspace::Workspace;
 use crate::appraise::{
     Artefact, Assurance, Circumstances, Evidence, Expiry, Explanation, Finding, Nonce, Opening,
@@ -122,7 +123,7 @@ pub fn verify(request: &Request) -> Result<Verification, VerifyError> {
     let inputs = material.inputs();
     let opening = Opening::new(material);
     // Looked at even where nothing can be compared: a path that is wrong shall be an error.
-    let looked = look(request, &opening)?;
+    let looked = look(request, &stem, &opening)?;
     let opened = opening.into_opened();
     let mut verification = Verification {
         target: Target {
@@ -246,7 +247,7 @@ struct Looked {
     findings: Vec<Finding>,
 }
 
-fn look(request: &Request, opening: &Opening) -> Result<Looked, VerifyError> {
+fn look(request: &Request, stem: &Path, opening: &Opening) -> Result<Looked, VerifyError> {
     let statement = || opening.opened().statement.as_deref();
     match &request.subject {
         Checked::Root(root) => {
@@ -262,7 +263,10 @@ fn look(request: &Request, opening: &Opening) -> Result<Looked, VerifyError> {
                 findings: Vec::new(),
             })
         }
-        Checked::Erofs(file) => look_at_erofs(file, statement(), request.threads),
+        Checked::Erofs(file) => {
+            let tree = material::with_suffix(stem, Subject::Verity.suffix());
+            look_at_erofs(file, &tree, statement(), request.threads)
+        }
         Checked::Tar(file) => Ok(look_at_tar(fs::open(file)?, file, statement()).at("read", file)?),
         Checked::Oci(directory) => look_at_oci(directory, statement()),
     }
@@ -311,6 +315,7 @@ fn look_at_tar(
 
 fn look_at_erofs(
     file: &Path,
+    hashes: &Path,
     statement: Option<&Statement>,
     threads: NonZero<usize>,
 ) -> Result<Looked, VerifyError> {
@@ -328,7 +333,7 @@ fn look_at_erofs(
             digest.unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
         )
     });
-    let (evidence, findings) = match tree {
+    let (evidence, mut findings) = match tree {
         Ok((tree, _)) => (Some(Evidence::of_tree(&tree)), Vec::new()),
         Err(ErofsError::Read(ReadError::Source(SourceError::Io { error, .. })))
             if is_of_this_machine(&error) =>
@@ -337,6 +342,12 @@ fn look_at_erofs(
         }
         Err(error) => (None, damaged(&name, &error)),
     };
+    findings.extend(verity::findings(
+        (file, &source),
+        hashes,
+        statement,
+        threads,
+    )?);
     Ok(with_silence(
         statement,
         Subject::Erofs,

@@ -157,8 +157,8 @@ impl Time {
         let [year, month, day, hour, minute, second] = Epoch::saturating(seconds).utc();
         let short = |number: u64| u16::try_from(number).unwrap_or(0);
         Self {
-            date: short((year.saturating_sub(1980)) << 9 | month << 5 | day),
-            time: short(hour << 11 | minute << 5 | second / 2),
+            date: short(year.saturating_sub(1980) << 9 | month << 5 | day),
+            time: short(hour << 11 | minute << 5 | (second / 2)),
         }
     }
 }

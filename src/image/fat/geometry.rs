@@ -55,11 +55,11 @@ impl Geometry {
             return Err(wrong());
         }
         Ok(Self {
-            sectors: u32::try_from(sectors).map_err(|_| wrong())?,
+            sectors: u32::try_from(sectors).map_err(|_large| wrong())?,
             per_cluster,
-            reserved: u16::try_from(reserved).map_err(|_| wrong())?,
-            table: u32::try_from(table).map_err(|_| wrong())?,
-            clusters: u32::try_from(clusters).map_err(|_| wrong())?,
+            reserved: u16::try_from(reserved).map_err(|_large| wrong())?,
+            table: u32::try_from(table).map_err(|_large| wrong())?,
+            clusters: u32::try_from(clusters).map_err(|_large| wrong())?,
         })
     }
 

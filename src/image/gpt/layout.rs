@@ -72,7 +72,7 @@ impl Layout {
         }
         let id = |what: &str| Uuid::derived(&self.seed, what);
         let [root, tree] = self.verity.partitions();
-        let mut wanted = vec![self.partition(Kind::Esp, id("esp"), "esp", self.esp)];
+        let mut wanted = vec![Self::partition(Kind::Esp, id("esp"), "esp", self.esp)];
         wanted.extend(self.slot(&self.label, root, tree, Attributes::READ_ONLY));
         if self.slots == Slots::Two {
             // Nothing is to be found in it; what looks for a root passes over it.
@@ -81,7 +81,7 @@ impl Layout {
             wanted.extend(self.slot(EMPTY, root, tree, attributes));
         }
         if let Some(size) = self.state {
-            let mut state = self.partition(Kind::Linux, id("state"), "state", size);
+            let mut state = Self::partition(Kind::Linux, id("state"), "state", size);
             state.attributes = Attributes::GROW;
             wanted.push(state);
         }
@@ -94,13 +94,13 @@ impl Layout {
             (Kind::RootVerity(self.machine), tree, self.tree),
         ]
         .map(|(kind, id, size)| {
-            let mut wanted = self.partition(kind, id, label, size);
+            let mut wanted = Self::partition(kind, id, label, size);
             wanted.attributes = attributes;
             wanted
         })
     }
 
-    fn partition(&self, kind: Kind, id: Uuid, name: &str, size: u64) -> Wanted {
+    fn partition(kind: Kind, id: Uuid, name: &str, size: u64) -> Wanted {
         Wanted {
             kind,
             id,

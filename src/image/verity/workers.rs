@@ -36,7 +36,7 @@ pub(super) struct Workers {
 
 impl Workers {
     /// Starts `threads` threads; one means the caller's own.
-    pub(super) fn start(salted: Salted, threads: NonZero<usize>) -> io::Result<Self> {
+    pub(super) fn start(salted: &Salted, threads: NonZero<usize>) -> io::Result<Self> {
         let mut workers = Self {
             salted: salted.clone(),
             jobs: None,

@@ -79,7 +79,7 @@ impl<W: Write> Writer<W> {
             current: Vec::new(),
             spare: Vec::new(),
             leaves: Vec::new(),
-            workers: Workers::start(Salted::new(salt.as_bytes()), threads)?,
+            workers: Workers::start(&Salted::new(salt.as_bytes()), threads)?,
         })
     }
 

@@ -12,6 +12,7 @@ use crate::image::compress::Compression;
 use crate::image::erofs;
 use crate::image::further::Further;
 use crate::image::oci;
+use crate::layout::verity::Verity;
 use crate::limits;
 use crate::ops::disk::ATTACHED_SUMS;
 use crate::ops::outputs::{self, OciInput};
@@ -120,6 +121,20 @@ impl<'a> Files<'a> {
         let content = outputs::write_erofs(tree, blobs, options, &path)?;
         self.written.push((name, content));
         Ok(content.digest)
+    }
+
+    /// Writes the tree of hashes over the EROFS image, which was written before; gives its digest, and
+    /// what vouches for the image.
+    pub(super) fn verity(
+        &mut self,
+        seed: &Digest,
+        threads: NonZero<usize>,
+    ) -> Result<(Digest, Verity), BuildError> {
+        let (_, image) = self.place(Subject::Erofs.suffix());
+        let (name, path) = self.place(Subject::Verity.suffix());
+        let (content, verity) = outputs::write_verity(&image, seed, threads, &path)?;
+        self.written.push((name, content));
+        Ok((content.digest, verity))
     }
 
     /// Writes the OCI layout; gives the digest of its image manifest.

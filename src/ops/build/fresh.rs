@@ -70,6 +70,7 @@ fn has_all(request: &Request<'_>, plan: &Plan, draft: &Draft, sums: &Sums) -> bo
     let tar = Compression::suffix(plan.compression);
     has(Format::Tar) == subjects.contains_key(&Subject::Tar)
         && (has(Format::Erofs) || has(Format::Disk)) == subjects.contains_key(&Subject::Erofs)
+        && (has(Format::Erofs) || has(Format::Disk)) == subjects.contains_key(&Subject::Verity)
         && has(Format::Oci) == subjects.contains_key(&Subject::Oci)
         && has(Format::Disk) == subjects.contains_key(&Subject::Uki)
         && (!has(Format::Erofs) || erofs_is(request, plan))

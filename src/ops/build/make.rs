@@ -207,7 +207,8 @@ impl Making<'_> {
         Ok(hardened)
     }
 
-    /// Writes the outputs that the plan names, and their digests into `subjects`.
+    /// Writes the outputs that the plan names, and their digests into `subjects`. Gives what the kernel
+    /// checks the file system image against, if there is one.
     fn write(
         &self,
         configured: &Configured,
@@ -231,7 +232,7 @@ impl Making<'_> {
                         lock: self.lock,
                         agent: self.agent,
                         trust: self.trust,
-                        seed: seed(self.template, subjects),
+                        seed: seed(subjects),
                         root: self.erofs(subjects, threads),
                     };
                     verity = Some(image.write(files, subjects)?);
@@ -240,6 +241,9 @@ impl Making<'_> {
                     let options = self.erofs(subjects, threads);
                     let digest = files.erofs(tree, blobs, &options)?;
                     subjects.insert(Subject::Erofs, digest);
+                    let (digest, vouched) = files.verity(&seed(subjects), threads)?;
+                    subjects.insert(Subject::Verity, digest);
+                    verity = Some(vouched);
                 }
                 Format::Tar => {
                     let digest = files.tar(tree, blobs, plan.compression, threads)?;
@@ -266,9 +270,8 @@ impl Making<'_> {
 
     /// How an EROFS image is written: its UUID comes from what is in it, since nothing is random.
     fn erofs(&self, subjects: &Subjects, threads: NonZero<usize>) -> erofs::Options {
-        let manifest = subjects.get(&Subject::Manifest).copied();
         erofs::Options {
-            uuid: erofs::uuid(&manifest.unwrap_or_else(|| Digest::of(&[]))),
+            uuid: erofs::uuid(&seed(subjects)),
             label: erofs::label(&self.template.image.name.to_string()),
             compression: match self.plan.compression {
                 Compression::None => erofs::Compression::None,
@@ -277,18 +280,6 @@ impl Making<'_> {
             threads,
         }
     }
-}
-
-/// What all ids of a disk come from: the image's name, and digests of all that its root holds.
-fn seed(template: &Template, subjects: &Subjects) -> Digest {
-    let image = &template.image;
-    let mut text = format!("karat disk {}_{}\n", image.name, image.version);
-    for subject in [Subject::Manifest, Subject::Expectations] {
-        if let Some(digest) = subjects.get(&subject) {
-            text.push_str(&format!("{digest}\n"));
-        }
-    }
-    Digest::of(text.as_bytes())
 }
 
 /// The tree with its own manifest and expectations in it: the only files that the manifest leaves
@@ -317,6 +308,12 @@ fn with_baseline(
         tree.replace(directory.join(name)?, inode)?;
     }
     Ok(tree.seal()?)
+}
+
+/// What ids and salts come from that nothing else gives: what the image holds.
+fn seed(subjects: &Subjects) -> Digest {
+    let manifest = subjects.get(&Subject::Manifest).copied();
+    manifest.unwrap_or_else(|| Digest::of(&[]))
 }
 
 fn description(template: &Template, lock: &Lockfile) -> oci::Description {

@@ -6,4 +6,5 @@ mod fixture;
 mod fsverity;
 mod gpt;
 mod gpt_hostile;
+mod release;
 mod verity;

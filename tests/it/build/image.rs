@@ -155,6 +155,32 @@ fn mtree_and_bsdtar_agree_with_the_manifest() {
     assert_eq!(text.lines().count(), lines);
 }
 
+/// The file system of a build, its tree and its signed root hash are what veritysetup says of them.
+#[test]
+fn veritysetup_agrees_with_the_statement() {
+    let Some(shop) = Workshop::locked("build-verity") else {
+        return;
+    };
+    let Some(veritysetup) = judge("veritysetup") else {
+        return;
+    };
+    shop.build("out", &["--format", "erofs", "--compression", "none"]);
+    let statement = shop.read("out/small_1.statement.json");
+    let draft = karat::baseline::Draft::parse(&statement).unwrap();
+    let verity = draft.baseline().verity.unwrap();
+    let mut command = veritysetup.command();
+    command
+        .arg("verify")
+        .arg(shop.path("out/small_1.erofs"))
+        .arg(shop.path("out/small_1.verity"))
+        .arg(verity.root().to_string());
+    let (code, text) = said(&command.output().unwrap());
+    assert_eq!(code, 0, "{text}");
+    let trust = "workspace/keys/trust.json";
+    let (code, text) = shop.run(["verify", "--erofs", "out/small_1.erofs", "--trust", trust]);
+    assert_eq!(code, 0, "{text}");
+}
+
 #[test]
 fn oci_tools_read_the_layout() {
     let Some(shop) = Workshop::locked("build-oci") else {

@@ -139,7 +139,7 @@ pub const TARGETS: &[Target] = &[
     of("fork", 10000, history::fork, history::fork_seeds),
     of("further", 20000, evidence::further, evidence::further_seeds),
     of("glob", 20000, instance::glob, instance::glob_seeds),
-    of("gpt", 3000, block::gpt, block::gpt_seeds),
+    of("gpt", 400, block::gpt, block::gpt_seeds),
     of("image_tar", 5000, image::image_tar, image::tar_seeds),
     of("inclusion", 10000, log::inclusion, log::proof_seeds),
     of(
