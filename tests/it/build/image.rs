@@ -44,15 +44,17 @@ fn an_erofs_image_verifies_and_a_tampered_copy_is_refused() {
     let Some(shop) = Workshop::locked("build-erofs") else {
         return;
     };
-    shop.build(
-        "out",
-        &["--format", "erofs,tar", "--compression", "none"],
-    );
+    shop.build("out", &["--format", "erofs,tar", "--compression", "none"]);
     let trust = "workspace/keys/trust.json";
     let verify = ["verify", "--erofs", "out/small_1.erofs", "--trust", trust];
     let text = shop.succeed(verify);
     assert!(text.starts_with("MATCH"), "{text}");
-    shop.succeed(["diff", "--exit-code", "out/small_1.tar", "out/small_1.erofs"]);
+    shop.succeed([
+        "diff",
+        "--exit-code",
+        "out/small_1.tar",
+        "out/small_1.erofs",
+    ]);
     let (code, text) = shop.run(["harden", "check", "--erofs", "out/small_1.erofs"]);
     assert!(matches!(code, 0 | 10 | 13), "{text}");
 
