@@ -389,7 +389,7 @@ enum ClassWord {
 #[derive(JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OutputsTable {
-    /// tar and oci; both by default.
+    /// tar, oci and erofs; the first two by default.
     formats: Option<Vec<String>>,
     compression: Option<CompressionWord>,
 }

@@ -78,8 +78,8 @@ pub struct Args {
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = format)]
     format: Vec<Format>,
 
-    /// Compression of the tar file, instead of the template's: zstd, gzip or none. EROFS images have LZ4
-    /// but with none
+    /// Compression of the tar file, instead of the template's: zstd, gzip or none; EROFS images have
+    /// LZ4 but with none
     #[arg(long, value_name = "HOW")]
     compression: Option<Compression>,
 

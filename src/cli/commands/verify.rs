@@ -24,8 +24,9 @@ use crate::tree::Epoch;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The baseline is the signed envelope X.dsse.json; X.mtree, X.expect.json and X.tlog-proof are found
-beside it. For --tar X.tar.zst, --erofs X.erofs and --oci X.oci it is found by name. The trust root is --trust, else
-keys/trust.json of the workspace at or above the working directory; never one from the image.
+beside it. For --tar X.tar.zst, --erofs X.erofs and --oci X.oci it is found by name. The trust root
+is --trust, else keys/trust.json of the workspace at or above the working directory; never one from
+the image.
 
 Reports: canonical=FILE, json=FILE, junit=FILE, prometheus=FILE, sarif=FILE (- is standard output);
 journal or journal=SOCKET (systemd's journal).

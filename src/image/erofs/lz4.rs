@@ -21,11 +21,11 @@ const SKIP: u32 = 6;
 
 /// Where a hash of the next bytes was met last.
 #[derive(Debug)]
-pub(super) struct Table(Box<[u32; 1 << HASH_BITS]>);
+pub(super) struct Table(Vec<u32>);
 
 impl Table {
     pub(super) fn new() -> Self {
-        Self(Box::new([0; 1 << HASH_BITS]))
+        Self(vec![0; 1 << HASH_BITS])
     }
 
     /// Forgets all: what a thread compressed before does not matter.

@@ -11,6 +11,9 @@ use crate::layout::verity::Verity;
 pub struct Layout {
     /// What the UUIDs are made of that the root hash does not give: a digest of the image's inputs.
     pub seed: Digest,
+    /// What the state partition's UUID is made of: what all versions of an image have in common, so that
+    /// a later one finds it.
+    pub lineage: Digest,
     /// Whose root file system it is.
     pub machine: Machine,
     /// The label of the slot that is filled: `NAME_VERSION`.
@@ -54,7 +57,7 @@ impl Layout {
 
     /// The unique id of the state partition, if there is one.
     pub fn state_id(&self) -> Option<Uuid> {
-        self.state.map(|_| Uuid::derived(&self.seed, "state"))
+        self.state.map(|_| Uuid::derived(&self.lineage, "state"))
     }
 
     /// Where it all lies.
@@ -81,7 +84,8 @@ impl Layout {
             wanted.extend(self.slot(EMPTY, root, tree, attributes));
         }
         if let Some(size) = self.state {
-            let mut state = Self::partition(Kind::Linux, id("state"), "state", size);
+            let id = Uuid::derived(&self.lineage, "state");
+            let mut state = Self::partition(Kind::Linux, id, "state", size);
             state.attributes = Attributes::GROW;
             wanted.push(state);
         }

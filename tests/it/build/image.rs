@@ -119,6 +119,51 @@ fn the_sbom_has_what_dpkg_has_and_is_covered_by_the_signature() {
 }
 
 #[test]
+fn an_erofs_image_verifies_and_a_tampered_copy_is_refused() {
+    let Some(shop) = Workshop::locked("build-erofs") else {
+        return;
+    };
+    shop.build("out", &["--format", "erofs,tar", "--compression", "none"]);
+    let trust = "workspace/keys/trust.json";
+    let verify = ["verify", "--erofs", "out/small_1.erofs", "--trust", trust];
+    let text = shop.succeed(verify);
+    assert!(text.starts_with("MATCH"), "{text}");
+    shop.succeed([
+        "diff",
+        "--exit-code",
+        "out/small_1.tar",
+        "out/small_1.erofs",
+    ]);
+    let (code, text) = shop.run(["harden", "check", "--erofs", "out/small_1.erofs"]);
+    assert!(matches!(code, 0 | 10 | 13), "{text}");
+
+    let plain = shop.read("out/small_1.erofs");
+    let mut tampered = plain.clone();
+    replace(
+        &mut tampered,
+        b"account    required     pam_nologin.so",
+        b"account    optional     pam_nologin.so",
+    );
+    fs::write(shop.path("out/small_1.erofs"), tampered).unwrap();
+    let (code, text) = shop.run(verify);
+    assert_eq!(code, 10, "{text}");
+    for word in ["/etc/pam.d/sshd", "content", "openssh-server"] {
+        assert!(text.contains(word), "no {word} in {text}");
+    }
+
+    // The same inputs, compressed: another file under the same name.
+    shop.build("out", &["--format", "erofs"]);
+    let packed = shop.read("out/small_1.erofs");
+    assert!(packed.len() < plain.len());
+    let text = shop.succeed(verify);
+    assert!(text.starts_with("MATCH"), "{text}");
+    fs::write(shop.path("out/small_1.erofs"), &packed[..packed.len() / 2]).unwrap();
+    let (code, text) = shop.run(verify);
+    assert_eq!(code, 10, "{text}");
+    assert!(text.contains("more blocks than are there"), "{text}");
+}
+
+#[test]
 fn mtree_and_bsdtar_agree_with_the_manifest() {
     let Some(shop) = Workshop::locked("build-mtree") else {
         return;

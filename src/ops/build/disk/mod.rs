@@ -206,6 +206,7 @@ impl DiskImage<'_> {
         let full = Verity::new(verity.root(), verity.salt(), blocks)?;
         Ok(Layout {
             seed: self.seed,
+            lineage: Digest::of(self.template.image.name.to_string().as_bytes()),
             machine,
             label: self.stem(),
             verity,
