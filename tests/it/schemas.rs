@@ -16,7 +16,7 @@ use crate::support::schema::{Published, published};
 use crate::support::signed::Release;
 
 /// All schemas in `docs/schemas/`, each held to by a test.
-const ALL: [&str; 41] = [
+const ALL: [&str; 42] = [
     "attach",
     "audit",
     "build-report",
@@ -28,6 +28,7 @@ const ALL: [&str; 41] = [
     "facts",
     "harden-check",
     "harden-explain",
+    "harden-exposure",
     "harden-list",
     "init",
     "key",

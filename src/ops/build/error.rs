@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::archive::CacheError;
 use crate::baseline::StatementError;
 use crate::expect::ExpectationsError;
-use crate::harden::{Outcome, Results, ResultsError};
+use crate::harden::{Outcome, Results, ResultsError, ViewError};
 use crate::lock::LockError;
 use crate::ops::outputs::OutputError;
 use crate::ops::sign::SignError;
@@ -60,6 +60,12 @@ pub enum BuildError {
         /// Why.
         reason: String,
     },
+    /// Units are more exposed than the segment allows.
+    #[error("services are more exposed than [segment] allows:\n  {}", .0.join("\n  "))]
+    Exposed(Vec<String>),
+    /// What says how exposed units are cannot be read.
+    #[error(transparent)]
+    Units(#[from] ViewError),
     /// A path of karat's own breaks a rule.
     #[error(transparent)]
     Path(#[from] PathError),

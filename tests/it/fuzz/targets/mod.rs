@@ -36,7 +36,7 @@ macro_rules! each_target {
             deb, deb_tar, draft, elf, entry, envelope, expectations, fact_rules, fleet, fork, glob, image_tar,
             inclusion, inrelease, json, keyring, kernel_tables, lock, manifest, monitor_memory, note, notice, oci, packages, policy,
             private_key, public_key, receipt, relation, release, report, rule_results, rules, ruleset, state, statement, successor,
-            sums, template, tile, tlog_policy, trust_root, version, vkey, witness_request,
+            sums, template, tile, tlog_policy, trust_root, units, version, vkey, witness_request,
         }
     };
 }
@@ -203,6 +203,7 @@ pub const TARGETS: &[Target] = &[
         signed::trust_root,
         signed::trust_root_seeds,
     ),
+    of("units", 1000, harden::units, harden::units_seeds),
     of("version", 20000, archive::version, archive::version_seeds),
     of("vkey", 10000, log::vkey, log::vkey_seeds),
     of(
