@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 /// What lists of addresses come to.
+#[expect(clippy::struct_excessive_bools, reason = "each is true by itself")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Addresses {
     /// All addresses of IPv4.

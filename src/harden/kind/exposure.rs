@@ -52,7 +52,10 @@ pub(super) fn parse(table: &Reader<'_>) -> Option<Arc<dyn Setting>> {
         most: most?,
         except,
     };
-    (setting.except.len() == wanted).then(|| Arc::new(setting) as Arc<dyn Setting>)
+    if setting.except.len() != wanted {
+        return None;
+    }
+    Some(Arc::new(setting))
 }
 
 fn exception(table: Reader<'_>) -> Option<Except> {
