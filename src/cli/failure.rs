@@ -327,6 +327,10 @@ impl From<crate::ops::build::BuildError> for Failure {
                      [harden] except = { \"ID\" = \"why\" }; `karat harden explain ID` says what it wants",
                 )
             }
+            error @ Error::Exposed(_) => Self::failed(&error).exit(Exit::Drift).hint(
+                "put the unit into a tighter sandbox, by a file of [[files]] in UNIT.d or a rule of kind \
+                 sandbox; `karat harden exposure` shows all of them",
+            ),
             error @ Error::Epoch(_) => {
                 Self::usage(error.to_string()).hint("unset SOURCE_DATE_EPOCH, or set it to seconds")
             }

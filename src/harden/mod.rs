@@ -17,6 +17,8 @@
 //! | `kind` | what rules can set: one file each |
 //! | `view` `root` | what a rule sees of a root |
 //! | `edit` | what a rule changes |
+//! | `systemd` | units and their drop-ins, as the service manager reads them |
+//! | [`exposure`] | how exposed a service is, as systemd measures it |
 //! | `facts` | what must hold on the running system, with the template's |
 //! | `run` | [`apply`] and [`check`] |
 //! | `outcome` | [`Results`]: what came of each rule |
@@ -24,6 +26,7 @@
 mod applies;
 mod catalogue;
 mod edit;
+pub mod exposure;
 mod facts;
 mod kind;
 mod outcome;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Catalogue, Rule, RuleId};
+use crate::segment::{Exposure, UnitName};
 use crate::written::Choice;
 
 /// A set of rules; each contains those before it.
@@ -72,6 +73,8 @@ pub struct Selection {
     pub except: BTreeMap<RuleId, String>,
     /// The service category of the image (`frontend`), where it has one.
     pub category: Option<String>,
+    /// How exposed units may be at most: `[segment] exposure`.
+    pub ceilings: BTreeMap<UnitName, Exposure>,
 }
 
 impl Selection {

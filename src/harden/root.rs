@@ -3,18 +3,25 @@
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::rc::Rc;
 
+use super::systemd::UnitFiles;
 use super::{Node, NodeKind, View, ViewError};
 use crate::limits;
 use crate::path::{Glob, ImagePath, name_matches};
+use crate::segment::{Exposure, UnitName};
 
 /// A view, with what many rules ask for read once.
 pub struct Root<'a> {
     view: &'a dyn View,
     category: Option<&'a str>,
+    /// How exposed units may be, by what the template states.
+    ceilings: BTreeMap<UnitName, Exposure>,
     packages: OnceCell<Result<BTreeMap<String, InstalledPackage>, ViewError>>,
     /// Files that were read; rules ask for the same few again and again.
     files: RefCell<BTreeMap<ImagePath, Option<Vec<u8>>>>,
+    /// What the unit directories have, by the type of units; `systemd` fills it.
+    pub(super) units: RefCell<BTreeMap<String, Rc<UnitFiles>>>,
 }
 
 impl fmt::Debug for Root<'_> {
@@ -30,6 +37,8 @@ impl fmt::Debug for Root<'_> {
 pub struct InstalledPackage {
     /// Its version.
     pub version: String,
+    /// What it was built for; empty where that is not said.
+    pub architecture: String,
 }
 
 /// Most bytes of one file that is kept for the next rule.
@@ -45,9 +54,25 @@ impl<'a> Root<'a> {
         Self {
             view,
             category,
+            ceilings: BTreeMap::new(),
             packages: OnceCell::new(),
             files: RefCell::default(),
+            units: RefCell::default(),
         }
+    }
+
+    /// The same, where the template states ceilings: `[segment] exposure`.
+    #[must_use]
+    pub fn with_ceilings(self, ceilings: &BTreeMap<UnitName, Exposure>) -> Self {
+        Self {
+            ceilings: ceilings.clone(),
+            ..self
+        }
+    }
+
+    /// How exposed units may be, by what the template states.
+    pub const fn ceilings(&self) -> &BTreeMap<UnitName, Exposure> {
+        &self.ceilings
     }
 
     /// The service category of the image.
@@ -351,7 +376,12 @@ fn installed(status: &str) -> BTreeMap<String, InstalledPackage> {
         let is_installed = field("Status").is_some_and(|status| status.ends_with(" installed"));
         if let (true, Some(name)) = (is_installed, field("Package")) {
             let version = field("Version").unwrap_or_default().to_owned();
-            packages.insert(name.to_owned(), InstalledPackage { version });
+            let architecture = field("Architecture").unwrap_or_default().to_owned();
+            let package = InstalledPackage {
+                version,
+                architecture,
+            };
+            packages.insert(name.to_owned(), package);
         }
     }
     packages

@@ -71,7 +71,7 @@ pub fn apply(
         }
     }
     let view = TreeView::layered(&tree, &*new, blobs);
-    let root = Root::new(&view, category);
+    let root = Root::new(&view, category).with_ceilings(&selection.ceilings);
     let mut results = check(&root, selection)?;
     for result in &mut results.results {
         let Some(done) = done.remove(&result.id) else {

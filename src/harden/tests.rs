@@ -149,6 +149,7 @@ pub(super) fn selection(catalogue: Arc<Catalogue>) -> Selection {
         profile: Profile::Strict,
         except: BTreeMap::new(),
         category: Some("frontend".to_owned()),
+        ceilings: BTreeMap::new(),
     }
 }
 
@@ -283,8 +284,9 @@ pub(super) fn undone(catalogue: &Arc<Catalogue>, tree: Tree<Open>, blobs: &Memor
             for (id, reasons) in after {
                 let other = catalogue.get(id.as_str()).unwrap();
                 let mut shared = other.settings.iter().flat_map(|it| it.about());
-                // Looks over the whole tree see what others name.
-                let looks = other.settings.iter().any(|it| it.kind() == "scan");
+                // Looks over the whole tree, or all services, see what others name.
+                let looks = ["exposure", "scan"];
+                let looks = other.settings.iter().any(|it| looks.contains(&it.kind()));
                 assert!(
                     before.contains_key(id) || looks || shared.any(|it| about.contains(&it)),
                     "{} was undone, and {id} fails: {reasons:?}",

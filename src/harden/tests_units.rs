@@ -3,7 +3,9 @@
 use super::root::fixed;
 use super::tests::{add, fixture, selection, undone};
 use super::{Catalogue, Outcome, TreeView, apply, check};
-use crate::tree::{Blobs as _, Layered, MemoryBlobs, Open, Tree};
+use crate::tree::{
+    Blobs as _, Inode, Kind, Layered, MemoryBlobs, Mode, Open, Origin, Stat, Tree, Xattrs,
+};
 
 const UNITS: &str = include_str!("../../templates/rules/units.toml");
 const PAM: &str = include_str!("../../templates/rules/pam.toml");
@@ -31,6 +33,28 @@ const OWN: [&str; 4] = [
     "ssh-host-keys",
 ];
 
+/// What units of packages state themselves, as far as rules leave it to them.
+const OWN_SANDBOXES: [(&str, &str); 3] = [
+    (
+        "systemd-networkd",
+        "User=systemd-network\nAmbientCapabilities=CAP_NET_ADMIN CAP_NET_RAW\n\
+         CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_BIND_SERVICE CAP_NET_BROADCAST CAP_NET_RAW\n\
+         RestrictAddressFamilies=AF_UNIX AF_NETLINK AF_INET AF_INET6 AF_PACKET\n\
+         ProtectKernelModules=yes\nSystemCallFilter=@system-service\n",
+    ),
+    (
+        "systemd-resolved",
+        "User=systemd-resolve\nAmbientCapabilities=CAP_NET_RAW\n\
+         CapabilityBoundingSet=CAP_SETPCAP CAP_NET_RAW CAP_NET_BIND_SERVICE\n\
+         RestrictAddressFamilies=AF_UNIX AF_NETLINK AF_INET AF_INET6\n",
+    ),
+    (
+        "systemd-timesyncd",
+        "User=systemd-timesync\nCapabilityBoundingSet=CAP_SYS_TIME\n\
+         RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6\nSystemCallFilter=@system-service @clock\n",
+    ),
+];
+
 /// What pam-auth-update(8) writes on Debian 12 and 13, libpam-pwquality installed.
 const AUTH: &str = "# per-package modules (the \"Primary\" block)\n\
     auth\t[success=1 default=ignore]\tpam_unix.so nullok\n\
@@ -54,9 +78,23 @@ fn debian(blobs: &mut MemoryBlobs) -> Tree<Open> {
     ] {
         for name in names {
             let path = format!("{directory}/{name}.service");
-            add(&mut tree, blobs, &[(&path, 0o644, 0, service)]);
+            let own = OWN_SANDBOXES.iter().find(|(unit, _)| unit == name);
+            let text = own.map_or_else(|| service.to_owned(), |(_, own)| format!("{service}{own}"));
+            add(&mut tree, blobs, &[(&path, 0o644, 0, &text)]);
         }
     }
+    // Something that starts.
+    let wants = fixed("/etc/systemd/system/multi-user.target.wants");
+    let origin = Origin::Package("test".to_owned());
+    tree.make_dirs(&wants, &origin).unwrap();
+    let link = Inode {
+        stat: Stat::root(Mode::SYMLINK),
+        kind: Kind::Symlink(b"/usr/lib/systemd/system/nginx.service".to_vec()),
+        xattrs: Xattrs::new(),
+        origin,
+    };
+    tree.insert(wants.join("nginx.service").unwrap(), link)
+        .unwrap();
     let modules = "/usr/lib/x86_64-linux-gnu/security";
     for module in ["faillock", "pwhistory", "pwquality", "unix", "wheel"] {
         let path = format!("{modules}/pam_{module}.so");
@@ -90,7 +128,7 @@ fn debian(blobs: &mut MemoryBlobs) -> Tree<Open> {
     let text = ["libpam-modules", "libpam-pwquality"]
         .map(|name| format!("Package: {name}\nStatus: install ok installed\nVersion: 1\n"));
     let content = blobs.add(text.join("\n").into_bytes());
-    tree.get_mut(&status).unwrap().kind = crate::tree::Kind::Regular(content);
+    tree.get_mut(&status).unwrap().kind = Kind::Regular(content);
     tree
 }
 

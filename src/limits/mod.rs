@@ -162,6 +162,8 @@ pub const RULE_SETTINGS_MAX: usize = 64;
 pub const RULE_RESULTS_MAX: u64 = 16 << 20;
 /// Most reasons that one rule gives; the rest is counted.
 pub const RULE_REASONS_MAX: usize = 100;
+/// Most directives that are named as what would lower the exposure of a service.
+pub const ADVICE_MAX: usize = 10;
 /// Largest file of an image that karat edits or interprets: account databases, units.
 pub const OVERLAY_EDIT_MAX: u64 = 16 << 20;
 /// Largest file that a template adds to an image.

@@ -123,6 +123,9 @@ impl Exposure {
     pub const RULE: &'static str =
         "an exposure lies between 0.0 and 10.0, with at most one digit after the point";
 
+    /// The most that there is.
+    pub const MOST: Self = Self(100);
+
     /// So many tenths; `None` beyond 100.
     pub const fn from_tenths(tenths: u8) -> Option<Self> {
         if tenths <= 100 {

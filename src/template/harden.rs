@@ -47,6 +47,7 @@ impl Template {
             profile: harden.profile,
             except: harden.except.clone(),
             category: self.segment.category.map(|it| it.word().to_owned()),
+            ceilings: self.segment.exposure.clone(),
         })
     }
 }

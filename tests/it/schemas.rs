@@ -16,7 +16,7 @@ use crate::support::schema::{Published, published};
 use crate::support::signed::Release;
 
 /// All schemas in `docs/schemas/`, each held to by a test.
-const ALL: [&str; 50] = [
+const ALL: [&str; 51] = [
     "attach",
     "audit",
     "boot",
@@ -32,6 +32,7 @@ const ALL: [&str; 50] = [
     "facts",
     "harden-check",
     "harden-explain",
+    "harden-exposure",
     "harden-list",
     "image-convert",
     "image-info",

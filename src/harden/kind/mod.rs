@@ -8,6 +8,7 @@ mod account;
 mod audit;
 mod cmdline;
 mod directive;
+mod exposure;
 mod file;
 mod firewall;
 mod line;
@@ -30,6 +31,8 @@ use std::sync::Arc;
 use super::{Edit, EditError, Root, RuleId, ViewError};
 use crate::expect::Facts;
 use crate::limits;
+use crate::segment::Exposure;
+use crate::written::diagnostic::Code;
 use crate::written::reader::Reader;
 
 /// One thing that a rule sets and checks.
@@ -60,6 +63,13 @@ pub trait Setting: fmt::Debug + Send + Sync {
     /// # Errors
     /// Something that must be seen cannot be: the rule is then `unknown`.
     fn check(&self, root: &Root<'_>, answer: &mut Answer) -> Result<(), ViewError>;
+
+    /// How exposed a service may be at most by this setting, and why it is no less; `starts`: something
+    /// starts it. `None`: the setting says nothing of it.
+    #[expect(unused_variables, reason = "most kinds say nothing of it")]
+    fn ceiling(&self, unit: &str, starts: bool) -> Option<(Exposure, Option<String>)> {
+        None
+    }
 
     /// Adds what must hold on the running system, once `root` has it, as asked for by `rule`.
     ///
@@ -130,6 +140,17 @@ impl Answer {
     }
 }
 
+/// A ceiling that a key states.
+fn ceiling(table: &Reader<'_>, key: &'static str) -> Option<Exposure> {
+    let number = table.decimal(key)?;
+    let ceiling = Exposure::parse(&number.value);
+    if ceiling.is_none() {
+        let message = format!("{} is not allowed: {}", number.value, Exposure::RULE);
+        table.sink().report(Code::T006, &number.span, message, None);
+    }
+    ceiling
+}
+
 /// Reads the further keys of a setting; `None` where they are wrong, which is then reported.
 type Parse = fn(&Reader<'_>) -> Option<Arc<dyn Setting>>;
 
@@ -140,6 +161,7 @@ pub(super) const KINDS: &[(&str, Parse)] = &[
     ("audit", audit::parse),
     ("cmdline", cmdline::parse),
     ("directive", directive::parse),
+    ("exposure", exposure::parse),
     ("file", file::parse),
     ("firewall", firewall::parse),
     ("line", line::parse),

@@ -7,7 +7,7 @@ use super::disk::DiskImageError;
 use crate::archive::CacheError;
 use crate::baseline::StatementError;
 use crate::expect::ExpectationsError;
-use crate::harden::{Outcome, Results, ResultsError};
+use crate::harden::{Outcome, Results, ResultsError, ViewError};
 use crate::image::further::FurtherError;
 use crate::json::JsonError;
 use crate::lock::LockError;
@@ -76,6 +76,12 @@ pub enum BuildError {
         /// Why.
         reason: String,
     },
+    /// Units are more exposed than the segment allows.
+    #[error("services are more exposed than [segment] allows:\n  {}", .0.join("\n  "))]
+    Exposed(Vec<String>),
+    /// What says how exposed units are cannot be read.
+    #[error(transparent)]
+    Units(#[from] ViewError),
     /// A path of karat's own breaks a rule.
     #[error(transparent)]
     Path(#[from] PathError),

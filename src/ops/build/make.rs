@@ -11,7 +11,7 @@ use crate::baseline::{Baseline, Draft, Placement, Subject, Subjects};
 use crate::deb::archive::DebError;
 use crate::digest::Digest;
 use crate::expect::Expectations;
-use crate::harden::{self, Hardened, Outcome, Selection};
+use crate::harden::{self, Hardened, Outcome, Root, Selection, TreeView, exposure};
 use crate::image::compress::Compression;
 use crate::image::erofs;
 use crate::image::oci;
@@ -125,6 +125,7 @@ impl Making<'_> {
             facts = harden::united(facts, hardened.facts);
             rules = Some(hardened.results.to_bytes()?);
         }
+        self.keep_ceilings(&tree, &Layered(&added, &configured.blobs))?;
         let tree = tree.seal()?;
         let manifest = Manifest::of(&tree).to_bytes();
         let expectations = Expectations::new(template.expectations())?
@@ -205,6 +206,17 @@ impl Making<'_> {
         );
         self.progress.finished("harden", text, watch.seconds());
         Ok(hardened)
+    }
+
+    /// Holds each unit to the ceiling that `[segment] exposure` states for it, profile or not.
+    fn keep_ceilings(&self, tree: &Tree<Open>, blobs: &dyn Blobs) -> Result<(), BuildError> {
+        let view = TreeView::new(tree, blobs);
+        let root = Root::new(&view, None).with_ceilings(&self.template.segment.exposure);
+        let faults = exposure::faults(&root)?;
+        if faults.is_empty() {
+            return Ok(());
+        }
+        Err(BuildError::Exposed(faults))
     }
 
     /// Writes the outputs that the plan names, and their digests into `subjects`. Gives what the kernel

@@ -1,16 +1,17 @@
 //! Rules on a root, wherever it is.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Directory, live};
 use crate::expect::{ExpectationsError, FactsError};
+use crate::harden::exposure::{Survey, survey};
 use crate::harden::{
-    self, Catalogue, Profile, Results, ResultsError, Root, Selection, TreeView, View,
+    self, Catalogue, Profile, Results, ResultsError, Root, Selection, TreeView, View, ViewError,
 };
 use crate::limits;
 use crate::ops::diff::DiffError;
 use crate::ops::diff::image::Image;
-use crate::path::ImagePath;
+use crate::path::{Escaped, ImagePath};
 use crate::progress::{Progress, Unit};
 use crate::sys;
 use crate::sys::clock::Stopwatch;
@@ -44,6 +45,21 @@ pub enum Place {
     Rules(PathBuf),
 }
 
+impl Place {
+    /// The image that a path names: an OCI layout, another directory, or a tar archive.
+    ///
+    /// # Errors
+    /// There is none, or its name says none of them.
+    pub fn of_image(path: &Path) -> Result<Self, CheckError> {
+        match Image::named(path, crate::sys::cpu::count())? {
+            Some(Image::Directory(path, _)) => Ok(Self::Root(path)),
+            Some(Image::Oci(path)) => Ok(Self::Oci(path)),
+            Some(Image::Tar(path)) => Ok(Self::Tar(path)),
+            None => Err(CheckError::NoImage(path.to_owned())),
+        }
+    }
+}
+
 /// What a check found.
 #[derive(Clone, Debug)]
 pub struct Checked {
@@ -51,6 +67,8 @@ pub struct Checked {
     pub results: Results,
     /// How many values in force were looked at; `None`: it is not the running system.
     pub in_force: Option<u64>,
+    /// How exposed its services are; `None` for results of a build, which have no units.
+    pub exposure: Option<Survey>,
     /// Seconds that it took.
     pub seconds: f64,
 }
@@ -67,6 +85,12 @@ pub enum CheckError {
     /// An image cannot be read.
     #[error(transparent)]
     Image(#[from] DiffError),
+    /// A name that says none of the forms of images.
+    #[error(
+        "{}: is no image: a directory, an OCI layout, or a name that ends in .tar, .tar.gz or .tar.zst",
+        Escaped(.0.as_os_str().as_encoded_bytes())
+    )]
+    NoImage(PathBuf),
     /// A directory or file cannot be read.
     #[error(transparent)]
     Io(#[from] IoError),
@@ -79,6 +103,9 @@ pub enum CheckError {
     /// A tree cannot be.
     #[error(transparent)]
     Tree(#[from] TreeError),
+    /// What says which services there are cannot be read.
+    #[error(transparent)]
+    View(#[from] ViewError),
 }
 
 /// Checks rules. Nothing is changed, and nothing of what is checked is run.
@@ -87,37 +114,53 @@ pub enum CheckError {
 /// The rule broken; no rule that does not hold is one.
 pub fn check(request: &Request, progress: &dyn Progress) -> Result<Checked, CheckError> {
     let watch = Stopwatch::start();
-    let (results, in_force) = match &request.place {
-        Place::Rules(path) => {
-            let bytes = fs::read(path, limits::RULE_RESULTS_MAX)?;
-            (Results::parse(&bytes)?, None)
-        }
-        Place::Root(path) => {
-            let selection = selection(request)?;
-            progress.started("harden", None, Unit::Items);
-            let view = Directory::open(path)?;
-            let root = Root::new(&view, selection.category.as_deref());
-            let mut results = harden::check(&root, &selection)?;
-            let in_force = live::add(path, &root, &selection, &mut results)?;
-            (results, in_force)
-        }
-        Place::Erofs(path) => {
-            let subject = Image::Erofs(path.clone(), sys::cpu::count());
-            (image(request, &subject, progress)?, None)
-        }
-        Place::Tar(path) => (image(request, &Image::Tar(path.clone()), progress)?, None),
-        Place::Oci(path) => (image(request, &Image::Oci(path.clone()), progress)?, None),
-    };
-    let seconds = watch.seconds();
-    if !matches!(request.place, Place::Rules(_)) {
-        let text = format!("{} rules", results.results.len());
-        progress.finished("harden", text, seconds);
+    if let Place::Rules(path) = &request.place {
+        let bytes = fs::read(path, limits::RULE_RESULTS_MAX)?;
+        return Ok(Checked {
+            results: Results::parse(&bytes)?,
+            in_force: None,
+            exposure: None,
+            seconds: watch.seconds(),
+        });
     }
+    let selection = selection(request)?;
+    progress.started("harden", None, Unit::Items);
+    let (results, in_force, exposure) = on_root(&request.place, &selection, |root| {
+        let mut results = harden::check(root, &selection)?;
+        let in_force = match &request.place {
+            Place::Root(path) => live::add(path, root, &selection, &mut results)?,
+            _ => None,
+        };
+        Ok((results, in_force, survey(root, Some(&selection))?))
+    })?;
+    let seconds = watch.seconds();
+    progress.finished(
+        "harden",
+        format!("{} rules", results.results.len()),
+        seconds,
+    );
     Ok(Checked {
         results,
         in_force,
+        exposure: Some(exposure),
         seconds,
     })
+}
+
+/// Measures how exposed the services of a place are. Nothing is changed, and nothing of it is run.
+///
+/// # Errors
+/// The place, the template or its rules cannot be read; results of a build have no units.
+pub fn exposure(request: &Request, progress: &dyn Progress) -> Result<Survey, CheckError> {
+    let watch = Stopwatch::start();
+    let selection = selection(request)?;
+    progress.started("exposure", None, Unit::Items);
+    let found = on_root(&request.place, &selection, |root| {
+        Ok(survey(root, Some(&selection))?)
+    })?;
+    let text = format!("{} services", found.services.len());
+    progress.finished("exposure", text, watch.seconds());
+    Ok(found)
 }
 
 /// Which rules: the template's, the profile that was named, or the mildest.
@@ -133,6 +176,7 @@ fn selection(request: &Request) -> Result<Selection, CheckError> {
             profile: Profile::ServerL1,
             except: std::collections::BTreeMap::new(),
             category: None,
+            ceilings: std::collections::BTreeMap::new(),
         },
     };
     if let Some(profile) = request.profile {
@@ -141,11 +185,23 @@ fn selection(request: &Request) -> Result<Selection, CheckError> {
     Ok(selection)
 }
 
-/// Rules on an archive. The contents of small files are held, the larger ones of an image are
-/// programs that no rule reads.
-fn image(request: &Request, image: &Image, progress: &dyn Progress) -> Result<Results, CheckError> {
-    let selection = selection(request)?;
-    progress.started("harden", None, Unit::Items);
+/// Looks at a root. Of an archive the contents of small files are held: the larger ones are programs
+/// that no rule reads.
+fn on_root<T>(
+    place: &Place,
+    selection: &Selection,
+    look: impl FnOnce(&Root<'_>) -> Result<T, CheckError>,
+) -> Result<T, CheckError> {
+    let on = |view: &dyn View| {
+        let root = Root::new(view, selection.category.as_deref());
+        look(&root.with_ceilings(&selection.ceilings))
+    };
+    let image = match place {
+        Place::Root(path) => return on(&Directory::open(path)?),
+        Place::Erofs(path) => Image::Erofs(path.clone(), sys::cpu::count()),
+        Place::Tar(path) | Place::Rules(path) => Image::Tar(path.clone()),
+        Place::Oci(path) => Image::Oci(path.clone()),
+    };
     let mut left = limits::DIFF_DATABASE_MAX;
     let mut keep = |path: &ImagePath, size: u64| {
         let path = path.as_bytes();
@@ -157,10 +213,7 @@ fn image(request: &Request, image: &Image, progress: &dyn Progress) -> Result<Re
         kept
     };
     let read = image.read(&mut keep)?;
-    let view = TreeView::of_archive(&read.tree, &read.kept);
-    let view: &dyn View = &view;
-    let root = Root::new(view, selection.category.as_deref());
-    Ok(harden::check(&root, &selection)?)
+    on(&TreeView::of_archive(&read.tree, &read.kept))
 }
 
 /// Largest file outside of `/etc` whose content is held.

@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `check` | rules on a root, an image, or results of a build |
+//! | `check` | rules, or how exposed services are, on a root, an image, or results of a build |
 //! | `disk` | a directory as what rules see |
 //! | `live` | the values in force, where the root is the one that runs |
 
@@ -13,7 +13,7 @@ mod live;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use check::{CheckError, Checked, Place, Request, check};
+pub use check::{CheckError, Checked, Place, Request, check, exposure};
 pub use disk::Directory;
 
 use crate::harden::Catalogue;

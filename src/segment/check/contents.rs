@@ -165,7 +165,7 @@ fn exposure(index: usize, member: &Member, found: &mut Vec<Finding>) {
                 index,
                 Statement::Exposure(unit.clone()),
                 format!("{unit} may be exposed up to {stated}; a {category} image allows {most}"),
-                "put the unit into a tighter sandbox: systemd-analyze security says what is open",
+                "put the unit into a tighter sandbox: karat harden exposure says what is open, and what would help",
             );
         }
     }

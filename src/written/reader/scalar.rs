@@ -1,5 +1,7 @@
 //! Strings, words, numbers and truth values.
 
+use toml::de::DeValue;
+
 use super::{At, Reader, Span};
 use crate::written::Choice;
 use crate::written::diagnostic::Code;
@@ -88,6 +90,23 @@ impl Reader<'_> {
             self.sink.report(Code::T006, &span, message, None);
         }
         self.checked(key, number, span)
+    }
+
+    /// A decimal number, whole or not, as it is written.
+    pub(crate) fn decimal(&self, key: &'static str) -> Option<At<String>> {
+        let (value, span) = self.value(key)?;
+        let text = match value {
+            DeValue::Integer(number) if number.radix() == 10 => number.as_str(),
+            DeValue::Float(number) => number.as_str(),
+            other => {
+                self.wrong_type(key, &span, "a decimal number", other);
+                return None;
+            }
+        };
+        Some(At {
+            value: text.to_owned(),
+            span,
+        })
     }
 
     /// A string, or a whole number as it is written.

@@ -90,6 +90,7 @@ pub fn layout(blocks: u64) -> Layout {
     let root = Digest::of(b"root hash");
     Layout {
         seed,
+        lineage: Digest::of(b"lineage"),
         machine: Machine::X86_64,
         label: "web_1.0".to_owned(),
         verity: Verity::new(root, Verity::salt_of(&seed), blocks).unwrap(),

@@ -182,6 +182,11 @@ fn matches(pattern: &str, text: &str) -> bool {
         "^[0-9a-f]{96}$" => hex(text, 96),
         "^[0-9a-f-]{36}$" => text.len() == 36 && hex(&text.replace('-', "0"), 36),
         "^sha256:[0-9a-f]{64}$" => text.strip_prefix("sha256:").is_some_and(|it| hex(it, 64)),
+        r"^(10\.0|[0-9]\.[0-9])$" => {
+            let bytes = text.as_bytes();
+            text == "10.0"
+                || matches!(bytes, [a, b'.', b] if a.is_ascii_digit() && b.is_ascii_digit())
+        }
         other => panic!("the schema uses the pattern {other}"),
     }
 }

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::exposure::{Exposures, show_faults};
 use super::profile;
 use crate::cli::Exit;
 use crate::cli::console::{BAD, BOLD, Console, DIM, GOOD, WARN, shown};
 use crate::cli::failure::Failure;
 use crate::cli::progress::ProgressArgs;
+use crate::harden::exposure::{Survey, Surveyed};
 use crate::harden::{Outcome, Profile, ResultOf, Results};
 use crate::ops::harden::{CheckError, Checked, Place, Request, check};
 use crate::path::Escaped;
@@ -91,28 +93,37 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     };
     let progress = args.progress.listener(console.is_quiet())?;
     let checked = check(&request, &progress)?;
-    let (kind, path) = match &request.place {
+    let (kind, path) = described(&request.place);
+    let exposure = checked.exposure.as_ref();
+    console.json(&json!({
+        "place": { "kind": kind, "path": shown(path) },
+        "counts": counts(&checked.results),
+        "in_force": checked.in_force,
+        "exposure": exposure.map(|survey| Exposures::of(survey, false)),
+        "results": checked.results,
+    }));
+    show(&checked, console);
+    let results = &checked.results;
+    // Ceilings of rules are among the rules; those of the template itself are not.
+    let (faults, unread) = exposure.map_or((0, 0), |it| (it.faults.len(), it.unread.len()));
+    Ok(if results.count(Outcome::Fail) > 0 || faults > 0 {
+        Exit::Drift
+    } else if results.count(Outcome::Unknown) > 0 || unread > 0 {
+        Exit::Incomplete
+    } else {
+        Exit::Ok
+    })
+}
+
+/// What a place is called, and its path.
+pub(super) const fn described(place: &Place) -> (&'static str, &PathBuf) {
+    match place {
         Place::Root(path) => ("root", path),
         Place::Erofs(path) => ("erofs", path),
         Place::Tar(path) => ("tar", path),
         Place::Oci(path) => ("oci", path),
         Place::Rules(path) => ("rules", path),
-    };
-    console.json(&json!({
-        "place": { "kind": kind, "path": shown(path) },
-        "counts": counts(&checked.results),
-        "in_force": checked.in_force,
-        "results": checked.results,
-    }));
-    show(&checked, console);
-    let results = &checked.results;
-    Ok(if results.count(Outcome::Fail) > 0 {
-        Exit::Drift
-    } else if results.count(Outcome::Unknown) > 0 {
-        Exit::Incomplete
-    } else {
-        Exit::Ok
-    })
+    }
 }
 
 fn counts(results: &Results) -> serde_json::Map<String, serde_json::Value> {
@@ -133,6 +144,9 @@ fn show(checked: &Checked, console: &Console) {
                 Outcome::NotApplicable | Outcome::Pass => {}
             }
         }
+    }
+    if let Some(survey) = &checked.exposure {
+        show_faults(survey, console);
     }
     let count = |outcome| results.count(outcome);
     let style = if count(Outcome::Fail) > 0 {
@@ -156,11 +170,23 @@ fn show(checked: &Checked, console: &Console) {
             "{DIM}{count} values in force were looked at{DIM:#}"
         ));
     }
+    if let Some(worst) = checked.exposure.as_ref().and_then(most_exposed) {
+        console.line(format_args!(
+            "{DIM}the most exposed service that starts: {} at {}; karat harden exposure shows all{DIM:#}",
+            worst.unit, worst.exposure
+        ));
+    }
     if fails > 0 {
         console.note(format_args!(
             "{BOLD}next:{BOLD:#}  karat harden explain ID says what a rule wants and what it may break"
         ));
     }
+}
+
+/// The first of those that start: the most exposed ones come first.
+fn most_exposed(survey: &Survey) -> Option<&Surveyed> {
+    let mut services = survey.services.iter();
+    services.find(|service| service.started_by.is_some())
 }
 
 fn show_bad(result: &ResultOf, console: &Console) {

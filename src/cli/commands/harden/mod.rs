@@ -4,9 +4,11 @@
 //! |---|---|
 //! | `catalogue` | which rules there are, and all about one |
 //! | `check` | rules on a root, an image, or results of a build |
+//! | `exposure` | how exposed services are |
 
 mod catalogue;
 mod check;
+mod exposure;
 
 use clap::Subcommand;
 
@@ -24,6 +26,7 @@ Examples:
   karat harden explain sh.root                   all about one of them
   karat harden check --root /                    this machine: its files and the values in force
   karat harden check --tar dist/base_1.tar.zst --template base.toml
+  karat harden exposure dist/base_1.tar.zst      how open each service is, and what would help
 
 How templates choose rules: docs/guides/hardening.md. Files of rules: docs/formats/rules.md.")]
 pub struct Args {
@@ -39,6 +42,8 @@ enum Action {
     Explain(catalogue::ExplainArgs),
     /// Check the rules of a profile on a root, an image, or results of a build.
     Check(check::Args),
+    /// Show how exposed services are, as systemd measures it, and what would lower it.
+    Exposure(exposure::Args),
 }
 
 /// Runs `karat harden`.
@@ -47,6 +52,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         Action::List(args) => catalogue::list(args, console),
         Action::Explain(args) => catalogue::explain(args, console),
         Action::Check(args) => check::run(args, console),
+        Action::Exposure(args) => exposure::run(args, console),
     }
 }
 

@@ -5,6 +5,7 @@
 //! preset = "service"              # the directives of `preset` below
 //! without = ["PrivateTmp"]        # but for these
 //! directives = ["CapabilityBoundingSet=CAP_SETUID CAP_SETGID", "UMask=0077"]
+//! exposure = 3.0                  # at most so exposed is it then, as systemd measures it
 //! ```
 //!
 //! Writes `/etc/systemd/system/UNIT.d/50-karat-ID.conf`. What the unit says itself is never weakened:
@@ -19,11 +20,13 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use self::strength::{holds, merged};
-use super::{Answer, Setting};
+use super::{Answer, Setting, ceiling};
+use crate::harden::exposure::{Manager, over};
 use crate::harden::root::fixed;
 use crate::harden::systemd::{Found, UnitName, find};
 use crate::harden::{Edit, EditError, Owned, Root, RuleId, ViewError};
 use crate::path::{Escaped, ImagePath};
+use crate::segment::Exposure;
 use crate::tree::Mode;
 use crate::written::Choice;
 use crate::written::diagnostic::Code;
@@ -34,6 +37,8 @@ struct Sandbox {
     unit: UnitName,
     /// The values of each directive, in order.
     directives: BTreeMap<String, Vec<String>>,
+    /// How exposed it may be at most, all its files counted.
+    most: Option<Exposure>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,8 +83,13 @@ pub(super) fn parse(table: &Reader<'_>) -> Option<Arc<dyn Setting>> {
         table.sink().report(Code::T012, table.span(), message, None);
         return None;
     }
+    let most = ceiling(table, "exposure");
     let unit = unit?.value;
-    Some(Arc::new(Sandbox { unit, directives }))
+    Some(Arc::new(Sandbox {
+        unit,
+        directives,
+        most,
+    }))
 }
 
 /// A line of a unit: the directive, and its value without blanks around it.
@@ -117,7 +127,9 @@ impl Setting for Sandbox {
             let values = values.iter();
             values.map(move |value| format!("{unit} has at least {key}={value}"))
         });
-        lines.collect()
+        let most = self.most.iter();
+        let most = most.map(|most| format!("{unit} is exposed at most {most}"));
+        lines.chain(most).collect()
     }
 
     fn apply(&self, edit: &mut Edit<'_>) -> Result<(), EditError> {
@@ -170,7 +182,17 @@ impl Setting for Sandbox {
                 ));
             }
         }
+        if let Some(most) = self.most
+            && let Some(fault) = over(&unit, &self.unit, Manager::of(root)?, most)
+        {
+            answer.fail(fault);
+        }
         Ok(())
+    }
+
+    fn ceiling(&self, unit: &str, _starts: bool) -> Option<(Exposure, Option<String>)> {
+        let most = self.most?;
+        self.unit.covers(unit).then_some((most, None))
     }
 
     #[cfg(test)]

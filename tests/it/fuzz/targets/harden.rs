@@ -1,8 +1,9 @@
-//! Files of rules, what they do to hostile files of a root, and their results.
+//! Files of rules, what they do to hostile files of a root, and their results; units, and how exposed they are.
 
 use std::collections::BTreeMap;
 
-use karat::harden::{Catalogue, Outcome, Profile, Results, Selection, apply};
+use karat::harden::exposure::{Surveyed, survey};
+use karat::harden::{Catalogue, Outcome, Profile, Results, Root, Selection, TreeView, apply};
 use karat::path::ImagePath;
 use karat::tree::{Epoch, Inode, Kind, MemoryBlobs, Mode, Open, Origin, Stat, Tree, Xattrs};
 
@@ -77,6 +78,70 @@ pub(super) fn rules_seeds() -> Vec<Vec<u8>> {
     .to_vec()
 }
 
+/// Bytes as a unit, and as a drop-in of another: the measure stays within its bounds, what is advised
+/// lowers it, and a line more of what is advised comes to what was said.
+pub(super) fn units(bytes: &[u8]) {
+    let directory = "/usr/lib/systemd/system";
+    let open = b"[Service]\nExecStart=/a\n";
+    let files: [(String, &[u8]); 3] = [
+        (format!("{directory}/a-b@.service"), bytes),
+        (format!("{directory}/c.service"), open),
+        (format!("{directory}/c.service.d/x.conf"), bytes),
+    ];
+    let first = surveyed(&files);
+    for service in &first {
+        assert!(service.exposure.tenths() <= 100);
+        for advice in &service.advice {
+            assert!(advice.exposure <= service.exposure, "{service:?}");
+        }
+    }
+    let Some(advice) = first
+        .iter()
+        .find(|it| it.unit == "c.service")
+        .and_then(|it| it.advice.first())
+    else {
+        return;
+    };
+    let line = format!("[Service]\n{}\n", advice.directive);
+    let mut more = files.to_vec();
+    more.push((format!("{directory}/c.service.d/y.conf"), line.as_bytes()));
+    let again = surveyed(&more);
+    let again = again.iter().find(|it| it.unit == "c.service");
+    assert_eq!(again.map(|it| it.exposure), Some(advice.exposure), "{line}");
+}
+
+pub(super) fn units_seeds() -> Vec<Vec<u8>> {
+    [
+        "[Unit]\nDefaultDependencies=no\n[Service]\nUser=%i\nDynamicUser=yes\nProtectSystem=full\n",
+        "[Service]\nCapabilityBoundingSet=~CAP_SYS_ADMIN 5\nCapabilityBoundingSet=CAP_KILL\nUMask=0077\n",
+        "[Service]\nSystemCallFilter=@system-service \\\n# x\n swapon\nSystemCallFilter=~@mount:EPERM\n",
+        "[Service]\nRestrictAddressFamilies=none\nRestrictNamespaces=~user mnt\nDelegate=\n",
+        "[Service]\nIPAddressDeny=any\nIPAddressAllow=localhost 10.0.0.0/8 ::1\nDeviceAllow=/dev/null rw\n",
+        "[Service]\nSystemCallArchitectures=native \"x86\"\nPrivateTmp=disconnected\nProtectProc=noaccess\n",
+    ]
+    .map(|text| text.as_bytes().to_vec())
+    .to_vec()
+}
+
+fn surveyed(files: &[(String, &[u8])]) -> Vec<Surveyed> {
+    let mut blobs = MemoryBlobs::new();
+    let mut tree = Tree::new(Epoch::saturating(0));
+    let origin = Origin::Package("x".to_owned());
+    for (path, bytes) in files {
+        let path = ImagePath::parse(path.as_str()).unwrap();
+        tree.make_dirs(&path.parent().unwrap(), &origin).unwrap();
+        let inode = Inode {
+            stat: Stat::root(Mode::FILE),
+            kind: Kind::Regular(blobs.add(bytes.to_vec())),
+            xattrs: Xattrs::new(),
+            origin: origin.clone(),
+        };
+        tree.insert(path, inode).unwrap();
+    }
+    let view = TreeView::new(&tree, &blobs);
+    survey(&Root::new(&view, None), None).unwrap().services
+}
+
 fn selection(rules: &str) -> Option<Selection> {
     let catalogue = Catalogue::of(&[("fuzz.toml".to_owned(), rules.to_owned())]).ok()?;
     Some(Selection {
@@ -84,6 +149,7 @@ fn selection(rules: &str) -> Option<Selection> {
         profile: Profile::Strict,
         except: BTreeMap::new(),
         category: Some("frontend".to_owned()),
+        ceilings: BTreeMap::new(),
     })
 }
 

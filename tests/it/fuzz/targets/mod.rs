@@ -40,7 +40,7 @@ macro_rules! each_target {
             fact_rules, fat, fleet, fork, further, glob, gpt, image_tar, inclusion, inrelease, json, kernel_tables,
             keyring, lock, manifest, monitor_memory, note, notice, oci, packages, pe, peers, policy, private_key,
             public_key, receipt, relation, release, report, rule_results, rules, ruleset, state, statement,
-            successor, summary, sums, template, tile, tlog_policy, trust_root, verity, version, vkey,
+            successor, summary, sums, template, tile, tlog_policy, trust_root, units, verity, version, vkey,
             witness_request,
         }
     };
@@ -235,6 +235,7 @@ pub const TARGETS: &[Target] = &[
         signed::trust_root_seeds,
     ),
     of("verity", 3000, block::verity, block::verity_seeds),
+    of("units", 200, harden::units, harden::units_seeds),
     of("version", 20000, archive::version, archive::version_seeds),
     of("vkey", 10000, log::vkey, log::vkey_seeds),
     of(
