@@ -13,8 +13,9 @@ use crate::ops::diff::image::Image;
 use crate::path::ImagePath;
 use crate::progress::{Progress, Unit};
 use crate::sys::clock::Stopwatch;
+use crate::sys::facts::is_running;
 use crate::sys::fs::{self, IoError};
-use crate::template::{self, Diagnostics};
+use crate::template::{self, Diagnostics, Template};
 use crate::tree::TreeError;
 
 /// What to check, and by which rules.
@@ -48,6 +49,8 @@ pub struct Checked {
     pub results: Results,
     /// How many values in force were looked at; `None`: it is not the running system.
     pub in_force: Option<u64>,
+    /// Directories that rules about the whole root did not look into, and why, sorted.
+    pub not_looked_at: Vec<(ImagePath, String)>,
     /// Seconds that it took.
     pub seconds: f64,
 }
@@ -84,6 +87,7 @@ pub enum CheckError {
 /// The rule broken; no rule that does not hold is one.
 pub fn check(request: &Request, progress: &dyn Progress) -> Result<Checked, CheckError> {
     let watch = Stopwatch::start();
+    let mut not_looked_at = Vec::new();
     let (results, in_force) = match &request.place {
         Place::Rules(path) => {
             let bytes = fs::read(path, limits::RULE_RESULTS_MAX)?;
@@ -93,9 +97,13 @@ pub fn check(request: &Request, progress: &dyn Progress) -> Result<Checked, Chec
             let selection = selection(request)?;
             progress.started("harden", None, Unit::Items);
             let view = Directory::open(path)?;
-            let root = Root::new(&view, selection.category.as_deref());
+            let mut root = Root::new(&view, selection.stated.as_ref());
+            if is_running(path)? {
+                root = root.of_an_instance();
+            }
             let mut results = harden::check(&root, &selection)?;
             let in_force = live::add(path, &root, &selection, &mut results)?;
+            not_looked_at = view.not_entered();
             (results, in_force)
         }
         Place::Tar(path) => (image(request, &Image::Tar(path.clone()), progress)?, None),
@@ -109,23 +117,25 @@ pub fn check(request: &Request, progress: &dyn Progress) -> Result<Checked, Chec
     Ok(Checked {
         results,
         in_force,
+        not_looked_at,
         seconds,
     })
 }
 
 /// Which rules: the template's, the profile that was named, or the mildest.
 fn selection(request: &Request) -> Result<Selection, CheckError> {
-    let stated = match &request.template {
-        Some(path) => template::load(path, &crate::ops::template::Disk)?.selection(),
+    let template = match &request.template {
+        Some(path) => Some(template::load(path, &crate::ops::template::Disk)?),
         None => None,
     };
-    let mut selection = match stated {
+    let template = template.as_ref();
+    let mut selection = match template.and_then(Template::selection) {
         Some(selection) => selection,
         None => Selection {
             catalogue: Catalogue::shipped()?,
             profile: Profile::ServerL1,
             except: std::collections::BTreeMap::new(),
-            category: None,
+            stated: template.map(Template::stated),
         },
     };
     if let Some(profile) = request.profile {
@@ -152,7 +162,7 @@ fn image(request: &Request, image: &Image, progress: &dyn Progress) -> Result<Re
     let read = image.read(&mut keep)?;
     let view = TreeView::of_archive(&read.tree, &read.kept);
     let view: &dyn View = &view;
-    let root = Root::new(view, selection.category.as_deref());
+    let root = Root::new(view, selection.stated.as_ref());
     Ok(harden::check(&root, &selection)?)
 }
 

@@ -172,6 +172,7 @@ fn conditions(applies: &Applies) -> Vec<String> {
         kernel_since,
         category,
         kernel,
+        instance,
     } = applies;
     let mut all = Vec::new();
     let lists = [
@@ -192,6 +193,11 @@ fn conditions(applies: &Applies) -> Vec<String> {
     match kernel {
         Some(true) => all.push("the image has a kernel package".to_owned()),
         Some(false) => all.push("the image has no kernel package".to_owned()),
+        None => {}
+    }
+    match instance {
+        Some(true) => all.push("it is a running system".to_owned()),
+        Some(false) => all.push("it is an image, and no running system".to_owned()),
         None => {}
     }
     all

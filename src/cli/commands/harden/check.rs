@@ -94,6 +94,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         "place": { "kind": kind, "path": shown(path) },
         "counts": counts(&checked.results),
         "in_force": checked.in_force,
+        "not_looked_at": not_looked_at(&checked),
         "results": checked.results,
     }));
     show(&checked, console);
@@ -105,6 +106,15 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     } else {
         Exit::Ok
     })
+}
+
+fn not_looked_at(checked: &Checked) -> Vec<serde_json::Value> {
+    let places = checked.not_looked_at.iter();
+    let places = places.map(|(path, why)| {
+        let path = Escaped(path.as_bytes()).to_string();
+        json!({ "path": path, "reason": why })
+    });
+    places.collect()
 }
 
 fn counts(results: &Results) -> serde_json::Map<String, serde_json::Value> {
@@ -147,6 +157,10 @@ fn show(checked: &Checked, console: &Console) {
         console.line(format_args!(
             "{DIM}{count} values in force were looked at{DIM:#}"
         ));
+    }
+    for (path, why) in &checked.not_looked_at {
+        let path = Escaped(path.as_bytes());
+        console.line(format_args!("{DIM}not looked into: {path}: {why}{DIM:#}"));
     }
     if fails > 0 {
         console.note(format_args!(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use karat::harden::{Catalogue, Outcome, Profile, Results, Selection, apply};
+use karat::harden::{Catalogue, Outcome, Profile, Results, Selection, Stated, apply};
 use karat::path::ImagePath;
 use karat::tree::{Epoch, Inode, Kind, MemoryBlobs, Mode, Open, Origin, Stat, Tree, Xattrs};
 
@@ -83,7 +83,10 @@ fn selection(rules: &str) -> Option<Selection> {
         catalogue,
         profile: Profile::Strict,
         except: BTreeMap::new(),
-        category: Some("frontend".to_owned()),
+        stated: Some(Stated {
+            category: Some("frontend".to_owned()),
+            ..Stated::default()
+        }),
     })
 }
 
