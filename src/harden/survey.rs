@@ -60,7 +60,9 @@ pub(super) fn survey(root: &Root<'_>) -> Result<Vec<(ImagePath, Node)>, ViewErro
         let bits = node.stat.mode.bits();
         let is_named = match node.kind {
             NodeKind::Symlink(_) => false,
-            _ if bits & (SET_ID | OTHERS_WRITE) != 0 || node.xattrs.contains_key(CAPABILITY) => true,
+            _ if bits & (SET_ID | OTHERS_WRITE) != 0 || node.xattrs.contains_key(CAPABILITY) => {
+                true
+            }
             _ if !names.is_empty() && !names.know(node) => true,
             _ => {
                 let is_loose = bits & NOT_OWNER_WRITE != 0 || node.stat.uid != 0;

@@ -158,7 +158,10 @@ pub(super) fn stated() -> Stated {
         filter: Some(Filter {
             path: fixed("/etc/nftables.d/karat.nft"),
             text: FILTER.to_owned(),
-            included: vec![fixed("/etc/nftables.d/input"), fixed("/etc/nftables.d/output")],
+            included: vec![
+                fixed("/etc/nftables.d/input"),
+                fixed("/etc/nftables.d/output"),
+            ],
         }),
     }
 }

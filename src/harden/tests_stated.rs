@@ -79,8 +79,16 @@ const FILES: &[(&str, u32, u32, &str)] = &[
 
 /// Rules that this file is about.
 const ABOUT: [&str; 10] = [
-    "bt.pw", "fs.boot", "fs.home", "fs.opt-srv", "fs.var", "fw.imds", "fw.ports", "lg.remote",
-    "pk.sbom", "sv.listen",
+    "bt.pw",
+    "fs.boot",
+    "fs.home",
+    "fs.opt-srv",
+    "fs.var",
+    "fw.imds",
+    "fw.ports",
+    "lg.remote",
+    "pk.sbom",
+    "sv.listen",
 ];
 
 fn root(blobs: &mut MemoryBlobs) -> Tree<Open> {
@@ -109,7 +117,13 @@ fn where_all_is_stated_they_hold_and_undoing_any_is_found() {
     let mut new = MemoryBlobs::new();
     let tree = root(&mut blobs);
     let catalogue = Catalogue::shipped().unwrap();
-    let hardened = apply(tree.clone(), &selection(Arc::clone(&catalogue)), &mut new, &blobs).unwrap();
+    let hardened = apply(
+        tree.clone(),
+        &selection(Arc::clone(&catalogue)),
+        &mut new,
+        &blobs,
+    )
+    .unwrap();
     for id in ABOUT {
         let result = hardened.results.get(id).unwrap();
         assert_eq!(result.outcome, Outcome::Pass, "{id}: {:?}", result.reasons);
@@ -134,14 +148,23 @@ fn where_nothing_is_stated_the_reason_says_so() {
     let tree = fixture(&mut blobs);
     let results = judged(&tree, &blobs, None);
     for (id, reason) in [
-        ("bt.pw", "none of the packages grub-efi-*, grub-pc is installed"),
+        (
+            "bt.pw",
+            "none of the packages grub-efi-*, grub-pc is installed",
+        ),
         (
             "fs.home",
             "no line of /etc/fstab and no mount unit mounts /home: the image has no partition for it",
         ),
         ("fw.ports", "the package nftables is not installed"),
-        ("lg.remote", "the package systemd-journal-remote is not installed"),
-        ("sv.listen", "what may listen, the template says: name it by --template"),
+        (
+            "lg.remote",
+            "the package systemd-journal-remote is not installed",
+        ),
+        (
+            "sv.listen",
+            "what may listen, the template says: name it by --template",
+        ),
     ] {
         let result = results.get(id).unwrap();
         assert_eq!(result.outcome, Outcome::NotApplicable, "{id}");
@@ -150,7 +173,8 @@ fn where_nothing_is_stated_the_reason_says_so() {
     // What is not there has nothing that must hold while an instance runs.
     let view = TreeView::new(&tree, &blobs);
     let catalogue = Catalogue::shipped().unwrap();
-    let facts = |id, stated| facts_of(catalogue.get(id).unwrap(), &Root::new(&view, stated)).unwrap();
+    let facts =
+        |id, stated| facts_of(catalogue.get(id).unwrap(), &Root::new(&view, stated)).unwrap();
     assert!(facts("fs.home", None).is_empty() && facts("sv.listen", None).is_empty());
     let stated = stated();
     let listen = facts("sv.listen", Some(&stated)).listen.unwrap();
@@ -159,7 +183,10 @@ fn where_nothing_is_stated_the_reason_says_so() {
     let nothing = judged(&tree, &blobs, Some(Stated::default()));
     let listen = nothing.get("sv.listen").unwrap();
     assert_eq!(listen.outcome, Outcome::Fail);
-    assert!(listen.reasons[0].contains("states no `listen`"), "{listen:?}");
+    assert!(
+        listen.reasons[0].contains("states no `listen`"),
+        "{listen:?}"
+    );
 }
 
 /// What is loaded beside the compiled rules, in their place, or within them.
@@ -173,7 +200,9 @@ fn openings_that_no_segment_states_are_named() {
         }
         add(&mut tree, &mut blobs, &[(path, 0o644, 0, text)]);
         let results = judged(&tree, &blobs, Some(stated()));
-        bad(&results).get(&super::RuleId::new("fw.ports").unwrap()).map(|it| it.join("\n"))
+        bad(&results)
+            .get(&super::RuleId::new("fw.ports").unwrap())
+            .map(|it| it.join("\n"))
     };
     assert_eq!(
         reasons("/etc/nftables.d/input/more.nft", "tcp dport 4444 accept\n").unwrap(),
@@ -188,9 +217,12 @@ fn openings_that_no_segment_states_are_named() {
         "nftables.service: loads /etc/nftables.conf; wanted: /etc/nftables.d/karat.nft"
     );
     assert!(
-        reasons("/etc/nftables.d/karat.nft", "table inet karat {\n\ttcp dport 4444 accept\n}\n")
-            .unwrap()
-            .starts_with("/etc/nftables.d/karat.nft:2: `tcp dport 4444 accept` is not what")
+        reasons(
+            "/etc/nftables.d/karat.nft",
+            "table inet karat {\n\ttcp dport 4444 accept\n}\n"
+        )
+        .unwrap()
+        .starts_with("/etc/nftables.d/karat.nft:2: `tcp dport 4444 accept` is not what")
     );
 }
 
@@ -200,9 +232,16 @@ fn without_a_category_output_is_open_and_the_reason_says_what_to_state() {
     let mut blobs = MemoryBlobs::new();
     let mut tree = root(&mut blobs);
     tree.remove(&fixed("/etc/nftables.d/karat.nft")).unwrap();
-    let text = FILTER.replace("hook output priority filter; policy drop", "hook output priority filter; policy accept");
+    let text = FILTER.replace(
+        "hook output priority filter; policy drop",
+        "hook output priority filter; policy accept",
+    );
     let text: &'static str = text.leak();
-    add(&mut tree, &mut blobs, &[("/etc/nftables.d/karat.nft", 0o600, 0, text)]);
+    add(
+        &mut tree,
+        &mut blobs,
+        &[("/etc/nftables.d/karat.nft", 0o600, 0, text)],
+    );
     let mut new = MemoryBlobs::new();
     let selection = Selection {
         stated: Some(Stated::default()),
@@ -213,8 +252,10 @@ fn without_a_category_output_is_open_and_the_reason_says_what_to_state() {
     assert_eq!(result.outcome, Outcome::Fail);
     assert_eq!(
         result.reasons,
-        ["/etc/nftables.d/karat.nft: no base chain of the hook output has policy drop; the template's \
-          [segment] states no category: state it, and each [[segment.egress]], or leave the rule out with its reason"]
+        [
+            "/etc/nftables.d/karat.nft: no base chain of the hook output has policy drop; the template's \
+          [segment] states no category: state it, and each [[segment.egress]], or leave the rule out with its reason"
+        ]
     );
     // A file that nothing loads is not written.
     assert_eq!(result.wrote, [""; 0]);
@@ -231,10 +272,14 @@ fn a_packages_file_that_is_read_last_does_not_win() {
         let mut new = MemoryBlobs::new();
         let mut tree = fixture(&mut blobs);
         if suite == "bookworm" {
-            add(&mut tree, &mut blobs, &[
-                ("/usr/lib/sysctl.d/99-protect-links.conf", 0o644, 0, LATE),
-                ("/etc/sysctl.d/99-sysctl.conf", 0o644, 0, OTHER),
-            ]);
+            add(
+                &mut tree,
+                &mut blobs,
+                &[
+                    ("/usr/lib/sysctl.d/99-protect-links.conf", 0o644, 0, LATE),
+                    ("/etc/sysctl.d/99-sysctl.conf", 0o644, 0, OTHER),
+                ],
+            );
         }
         let selection = Selection {
             profile: Profile::ServerL1,
@@ -243,7 +288,12 @@ fn a_packages_file_that_is_read_last_does_not_win() {
         let hardened = apply(tree, &selection, &mut new, &blobs).unwrap();
         for id in ["sc.fifos", "sc.links", "sc.sysrq"] {
             let result = hardened.results.get(id).unwrap();
-            assert_eq!(result.outcome, Outcome::Pass, "{suite} {id}: {:?}", result.reasons);
+            assert_eq!(
+                result.outcome,
+                Outcome::Pass,
+                "{suite} {id}: {:?}",
+                result.reasons
+            );
         }
         let seen = Layered(&new, &blobs);
         let text = |path: &str| {
@@ -261,8 +311,14 @@ fn a_packages_file_that_is_read_last_does_not_win() {
                  # Protected links\nfs.protected_fifos = 2\nfs.protected_hardlinks = 1\n\
                  fs.protected_regular = 2\nfs.protected_symlinks = 1\n"
             );
-            assert_eq!(other.unwrap(), "kernel.sysrq = 0\nkernel.printk = 4 4 1 7\n");
-            assert_eq!(text("/usr/lib/sysctl.d/99-protect-links.conf").unwrap(), LATE);
+            assert_eq!(
+                other.unwrap(),
+                "kernel.sysrq = 0\nkernel.printk = 4 4 1 7\n"
+            );
+            assert_eq!(
+                text("/usr/lib/sysctl.d/99-protect-links.conf").unwrap(),
+                LATE
+            );
         } else {
             assert_eq!((late, other), (None, None));
         }

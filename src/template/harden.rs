@@ -60,7 +60,10 @@ impl Template {
             Some(Filter {
                 path: path(Ruleset::PATH)?,
                 text: ruleset.to_text(),
-                included: [Ruleset::INPUT, Ruleset::OUTPUT].into_iter().filter_map(path).collect(),
+                included: [Ruleset::INPUT, Ruleset::OUTPUT]
+                    .into_iter()
+                    .filter_map(path)
+                    .collect(),
             })
         });
         Stated {

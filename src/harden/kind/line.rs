@@ -55,7 +55,8 @@ pub(super) fn parse(table: &Reader<'_>) -> Option<Arc<dyn Setting>> {
         (None, true, false) if pattern.is_some() => Wanted::Absent,
         (None, false, true) if pattern.is_some() => Wanted::Present,
         _ => {
-            let message = "a line states line, or match and one of absent = true and present = true";
+            let message =
+                "a line states line, or match and one of absent = true and present = true";
             let sink = table.sink();
             sink.report(Code::T012, table.span(), message.to_owned(), None);
             return None;
@@ -74,7 +75,7 @@ impl Setting for Line {
     }
 
     fn about(&self) -> Vec<String> {
-        let what = self.pattern.as_deref().or(self.text());
+        let what = self.pattern.as_deref().or_else(|| self.text());
         vec![format!("line {} {}", self.file, what.unwrap_or_default())]
     }
 

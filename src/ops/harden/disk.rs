@@ -42,7 +42,7 @@ pub struct Directory {
 /// Most paths and names that are remembered: some 300 bytes for each.
 const KEPT_MAX: usize = 1_000_000;
 
-/// File systems of disks, by the numbers of statfs(2): btrfs, EROFS, ext2 to ext4, F2FS, FAT, SquashFS,
+/// File systems of disks, by the numbers of statfs(2): btrfs, EROFS, ext2 to ext4, F2FS, FAT, `SquashFS`,
 /// XFS, ZFS.
 const OF_DISKS: [u64; 8] = [
     0x9123_683e,
@@ -91,7 +91,9 @@ impl Directory {
     pub fn not_entered(&self) -> Vec<(ImagePath, String)> {
         let places = self.not_entered.borrow();
         let places = places.iter();
-        places.map(|(path, why)| (path.clone(), why.clone())).collect()
+        places
+            .map(|(path, why)| (path.clone(), why.clone()))
+            .collect()
     }
 
     /// Whether a look over the whole root goes into the open directory at `path`: it stays on disks.
