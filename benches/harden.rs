@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         catalogue: Catalogue::shipped()?,
         profile: Profile::Strict,
         except: BTreeMap::new(),
-        category: None,
+        stated: None,
     };
     let (mut applying, mut checking) = (Duration::MAX, Duration::MAX);
     let mut rules = 0;

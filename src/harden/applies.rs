@@ -21,6 +21,8 @@ pub struct Applies {
     pub category: Vec<String>,
     /// Whether the image must have a kernel of its own; `false`: must not.
     pub kernel: Option<bool>,
+    /// Whether it must be a running system; `false`: must not, for it has made what the rule looks for.
+    pub instance: Option<bool>,
 }
 
 impl Applies {
@@ -29,6 +31,14 @@ impl Applies {
     /// # Errors
     /// The package database, or the image's name, cannot be read.
     pub fn unmet(&self, root: &Root<'_>) -> Result<Option<String>, ViewError> {
+        match (self.instance, root.is_instance()) {
+            (Some(false), true) => {
+                let reason = "it is about images: a running system has made its own by now";
+                return Ok(Some(reason.to_owned()));
+            }
+            (Some(true), false) => return Ok(Some("it is about running systems".to_owned())),
+            _ => {}
+        }
         let has = |pattern: &str| -> Result<bool, ViewError> {
             let mut names = root.packages()?.keys();
             Ok(names.any(|name| name_matches(pattern.as_bytes(), name.as_bytes())))

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Root, RuleId, TreeView, ViewError};
+use super::{Root, RuleId, Stated, TreeView, ViewError};
 use crate::path::{Escaped, ImagePath};
 use crate::tree::{
     Blobs, Inode, Kind, MemoryBlobs, Mode, Open, Origin, Stat, Tree, TreeError, Xattrs,
@@ -15,7 +15,7 @@ pub struct Edit<'a> {
     new: &'a mut MemoryBlobs,
     blobs: &'a dyn Blobs,
     rule: &'a RuleId,
-    category: Option<&'a str>,
+    stated: Option<&'a Stated>,
     wrote: Vec<ImagePath>,
     conflicts: Vec<String>,
     force: bool,
@@ -80,14 +80,14 @@ impl<'a> Edit<'a> {
         new: &'a mut MemoryBlobs,
         blobs: &'a dyn Blobs,
         rule: &'a RuleId,
-        category: Option<&'a str>,
+        stated: Option<&'a Stated>,
     ) -> Self {
         Self {
             tree,
             new,
             blobs,
             rule,
-            category,
+            stated,
             wrote: Vec::new(),
             conflicts: Vec::new(),
             force: false,
@@ -109,7 +109,7 @@ impl<'a> Edit<'a> {
     /// Lets `look` see the tree as it stands now.
     pub fn look<T>(&self, look: impl FnOnce(&Root<'_>) -> T) -> T {
         let view = TreeView::layered(self.tree, &*self.new, self.blobs);
-        look(&Root::new(&view, self.category))
+        look(&Root::new(&view, self.stated))
     }
 
     /// The bytes of the regular file that `path` leads to; `None` where there is none.

@@ -14,8 +14,9 @@
 //! | `rule` `applies` `parse` | one rule, when it applies, reading it |
 //! | `catalogue` | [`Catalogue`]: all rules, by id, with a digest |
 //! | `profile` | [`Profile`], [`Severity`], [`Selection`]: which rules are wanted |
+//! | `stated` | [`Stated`]: what a template says that the image's files do not show |
 //! | `kind` | what rules can set: one file each |
-//! | `view` `root` | what a rule sees of a root |
+//! | `view` `root` `survey` | what a rule sees of a root |
 //! | `edit` | what a rule changes |
 //! | `systemd` | units and their drop-ins, as the service manager reads them |
 //! | [`exposure`] | how exposed a service is, as systemd measures it |
@@ -36,11 +37,15 @@ mod root;
 mod rule;
 mod run;
 mod shipped;
+mod stated;
+mod survey;
 mod systemd;
 mod view;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_stated;
 #[cfg(test)]
 mod tests_units;
 
@@ -54,4 +59,6 @@ pub use profile::{Profile, Selection, Severity};
 pub use root::{InstalledPackage, Root};
 pub use rule::{Rule, RuleId};
 pub use run::{Hardened, apply, check, facts_of};
+pub use stated::{Filter, Stated};
+pub use survey::CAPABILITY;
 pub use view::{Node, NodeKind, TreeView, View, ViewError};

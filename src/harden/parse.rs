@@ -173,6 +173,7 @@ fn applies(table: Reader<'_>) -> Applies {
             .map(|at| at.value),
         category: words("category", &CATEGORIES),
         kernel: table.boolean("kernel").map(|at| at.value),
+        instance: table.boolean("instance").map(|at| at.value),
     };
     table.finish();
     applies

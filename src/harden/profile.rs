@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Catalogue, Rule, RuleId};
+use super::{Catalogue, Rule, RuleId, Stated};
 use crate::segment::{Exposure, UnitName};
 use crate::written::Choice;
 
@@ -71,8 +71,8 @@ pub struct Selection {
     pub profile: Profile,
     /// Rules that are not applied, each with its reason.
     pub except: BTreeMap<RuleId, String>,
-    /// The service category of the image (`frontend`), where it has one.
-    pub category: Option<String>,
+    /// What the template says of the image; `None` where there is no template at hand.
+    pub stated: Option<Stated>,
     /// How exposed units may be at most: `[segment] exposure`.
     pub ceilings: BTreeMap<UnitName, Exposure>,
 }

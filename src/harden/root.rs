@@ -6,7 +6,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use super::systemd::UnitFiles;
-use super::{Node, NodeKind, View, ViewError};
+use super::{Node, NodeKind, Stated, View, ViewError};
 use crate::limits;
 use crate::path::{Glob, ImagePath, name_matches};
 use crate::segment::{Exposure, UnitName};
@@ -14,7 +14,7 @@ use crate::segment::{Exposure, UnitName};
 /// A view, with what many rules ask for read once.
 pub struct Root<'a> {
     view: &'a dyn View,
-    category: Option<&'a str>,
+    stated: Option<&'a Stated>,
     /// How exposed units may be, by what the template states.
     ceilings: BTreeMap<UnitName, Exposure>,
     packages: OnceCell<Result<BTreeMap<String, InstalledPackage>, ViewError>>,
@@ -22,12 +22,15 @@ pub struct Root<'a> {
     files: RefCell<BTreeMap<ImagePath, Option<Vec<u8>>>>,
     /// What the unit directories have, by the type of units; `systemd` fills it.
     pub(super) units: RefCell<BTreeMap<String, Rc<UnitFiles>>>,
+    /// What a look over the whole root found.
+    survey: OnceCell<Result<Vec<(ImagePath, Node)>, ViewError>>,
+    is_instance: bool,
 }
 
 impl fmt::Debug for Root<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Root")
-            .field("category", &self.category)
+            .field("stated", &self.stated)
             .finish_non_exhaustive()
     }
 }
@@ -49,15 +52,17 @@ const KEPT_FILE_MAX: usize = 256 << 10;
 const PASSING: [&[u8]; 4] = [b"/dev", b"/proc", b"/run", b"/sys"];
 
 impl<'a> Root<'a> {
-    /// Looks at `view`; `category` is the service category of the image, where it has one.
-    pub fn new(view: &'a dyn View, category: Option<&'a str>) -> Self {
+    /// Looks at `view`; `stated` is what the image's template says of it, where that is at hand.
+    pub fn new(view: &'a dyn View, stated: Option<&'a Stated>) -> Self {
         Self {
             view,
-            category,
+            stated,
             ceilings: BTreeMap::new(),
             packages: OnceCell::new(),
             files: RefCell::default(),
             units: RefCell::default(),
+            survey: OnceCell::new(),
+            is_instance: false,
         }
     }
 
@@ -70,14 +75,33 @@ impl<'a> Root<'a> {
         }
     }
 
+    /// The root of a running system: it has made keys, seeds and histories of its own by now.
+    #[must_use]
+    pub fn of_an_instance(self) -> Self {
+        Self {
+            is_instance: true,
+            ..self
+        }
+    }
+
     /// How exposed units may be, by what the template states.
     pub const fn ceilings(&self) -> &BTreeMap<UnitName, Exposure> {
         &self.ceilings
     }
 
+    /// Whether it is the root of a running system.
+    pub fn is_instance(&self) -> bool {
+        self.is_instance
+    }
+
     /// The service category of the image.
     pub fn category(&self) -> Option<&str> {
-        self.category
+        self.stated?.category.as_deref()
+    }
+
+    /// What the image's template says of it; `None` where there is no template at hand.
+    pub fn stated(&self) -> Option<&Stated> {
+        self.stated
     }
 
     /// What stands at `path` itself.
@@ -250,7 +274,7 @@ impl<'a> Root<'a> {
     }
 
     /// Shows `visit` the path `top` and all below it, no links followed, `/dev`, `/proc`, `/run` and
-    /// `/sys` left out. A directory comes before what it holds.
+    /// `/sys` left out, and what the view does not enter. A directory comes before what it holds.
     ///
     /// # Errors
     /// A directory cannot be read, there are more paths than [`limits::TREE_ENTRIES_MAX`], or what
@@ -260,12 +284,10 @@ impl<'a> Root<'a> {
         top: &ImagePath,
         visit: &mut dyn FnMut(&ImagePath, &Node) -> Result<(), ViewError>,
     ) -> Result<(), ViewError> {
-        let mut pending = vec![top.clone()];
+        let mut pending = Vec::new();
+        pending.extend(self.look(top)?.map(|node| (top.clone(), node)));
         let mut count = 0_usize;
-        while let Some(path) = pending.pop() {
-            let Some(node) = self.look(&path)? else {
-                continue;
-            };
+        while let Some((path, node)) = pending.pop() {
             count = count.saturating_add(1);
             if count > limits::TREE_ENTRIES_MAX {
                 let max = limits::TREE_ENTRIES_MAX;
@@ -273,15 +295,23 @@ impl<'a> Root<'a> {
             }
             visit(&path, &node)?;
             if node.kind == NodeKind::Directory && !PASSING.contains(&path.as_bytes()) {
-                let names = self.view.names(&path)?;
-                for name in names.into_iter().rev() {
+                for (name, node) in self.view.children(&path)?.into_iter().rev() {
                     if let Ok(path) = path.join(name) {
-                        pending.push(path);
+                        pending.push((path, node));
                     }
                 }
             }
         }
         Ok(())
+    }
+
+    /// Every path that rules about modes and owners could name, once for all of them.
+    ///
+    /// # Errors
+    /// As [`Root::walk`].
+    pub(super) fn survey(&self) -> Result<&[(ImagePath, Node)], ViewError> {
+        let survey = self.survey.get_or_init(|| super::survey::survey(self));
+        survey.as_deref().map_err(Clone::clone)
     }
 
     /// The installed packages by name, from `/var/lib/dpkg/status`; none where there is no such

@@ -40,11 +40,11 @@ pub fn apply(
     new: &mut MemoryBlobs,
     blobs: &dyn Blobs,
 ) -> Result<Hardened, ResultsError> {
-    let category = selection.category.as_deref();
+    let stated = selection.stated.as_ref();
     let mut done: BTreeMap<RuleId, Done> = BTreeMap::new();
     let wanted: Vec<&Rule> = {
         let view = TreeView::layered(&tree, &*new, blobs);
-        let root = Root::new(&view, category);
+        let root = Root::new(&view, stated);
         let wanted = selection.rules().filter(|rule| {
             !selection.except.contains_key(&rule.id) && rule.applies.unmet(&root) == Ok(None)
         });
@@ -53,7 +53,7 @@ pub fn apply(
     for phase in Phase::ALL {
         for rule in &wanted {
             for setting in rule.settings.iter().filter(|it| it.phase() == phase) {
-                let mut edit = Edit::new(&mut tree, new, blobs, &rule.id, category);
+                let mut edit = Edit::new(&mut tree, new, blobs, &rule.id, stated);
                 let applied = setting.apply(&mut edit);
                 let (wrote, conflicts) = edit.finish();
                 let done = done.entry(rule.id.clone()).or_default();
@@ -71,7 +71,7 @@ pub fn apply(
         }
     }
     let view = TreeView::layered(&tree, &*new, blobs);
-    let root = Root::new(&view, category).with_ceilings(&selection.ceilings);
+    let root = Root::new(&view, stated).with_ceilings(&selection.ceilings);
     let mut results = check(&root, selection)?;
     for result in &mut results.results {
         let Some(done) = done.remove(&result.id) else {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::edit::Edit;
 use super::root::fixed;
 use super::{
-    Catalogue, Outcome, Profile, Results, Root, RuleId, Selection, TreeView, apply, check,
+    Catalogue, Filter, Outcome, Profile, Results, Root, RuleId, Selection, Stated, TreeView, apply,
+    check,
 };
 use crate::tree::{
     Epoch, Inode, Kind, Layered, MemoryBlobs, Mode, Open, Origin, Stat, Tree, Xattrs,
@@ -143,12 +144,34 @@ pub(super) fn add(
     }
 }
 
+/// What the template's segment would compile to.
+pub(super) const FILTER: &str = "table inet karat {\n\tchain input {\n\t\ttype filter hook input priority filter; \
+    policy drop;\n\t\tiif lo accept\n\t\ttcp dport 22 accept\n\t}\n\tchain forward {\n\t\ttype filter hook forward \
+    priority filter; policy drop;\n\t}\n\tchain output {\n\t\ttype filter hook output priority filter; policy drop;\n\
+    \t\tip daddr 169.254.169.254 tcp dport != 53 drop\n\t\tip6 daddr fd00:ec2::254 tcp dport != 53 drop\n\t}\n}\n";
+
+/// What a template would say of the fixture.
+pub(super) fn stated() -> Stated {
+    Stated {
+        category: Some("frontend".to_owned()),
+        listen: Some(vec!["tcp *:22".parse().unwrap()]),
+        filter: Some(Filter {
+            path: fixed("/etc/nftables.d/karat.nft"),
+            text: FILTER.to_owned(),
+            included: vec![
+                fixed("/etc/nftables.d/input"),
+                fixed("/etc/nftables.d/output"),
+            ],
+        }),
+    }
+}
+
 pub(super) fn selection(catalogue: Arc<Catalogue>) -> Selection {
     Selection {
         catalogue,
         profile: Profile::Strict,
         except: BTreeMap::new(),
-        category: Some("frontend".to_owned()),
+        stated: Some(stated()),
         ceilings: BTreeMap::new(),
     }
 }
@@ -157,7 +180,7 @@ fn rules() -> Arc<Catalogue> {
     Catalogue::of(&[("test.toml".to_owned(), RULES.to_owned())]).unwrap()
 }
 
-fn bad(results: &Results) -> BTreeMap<&RuleId, &[String]> {
+pub(super) fn bad(results: &Results) -> BTreeMap<&RuleId, &[String]> {
     let bad = [Outcome::Fail, Outcome::Unknown];
     let results = results.results.iter();
     let results = results.filter(|result| bad.contains(&result.outcome));
@@ -180,7 +203,7 @@ fn on_a_root_that_nobody_hardened_each_rule_fails_with_a_reason() {
     let tree = fixture(&mut blobs);
     let view = TreeView::new(&tree, &blobs);
     let selection = selection(rules());
-    let results = check(&Root::new(&view, Some("frontend")), &selection).unwrap();
+    let results = check(&Root::new(&view, selection.stated.as_ref()), &selection).unwrap();
     for result in &results.results {
         let expected = if result.id.as_str().starts_with("na.") {
             Outcome::NotApplicable
@@ -267,12 +290,12 @@ pub(super) fn undone(catalogue: &Arc<Catalogue>, tree: Tree<Open>, blobs: &Memor
             let mut tree = hardened.tree.clone();
             let mut hand = MemoryBlobs::new();
             let id = RuleId::new("by-hand").unwrap();
-            let edit = Edit::new(&mut tree, &mut hand, &seen, &id, Some("frontend"));
+            let edit = Edit::new(&mut tree, &mut hand, &seen, &id, selection.stated.as_ref());
             let mut edit = edit.by_hand();
             setting.spoil(&mut edit).unwrap();
             let all_bytes = Layered(&hand, &seen);
             let view = TreeView::new(&tree, &all_bytes);
-            let results = check(&Root::new(&view, Some("frontend")), &selection).unwrap();
+            let results = check(&Root::new(&view, selection.stated.as_ref()), &selection).unwrap();
             let after = bad(&results);
             assert!(
                 after.contains_key(&rule.id),
@@ -284,9 +307,10 @@ pub(super) fn undone(catalogue: &Arc<Catalogue>, tree: Tree<Open>, blobs: &Memor
             for (id, reasons) in after {
                 let other = catalogue.get(id.as_str()).unwrap();
                 let mut shared = other.settings.iter().flat_map(|it| it.about());
-                // Looks over the whole tree, or all services, see what others name.
+                // Looks over the whole tree, a whole file, or all services, see what others name.
                 let looks = ["exposure", "scan"];
                 let looks = other.settings.iter().any(|it| looks.contains(&it.kind()));
+                let looks = looks || id.as_str() == "fw.ports";
                 assert!(
                     before.contains_key(id) || looks || shared.any(|it| about.contains(&it)),
                     "{} was undone, and {id} fails: {reasons:?}",

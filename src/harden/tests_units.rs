@@ -11,7 +11,7 @@ const UNITS: &str = include_str!("../../templates/rules/units.toml");
 const PAM: &str = include_str!("../../templates/rules/pam.toml");
 
 /// Services of packages, without any sandbox, and one with a sandbox of its own.
-const SERVICES: [&str; 12] = [
+const SERVICES: [&str; 13] = [
     "audit-rules",
     "auditd",
     "nginx",
@@ -24,6 +24,7 @@ const SERVICES: [&str; 12] = [
     "systemd-networkd-wait-online",
     "systemd-resolved",
     "systemd-timesyncd",
+    "vsftpd",
 ];
 /// Services of the template's own.
 const OWN: [&str; 4] = [

@@ -22,6 +22,23 @@ pub trait View {
     /// It cannot be read, or has too many names.
     fn names(&self, path: &ImagePath) -> Result<Vec<Vec<u8>>, ViewError>;
 
+    /// What the directory at `path` itself holds, sorted bytewise by name, for a look over the whole
+    /// root: none where the view does not go in, as into another machine's file system.
+    ///
+    /// # Errors
+    /// As [`View::names`] and [`View::look`].
+    fn children(&self, path: &ImagePath) -> Result<Vec<(Vec<u8>, Node)>, ViewError> {
+        let mut children = Vec::new();
+        for name in self.names(path)? {
+            if let Ok(child) = path.join(&name)
+                && let Some(node) = self.look(&child)?
+            {
+                children.push((name, node));
+            }
+        }
+        Ok(children)
+    }
+
     /// The bytes of the regular file at `path` itself, at most `cap`.
     ///
     /// # Errors

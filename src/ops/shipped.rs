@@ -142,6 +142,14 @@ pub const SHIPPED: &[(&str, &[u8])] = &[
         include_bytes!("../../templates/files/internal-api/app.py"),
     ),
     (
+        "files/legacy/exchange.conf",
+        include_bytes!("../../templates/files/legacy/exchange.conf"),
+    ),
+    (
+        "files/legacy/vsftpd.conf",
+        include_bytes!("../../templates/files/legacy/vsftpd.conf"),
+    ),
+    (
         "files/web-frontend/default.conf",
         include_bytes!("../../templates/files/web-frontend/default.conf"),
     ),
@@ -154,6 +162,7 @@ pub const SHIPPED: &[(&str, &[u8])] = &[
         "internal-api.toml",
         include_bytes!("../../templates/internal-api.toml"),
     ),
+    ("legacy.toml", include_bytes!("../../templates/legacy.toml")),
     (
         "management.toml",
         include_bytes!("../../templates/management.toml"),
@@ -225,6 +234,10 @@ pub const SHIPPED: &[(&str, &[u8])] = &[
     (
         "rules/units.toml",
         include_bytes!("../../templates/rules/units.toml"),
+    ),
+    (
+        "scap/answers.toml",
+        include_bytes!("../../templates/scap/answers.toml"),
     ),
     (
         "scap/exceptions.toml",

@@ -313,6 +313,16 @@ pub fn open_directory_at(directory: impl AsFd, name: &OsStr) -> rustix::io::Resu
     rustix::fs::openat(directory, name, flags, Mode::empty())
 }
 
+/// The kind of file system that an open directory is on: the number that statfs(2) gives for it.
+///
+/// # Errors
+/// The system would not say.
+pub fn file_system(directory: impl AsFd) -> rustix::io::Result<u64> {
+    let kind = rustix::fs::fstatfs(directory)?.f_type;
+    // As wide, and as signed, as the machine has it.
+    u64::try_from(kind).map_err(|_too_wide| Errno::OVERFLOW)
+}
+
 /// What `name` in a directory is, not following a link; `None` where there is nothing.
 ///
 /// # Errors

@@ -54,6 +54,20 @@ impl Template {
     /// What the image's packet filter is held to: the compiled rules, where its segment has a category
     /// and nothing of the template's own stands in their place or beside them.
     fn compiled_firewall(&self) -> Option<Firewall> {
+        let ruleset = self.compiled_ruleset()?;
+        let has_peers = ruleset.peers().next().is_some();
+        let segment = self.segment.name.as_ref().filter(|_| has_peers);
+        Some(Firewall {
+            origin: Origin::Template("segment".to_owned()),
+            peers: segment.map(ToString::to_string),
+            // As large as a ruleset may be, it could not be read on an instance either.
+            rules: ruleset.listing().ok()?,
+        })
+    }
+
+    /// The compiled rules, where the segment has a category and no file of the template's own stands in
+    /// their place or beside them.
+    pub(super) fn compiled_ruleset(&self) -> Option<Ruleset> {
         self.segment.category?;
         let own = [Ruleset::PATH, Ruleset::INPUT, Ruleset::OUTPUT];
         let own = own.map(|path| ImagePath::parse(path).ok());
@@ -65,15 +79,7 @@ impl Template {
         if is_own {
             return None;
         }
-        let ruleset = Ruleset::of(&self.segment)?;
-        let has_peers = ruleset.peers().next().is_some();
-        let segment = self.segment.name.as_ref().filter(|_| has_peers);
-        Some(Firewall {
-            origin: Origin::Template("segment".to_owned()),
-            peers: segment.map(ToString::to_string),
-            // As large as a ruleset may be, it could not be read on an instance either.
-            rules: ruleset.listing().ok()?,
-        })
+        Ruleset::of(&self.segment)
     }
 }
 

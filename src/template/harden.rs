@@ -10,8 +10,10 @@ use super::model::Template;
 use super::raw::{Items, RawHarden};
 use super::reader::{At, Item, Sink};
 use super::source::SourceFile;
-use crate::harden::{Catalogue, Profile, RuleId, Selection};
+use crate::harden::{Catalogue, Filter, Profile, RuleId, Selection, Stated};
 use crate::limits;
+use crate::path::ImagePath;
+use crate::segment::Ruleset;
 use crate::written::Choice;
 use crate::written::nearest::nearest;
 
@@ -46,9 +48,30 @@ impl Template {
             catalogue: Arc::clone(&harden.catalogue),
             profile: harden.profile,
             except: harden.except.clone(),
-            category: self.segment.category.map(|it| it.word().to_owned()),
+            stated: Some(self.stated()),
             ceilings: self.segment.exposure.clone(),
         })
+    }
+
+    /// What rules compare the image with that its own files do not show.
+    pub fn stated(&self) -> Stated {
+        let listen = self.verify.facts.listen.as_ref();
+        let filter = self.compiled_ruleset().and_then(|ruleset| {
+            let path = |text| ImagePath::parse(text).ok();
+            Some(Filter {
+                path: path(Ruleset::PATH)?,
+                text: ruleset.to_text(),
+                included: [Ruleset::INPUT, Ruleset::OUTPUT]
+                    .into_iter()
+                    .filter_map(path)
+                    .collect(),
+            })
+        });
+        Stated {
+            category: self.segment.category.map(|it| it.word().to_owned()),
+            listen: listen.map(|it| it.allow.clone()),
+            filter,
+        }
     }
 }
 

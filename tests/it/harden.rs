@@ -199,6 +199,39 @@ fn the_catalogue_is_listed_and_explained() {
             drop(published("harden-explain").holds(&out));
         }
     }
+    let scap = ["--json", "harden", "list", "--scap"];
+    let (code, out, err) = karat(desk.path(), &scap);
+    assert_eq!(code, 0, "{err}");
+    let all = published("harden-list").holds(&out);
+    assert!(all["scap"].as_array().unwrap().len() > 300);
+    let named = [
+        "sshd_disable_root_login",
+        "partition_for_tmp",
+        "no_such_rule",
+    ];
+    let (code, out, _) = karat(desk.path(), &[&scap[..], &named[..]].concat());
+    assert_eq!(code, 10, "one has no answer");
+    let some = published("harden-list").holds(&out);
+    assert_eq!(some["scap"][0]["rules"], serde_json::json!(["sh.root"]));
+    assert_eq!(some["scap"][0]["cis"], serde_json::json!(["5.1.20"]));
+    assert!(
+        some["scap"][1]["reasons"][0]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("fstab")
+    );
+    assert_eq!(some["scap"][2]["rules"], serde_json::json!([]));
+    let (code, text, _) = karat(
+        desk.path(),
+        &["harden", "list", "--scap", named[0], named[1]],
+    );
+    assert_eq!(code, 0);
+    assert!(
+        text.starts_with("sshd_disable_root_login  sh.root  CIS 5.1.20\n"),
+        "{text}"
+    );
+    assert_eq!(karat(desk.path(), &["harden", "list", named[0]]).0, 2);
+
     let (code, text, _) = karat(
         desk.path(),
         &["harden", "explain", "my.root", "--template", "x.toml"],

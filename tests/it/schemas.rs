@@ -312,7 +312,7 @@ fn segments() {
     assert_eq!(late["findings"][0]["code"], "KS117", "{late}");
     let graph = desk.document("segment-graph", 0, &["segment", "graph", templates]);
     assert_eq!(
-        graph["segments"][3]["blast"]["postgres"],
+        graph["segments"][4]["blast"]["postgres"],
         json!(["web", "api", "postgres"])
     );
     let web = format!("{templates}/web-frontend.toml");
@@ -320,7 +320,7 @@ fn segments() {
     let less = desk.document("segment-diff", 0, &arguments);
     assert_eq!(
         less["segments_removed"],
-        json!(["api", "bastion", "postgres"])
+        json!(["api", "bastion", "exchange", "postgres"])
     );
     let (code, out, _) = desk.output(&["segment", "export", templates, "--format", "csv"]);
     assert_eq!(code, 2, "{out}");

@@ -39,7 +39,7 @@ fn surveyed(files: &[(&str, &str)], rules: Option<&str>) -> Survey {
         catalogue: Catalogue::of(&[("t.toml".to_owned(), rules.to_owned())]).unwrap(),
         profile: Profile::Strict,
         except: BTreeMap::new(),
-        category: None,
+        stated: None,
         ceilings: BTreeMap::new(),
     });
     survey(&Root::new(&view, None), selection.as_ref()).unwrap()

@@ -4,7 +4,8 @@
 //! file = "/etc/profile"
 //! line = "readonly TMOUT=900 ; export TMOUT"
 //! match = "*TMOUT=*"           # optional: lines that it replaces; * is any run of characters
-//! # or: absent = true, with match alone
+//! # or, with match alone: absent = true, no line fits; present = true, one does, and only the template
+//! # knows what it says, so that nothing is written
 //! ```
 //!
 //! Lines are compared without the blanks around them; those that begin with `#` say nothing.
@@ -23,9 +24,19 @@ use crate::written::reader::Reader;
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Line {
     file: ImagePath,
-    /// `None`: no line may fit the pattern.
-    text: Option<String>,
+    wanted: Wanted,
     pattern: Option<String>,
+}
+
+/// What must hold of the lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Wanted {
+    /// No line fits the pattern.
+    Absent,
+    /// One does, whatever it says.
+    Present,
+    /// This line is there, and no other that fits.
+    Text(String),
 }
 
 pub(super) fn parse(table: &Reader<'_>) -> Option<Arc<dyn Setting>> {
@@ -38,14 +49,22 @@ pub(super) fn parse(table: &Reader<'_>) -> Option<Arc<dyn Setting>> {
     let stated = table.parsed("line", rule, trimmed).map(|at| at.value);
     let pattern = table.parsed("match", rule, trimmed).map(|at| at.value);
     let absent = table.boolean("absent").is_some_and(|at| at.value);
-    if absent == stated.is_some() || (absent && pattern.is_none()) {
-        let message = "a line states line, or absent = true and match".to_owned();
-        table.sink().report(Code::T012, table.span(), message, None);
-        return None;
-    }
+    let present = table.boolean("present").is_some_and(|at| at.value);
+    let wanted = match (stated, absent, present) {
+        (Some(text), false, false) => Wanted::Text(text),
+        (None, true, false) if pattern.is_some() => Wanted::Absent,
+        (None, false, true) if pattern.is_some() => Wanted::Present,
+        _ => {
+            let message =
+                "a line states line, or match and one of absent = true and present = true";
+            let sink = table.sink();
+            sink.report(Code::T012, table.span(), message.to_owned(), None);
+            return None;
+        }
+    };
     Some(Arc::new(Line {
         file: file?.value,
-        text: stated,
+        wanted,
         pattern,
     }))
 }
@@ -56,35 +75,34 @@ impl Setting for Line {
     }
 
     fn about(&self) -> Vec<String> {
-        let what = self.pattern.as_ref().or(self.text.as_ref());
-        vec![format!(
-            "line {} {}",
-            self.file,
-            what.map_or("", String::as_str)
-        )]
+        let what = self.pattern.as_deref().or_else(|| self.text());
+        vec![format!("line {} {}", self.file, what.unwrap_or_default())]
     }
 
     fn describe(&self) -> Vec<String> {
-        vec![match (&self.text, &self.pattern) {
-            (Some(line), _) => format!("{}: has the line {line:?}", self.file),
-            (None, pattern) => format!(
-                "{}: has no line such as {:?}",
-                self.file,
-                pattern.as_deref().unwrap_or_default()
-            ),
+        let pattern = self.pattern.as_deref().unwrap_or_default();
+        vec![match &self.wanted {
+            Wanted::Text(line) => format!("{}: has the line {line:?}", self.file),
+            Wanted::Absent => format!("{}: has no line such as {pattern:?}", self.file),
+            Wanted::Present => format!("{}: has a line such as {pattern:?}", self.file),
         }]
     }
 
     fn apply(&self, edit: &mut Edit<'_>) -> Result<(), EditError> {
         let content = edit.text(&self.file)?;
-        if content.is_none() && self.text.is_none() {
+        let nothing_to_do = match self.wanted {
+            Wanted::Absent => content.is_none(),
+            Wanted::Present => true,
+            Wanted::Text(_) => false,
+        };
+        if nothing_to_do {
             return Ok(());
         }
         let content = content.unwrap_or_default();
         let mut all = lines(&content);
         all.retain(|text| !self.is_other(text));
         drop_empty_block(&mut all);
-        if let Some(line) = &self.text
+        if let Some(line) = self.text()
             && !all.iter().any(|text| text.trim() == line)
         {
             let end = all.len();
@@ -98,18 +116,32 @@ impl Setting for Line {
     }
 
     fn check(&self, root: &Root<'_>, answer: &mut Answer) -> Result<(), ViewError> {
+        let pattern = self.pattern.as_deref().unwrap_or_default();
         let Some(content) = root.text(&self.file)? else {
-            if let Some(line) = &self.text {
+            let file = &self.file;
+            match &self.wanted {
+                Wanted::Text(line) => answer.fail(format!(
+                    "{file}: there is no such file; wanted: the line {line:?}"
+                )),
+                Wanted::Present => answer.fail(format!(
+                    "{file}: there is no such file; wanted: a line such as {pattern:?}, by [[files]] of the template"
+                )),
+                Wanted::Absent => {}
+            }
+            return Ok(());
+        };
+        if self.wanted == Wanted::Present {
+            if !content.lines().any(|text| self.fits(text)) {
                 answer.fail(format!(
-                    "{}: there is no such file; wanted: the line {line:?}",
+                    "{}: has no line such as {pattern:?}; state one by [[files]] of the template",
                     self.file
                 ));
             }
             return Ok(());
-        };
+        }
         for (number, text) in content.lines().enumerate() {
             if self.is_other(text) {
-                let wanted = self.text.as_ref();
+                let wanted = self.text();
                 let wanted = wanted.map_or_else(
                     || "no such line".to_owned(),
                     |line| format!("the line {line:?} in its place"),
@@ -122,7 +154,7 @@ impl Setting for Line {
                 ));
             }
         }
-        if let Some(line) = &self.text
+        if let Some(line) = self.text()
             && !content.lines().any(|text| text.trim() == line)
         {
             answer.fail(format!("{}: does not have the line {line:?}", self.file));
@@ -134,10 +166,13 @@ impl Setting for Line {
     fn spoil(&self, edit: &mut Edit<'_>) -> Result<(), EditError> {
         let content = edit.text(&self.file)?.unwrap_or_default();
         let mut all = lines(&content);
-        match (&self.text, &self.pattern) {
-            (Some(line), _) => all.retain(|text| text.trim() != line),
-            (None, Some(pattern)) => all.push(pattern.replace(['*', '?'], "x")),
-            (None, None) => {}
+        match &self.wanted {
+            Wanted::Text(line) => all.retain(|text| text.trim() != line),
+            Wanted::Present => all.retain(|text| !self.fits(text)),
+            Wanted::Absent => {
+                let pattern = self.pattern.as_ref().unwrap();
+                all.push(pattern.replace(['*', '?'], "x"));
+            }
         }
         edit.edit(&self.file, text(&all).into_bytes())
     }
@@ -146,11 +181,24 @@ impl Setting for Line {
 impl Line {
     /// Whether a line of the file fits the pattern, and is not the one that is wanted.
     fn is_other(&self, text: &str) -> bool {
+        self.fits(text) && self.text() != Some(text.trim())
+    }
+
+    /// Whether a line fits the pattern.
+    fn fits(&self, text: &str) -> bool {
         let text = text.trim();
         let fits = self
             .pattern
             .as_ref()
             .is_some_and(|pattern| name_matches(pattern.as_bytes(), text.as_bytes()));
-        fits && !text.starts_with('#') && self.text.as_deref() != Some(text)
+        fits && !text.starts_with('#')
+    }
+
+    /// The line that is wanted.
+    fn text(&self) -> Option<&str> {
+        match &self.wanted {
+            Wanted::Text(text) => Some(text),
+            Wanted::Absent | Wanted::Present => None,
+        }
     }
 }

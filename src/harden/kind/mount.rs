@@ -6,6 +6,7 @@
 //! options = ["nosuid", "nodev", "noexec"]
 //! source = "tmpfs"             # optional; file systems of the kernel need none
 //! extra = ["mode=1777"]        # optional: options that a new line gets as well
+//! if_mounted = true            # optional: where nothing mounts it, the setting does not apply
 //! ```
 //!
 //! It stands in fstab(5): systemd-fstab-generator(8) makes the unit of it, and
@@ -40,6 +41,7 @@ struct Mount {
     options: Vec<Name>,
     extra: Vec<Name>,
     source: Option<String>,
+    if_mounted: bool,
 }
 
 /// How a root has it mounted.
@@ -90,6 +92,7 @@ pub(super) fn parse(table: &Reader<'_>) -> Option<Arc<dyn Setting>> {
         extra: names("extra"),
         fstype,
         source,
+        if_mounted: table.boolean("if_mounted").is_some_and(|at| at.value),
     }))
 }
 
@@ -105,11 +108,12 @@ impl Setting for Mount {
     fn describe(&self) -> Vec<String> {
         let fstype = self.fstype.as_ref();
         let fstype = fstype.map_or_else(String::new, |fstype| format!(" as {fstype}"));
-        vec![format!(
-            "{} is mounted{fstype} with {}",
-            self.point,
-            joined(&self.options)
-        )]
+        let (point, options) = (&self.point, joined(&self.options));
+        vec![if self.if_mounted {
+            format!("{point} has {options} where it is a mount of its own")
+        } else {
+            format!("{point} is mounted{fstype} with {options}")
+        }]
     }
 
     fn apply(&self, edit: &mut Edit<'_>) -> Result<(), EditError> {
@@ -158,6 +162,7 @@ impl Setting for Mount {
                     );
                 }
             }
+            None if self.if_mounted => return Ok(()),
             None => {
                 let fstype = self.fstype.as_ref().map(Name::as_str).unwrap_or_default();
                 let source = match (&self.source, OF_THE_KERNEL.contains(&fstype)) {
@@ -184,6 +189,12 @@ impl Setting for Mount {
     fn check(&self, root: &Root<'_>, answer: &mut Answer) -> Result<(), ViewError> {
         let point = &self.point;
         let Some(stated) = self.stated(root)? else {
+            if self.if_mounted {
+                answer.not_applicable(format!(
+                    "no line of {FSTAB} and no mount unit mounts {point}: the image has no partition for it"
+                ));
+                return Ok(());
+            }
             answer.fail(format!(
                 "no line of {FSTAB} and no mount unit mounts {point}; wanted: {}",
                 joined(&self.options)
@@ -205,7 +216,10 @@ impl Setting for Mount {
         Ok(())
     }
 
-    fn facts(&self, rule: &RuleId, _: &Root<'_>, facts: &mut Facts) -> Result<(), ViewError> {
+    fn facts(&self, rule: &RuleId, root: &Root<'_>, facts: &mut Facts) -> Result<(), ViewError> {
+        if self.if_mounted && self.stated(root)?.is_none() {
+            return Ok(());
+        }
         let there = facts
             .mounts
             .iter_mut()
@@ -241,10 +255,17 @@ impl Setting for Mount {
         let fstab = fixed(FSTAB);
         let content = edit.text(&fstab)?.unwrap_or_default();
         let mut all = lines(&content);
-        all.retain(|line| {
+        let is_it = |line: &&mut String| {
             let point = line.split_whitespace().nth(1).unwrap_or_default();
-            point.as_bytes() != self.point.as_bytes()
-        });
+            point.as_bytes() == self.point.as_bytes()
+        };
+        if self.if_mounted {
+            for line in all.iter_mut().filter(is_it) {
+                *line = line.replace("nosuid", "suid");
+            }
+        } else {
+            all.retain_mut(|line| !is_it(&line));
+        }
         edit.edit(&fstab, text(&all).into_bytes())
     }
 }

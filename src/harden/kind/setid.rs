@@ -14,15 +14,11 @@ use std::sync::Arc;
 
 use super::absent::globs;
 use super::{Answer, Phase, Setting};
+use crate::harden::survey::{CAPABILITY, SET_ID};
 use crate::harden::{Edit, EditError, NodeKind, Owned, Root, ViewError};
 use crate::path::{Glob, ImagePath};
 use crate::tree::Mode;
 use crate::written::reader::Reader;
-
-/// The set-user-id and set-group-id bits (inode(7)).
-const SET_ID: u32 = 0o6000;
-/// Where capabilities of a file are kept (capabilities(7)).
-const CAPABILITY: &[u8] = b"security.capability";
 
 /// What may keep which.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +61,7 @@ pub(super) fn programs(root: &Root<'_>) -> Result<Vec<ImagePath>, ViewError> {
 
 fn raised(root: &Root<'_>) -> Result<Vec<Raised>, ViewError> {
     let mut found = Vec::new();
-    root.walk(&ImagePath::root(), &mut |path, node| {
+    for (path, node) in root.survey()? {
         let has_capabilities = node.xattrs.contains_key(CAPABILITY);
         let is_set_id = node.stat.mode.bits() & SET_ID != 0;
         if matches!(node.kind, NodeKind::Regular(_)) && (is_set_id || has_capabilities) {
@@ -79,8 +75,7 @@ fn raised(root: &Root<'_>) -> Result<Vec<Raised>, ViewError> {
                 has_capabilities,
             });
         }
-        Ok(())
-    })?;
+    }
     Ok(found)
 }
 

@@ -6,8 +6,10 @@
 //! ```
 //!
 //! Each rule has a file of its own, `/etc/sysctl.d/60-karat-ID.conf`, which sorts before
-//! `60-karat.conf` of `[kernel.sysctl]`: the template wins. The check takes the last assignment of
-//! the files that systemd-sysctl(8) reads, in their order.
+//! `60-karat.conf` of `[kernel.sysctl]`: the template wins. A package's file that is read later still
+//! (procps of Debian 12 has one) would win as well: its line is changed, in the file itself where that is
+//! in `/etc`, else in a copy there, which stands in its place. The check takes the last assignment of the
+//! files that systemd-sysctl(8) reads, in their order.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -51,6 +53,8 @@ struct Effective {
     value: String,
     path: ImagePath,
     origin: Option<Origin>,
+    /// It names the setting itself, not by a pattern.
+    is_plain: bool,
 }
 
 pub(super) fn parse(table: &Reader<'_>) -> Option<Arc<dyn Setting>> {
@@ -111,6 +115,9 @@ impl Setting for Sysctl {
                     Escaped(stands.value.as_bytes())
                 ));
                 return Ok(());
+            }
+            if stands.is_plain && stands.path.name() > path.name() {
+                return self.correct(edit, &stands.path);
             }
         }
         let old = edit.text(&path)?.unwrap_or_default();
@@ -174,6 +181,37 @@ impl Setting for Sysctl {
     }
 }
 
+impl Sysctl {
+    /// Changes the assignment in a file that is read after the rule's own.
+    fn correct(&self, edit: &mut Edit<'_>, file: &ImagePath) -> Result<(), EditError> {
+        let etc = fixed("/etc/sysctl.d");
+        let own = file.name().and_then(|name| etc.join(name).ok());
+        let own = own.unwrap_or_else(|| file.clone());
+        let text = edit.look(|root| root.text(file))?.unwrap_or_default();
+        let mut new = if own == *file {
+            String::new()
+        } else {
+            // The same whichever rule comes first.
+            let place = Escaped(file.as_bytes());
+            format!("# In the place of {place}: karat's hardening rules changed it.\n")
+        };
+        for line in text.lines() {
+            if assignment(line).and_then(|(key, _)| key.parse().ok()) == Some(self.name.clone()) {
+                // Writing to a String cannot fail.
+                let _infallible = writeln!(new, "{} = {}", self.name, self.wanted.to_write());
+            } else {
+                new.push_str(line);
+                new.push('\n');
+            }
+        }
+        if own == *file {
+            edit.edit(file, new.into_bytes())
+        } else {
+            edit.put(&own, new.into_bytes(), Owned::root(Mode::FILE))
+        }
+    }
+}
+
 impl Wanted {
     fn holds(&self, value: &str) -> bool {
         match self {
@@ -214,16 +252,9 @@ fn effective(root: &Root<'_>, name: &SysctlName) -> Result<Option<Effective>, Vi
             continue;
         };
         for line in text.lines() {
-            let line = line.trim();
-            if line.is_empty() || line.starts_with(['#', ';']) {
-                continue;
-            }
-            // `-name` without a value takes the name out of patterns; its value is the kernel's own.
-            let Some((key, value)) = line.split_once('=') else {
+            let Some((key, value)) = assignment(line) else {
                 continue;
             };
-            let key = key.trim();
-            let key = key.strip_prefix('-').unwrap_or(key).trim();
             let slot = match key.parse::<SysctlName>() {
                 Ok(found) if found == *name => &mut plain,
                 Err(_) if fits(key, name) => &mut pattern,
@@ -232,6 +263,7 @@ fn effective(root: &Root<'_>, name: &SysctlName) -> Result<Option<Effective>, Vi
             *slot = Some((path.clone(), words(value)));
         }
     }
+    let is_plain = plain.is_some();
     let Some((path, value)) = plain.or(pattern) else {
         return Ok(None);
     };
@@ -240,7 +272,20 @@ fn effective(root: &Root<'_>, name: &SysctlName) -> Result<Option<Effective>, Vi
         value,
         path,
         origin,
+        is_plain,
     }))
+}
+
+/// What a line of a sysctl.d(5) file assigns to what. `-name` without a value takes the name out of
+/// patterns; its value is the kernel's own.
+fn assignment(line: &str) -> Option<(&str, &str)> {
+    let line = line.trim();
+    if line.starts_with(['#', ';']) {
+        return None;
+    }
+    let (key, value) = line.split_once('=')?;
+    let key = key.trim();
+    Some((key.strip_prefix('-').unwrap_or(key).trim(), value))
 }
 
 /// Whether the pattern of a sysctl.d(5) file names `name`.

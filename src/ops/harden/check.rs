@@ -6,7 +6,7 @@ use super::{Directory, live};
 use crate::expect::{ExpectationsError, FactsError};
 use crate::harden::exposure::{Survey, survey};
 use crate::harden::{
-    self, Catalogue, Profile, Results, ResultsError, Root, Selection, TreeView, View, ViewError,
+    self, Catalogue, Profile, Results, ResultsError, Root, Selection, TreeView, ViewError,
 };
 use crate::limits;
 use crate::ops::diff::DiffError;
@@ -15,8 +15,9 @@ use crate::path::{Escaped, ImagePath};
 use crate::progress::{Progress, Unit};
 use crate::sys;
 use crate::sys::clock::Stopwatch;
+use crate::sys::facts::is_running;
 use crate::sys::fs::{self, IoError};
-use crate::template::{self, Diagnostics};
+use crate::template::{self, Diagnostics, Template};
 use crate::tree::TreeError;
 
 /// What to check, and by which rules.
@@ -51,7 +52,8 @@ impl Place {
     /// # Errors
     /// There is none, or its name says none of them.
     pub fn of_image(path: &Path) -> Result<Self, CheckError> {
-        match Image::named(path, crate::sys::cpu::count())? {
+        match Image::named(path, sys::cpu::count())? {
+            Some(Image::Erofs(path, _)) => Ok(Self::Erofs(path)),
             Some(Image::Directory(path, _)) => Ok(Self::Root(path)),
             Some(Image::Oci(path)) => Ok(Self::Oci(path)),
             Some(Image::Tar(path)) => Ok(Self::Tar(path)),
@@ -69,6 +71,8 @@ pub struct Checked {
     pub in_force: Option<u64>,
     /// How exposed its services are; `None` for results of a build, which have no units.
     pub exposure: Option<Survey>,
+    /// Directories that rules about the whole root did not look into, and why, sorted.
+    pub not_looked_at: Vec<(ImagePath, String)>,
     /// Seconds that it took.
     pub seconds: f64,
 }
@@ -120,19 +124,22 @@ pub fn check(request: &Request, progress: &dyn Progress) -> Result<Checked, Chec
             results: Results::parse(&bytes)?,
             in_force: None,
             exposure: None,
+            not_looked_at: Vec::new(),
             seconds: watch.seconds(),
         });
     }
     let selection = selection(request)?;
     progress.started("harden", None, Unit::Items);
-    let (results, in_force, exposure) = on_root(&request.place, &selection, |root| {
-        let mut results = harden::check(root, &selection)?;
-        let in_force = match &request.place {
-            Place::Root(path) => live::add(path, root, &selection, &mut results)?,
-            _ => None,
-        };
-        Ok((results, in_force, survey(root, Some(&selection))?))
-    })?;
+    let mut not_looked_at = Vec::new();
+    let (results, in_force, exposure) =
+        on_root(&request.place, &selection, &mut not_looked_at, |root| {
+            let mut results = harden::check(root, &selection)?;
+            let in_force = match &request.place {
+                Place::Root(path) => live::add(path, root, &selection, &mut results)?,
+                _ => None,
+            };
+            Ok((results, in_force, survey(root, Some(&selection))?))
+        })?;
     let seconds = watch.seconds();
     progress.finished(
         "harden",
@@ -143,6 +150,7 @@ pub fn check(request: &Request, progress: &dyn Progress) -> Result<Checked, Chec
         results,
         in_force,
         exposure: Some(exposure),
+        not_looked_at,
         seconds,
     })
 }
@@ -155,7 +163,7 @@ pub fn exposure(request: &Request, progress: &dyn Progress) -> Result<Survey, Ch
     let watch = Stopwatch::start();
     let selection = selection(request)?;
     progress.started("exposure", None, Unit::Items);
-    let found = on_root(&request.place, &selection, |root| {
+    let found = on_root(&request.place, &selection, &mut Vec::new(), |root| {
         Ok(survey(root, Some(&selection))?)
     })?;
     let text = format!("{} services", found.services.len());
@@ -165,17 +173,18 @@ pub fn exposure(request: &Request, progress: &dyn Progress) -> Result<Survey, Ch
 
 /// Which rules: the template's, the profile that was named, or the mildest.
 fn selection(request: &Request) -> Result<Selection, CheckError> {
-    let stated = match &request.template {
-        Some(path) => template::load(path, &crate::ops::template::Disk)?.selection(),
+    let template = match &request.template {
+        Some(path) => Some(template::load(path, &crate::ops::template::Disk)?),
         None => None,
     };
-    let mut selection = match stated {
+    let template = template.as_ref();
+    let mut selection = match template.and_then(Template::selection) {
         Some(selection) => selection,
         None => Selection {
             catalogue: Catalogue::shipped()?,
             profile: Profile::ServerL1,
             except: std::collections::BTreeMap::new(),
-            category: None,
+            stated: template.map(Template::stated),
             ceilings: std::collections::BTreeMap::new(),
         },
     };
@@ -186,18 +195,26 @@ fn selection(request: &Request) -> Result<Selection, CheckError> {
 }
 
 /// Looks at a root. Of an archive the contents of small files are held: the larger ones are programs
-/// that no rule reads.
+/// that no rule reads. What was not looked into goes into `not_looked_at`.
 fn on_root<T>(
     place: &Place,
     selection: &Selection,
+    not_looked_at: &mut Vec<(ImagePath, String)>,
     look: impl FnOnce(&Root<'_>) -> Result<T, CheckError>,
 ) -> Result<T, CheckError> {
-    let on = |view: &dyn View| {
-        let root = Root::new(view, selection.category.as_deref());
-        look(&root.with_ceilings(&selection.ceilings))
-    };
+    let root = |view| Root::new(view, selection.stated.as_ref()).with_ceilings(&selection.ceilings);
     let image = match place {
-        Place::Root(path) => return on(&Directory::open(path)?),
+        Place::Root(path) => {
+            let view = Directory::open(path)?;
+            let root = root(&view);
+            let found = if is_running(path)? {
+                look(&root.of_an_instance())
+            } else {
+                look(&root)
+            };
+            *not_looked_at = view.not_entered();
+            return found;
+        }
         Place::Erofs(path) => Image::Erofs(path.clone(), sys::cpu::count()),
         Place::Tar(path) | Place::Rules(path) => Image::Tar(path.clone()),
         Place::Oci(path) => Image::Oci(path.clone()),
@@ -213,7 +230,7 @@ fn on_root<T>(
         kept
     };
     let read = image.read(&mut keep)?;
-    on(&TreeView::of_archive(&read.tree, &read.kept))
+    look(&root(&TreeView::of_archive(&read.tree, &read.kept)))
 }
 
 /// Largest file outside of `/etc` whose content is held.

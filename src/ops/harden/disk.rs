@@ -1,4 +1,7 @@
 //! A directory of this machine as what rules see. Only read: nothing in it is run or changed.
+//!
+//! A look over the whole root stays on disks: what the kernel makes up, lies in memory or on other machines
+//! is not the image's. Where it did not go is said.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -20,7 +23,7 @@ use crate::tree::{Mode, Stat, Xattrs};
 
 /// A directory that stands for `/`. Links in it never lead out of it.
 ///
-/// What was looked at once is remembered: many rules look over the whole root.
+/// What was looked at by its name is remembered: many rules ask for the same few.
 #[derive(Debug)]
 pub struct Directory {
     root: Root,
@@ -30,10 +33,40 @@ pub struct Directory {
     kept: Cell<usize>,
     /// The directory that was opened last, for its other names.
     opened: RefCell<Option<(ImagePath, OwnedFd)>>,
+    /// The file system of the root itself.
+    device: u64,
+    /// Directories that a look over the whole root did not go into, and why.
+    not_entered: RefCell<BTreeMap<ImagePath, String>>,
 }
 
 /// Most paths and names that are remembered: some 300 bytes for each.
 const KEPT_MAX: usize = 1_000_000;
+
+/// File systems of disks, by the numbers of statfs(2): btrfs, EROFS, ext2 to ext4, F2FS, FAT, `SquashFS`,
+/// XFS, ZFS.
+const OF_DISKS: [u64; 8] = [
+    0x9123_683e,
+    0xe0f5_e1e2,
+    0xef53,
+    0xf2f5_2010,
+    0x4d44,
+    0x7371_7368,
+    0x5846_5342,
+    0x2fc1_2fc1,
+];
+
+/// The names of others that are met often.
+const OTHERS: [(u64, &str); 9] = [
+    (0x0102_1994, "tmpfs"),
+    (0x0102_1997, "9p"),
+    (0x6969, "nfs"),
+    (0x6265_6572, "sysfs"),
+    (0x6573_5546, "fuse"),
+    (0x794c_7630, "overlay"),
+    (0x9fa0, "proc"),
+    (0xff53_4d42, "cifs"),
+    (0xfe53_4d42, "smb2"),
+];
 
 impl Directory {
     /// Takes a directory as a root.
@@ -41,13 +74,43 @@ impl Directory {
     /// # Errors
     /// It cannot be opened.
     pub fn open(path: &Path) -> Result<Self, IoError> {
+        let root = Root::open(path)?;
+        let found = root.find(&ImagePath::root())?;
         Ok(Self {
-            root: Root::open(path)?,
+            device: found.map_or(0, |found| found.device),
+            root,
             nodes: RefCell::default(),
             names: RefCell::default(),
             kept: Cell::new(0),
             opened: RefCell::new(None),
+            not_entered: RefCell::default(),
         })
+    }
+
+    /// The directories that a look over the whole root did not go into, and why.
+    pub fn not_entered(&self) -> Vec<(ImagePath, String)> {
+        let places = self.not_entered.borrow();
+        let places = places.iter();
+        places
+            .map(|(path, why)| (path.clone(), why.clone()))
+            .collect()
+    }
+
+    /// Whether a look over the whole root goes into the open directory at `path`: it stays on disks.
+    fn enters(&self, path: &ImagePath, directory: &OwnedFd) -> Result<bool, Errno> {
+        let device = root::find_at(directory, OsStr::new("."))?.map(|found| found.device);
+        if device == Some(self.device) {
+            return Ok(true);
+        }
+        let kind = root::file_system(directory)?;
+        if OF_DISKS.contains(&kind) {
+            return Ok(true);
+        }
+        let named = OTHERS.iter().find(|(other, _)| *other == kind);
+        let name = named.map_or_else(|| format!("{kind:#x}"), |(_, name)| (*name).to_owned());
+        let why = format!("another file system, of no disk ({name})");
+        self.not_entered.borrow_mut().insert(path.clone(), why);
+        Ok(false)
     }
 
     /// Calls `look` with the directory that holds `path`; `None` where there is none.
@@ -110,6 +173,33 @@ impl View for Directory {
         Ok(names)
     }
 
+    /// Nothing of it is remembered: a whole root has more than memory should hold.
+    fn children(&self, path: &ImagePath) -> Result<Vec<(Vec<u8>, Node)>, ViewError> {
+        let failed = |error: Errno| ViewError::new(path, error.to_string());
+        let opened = self.in_parent(path, |parent, name| {
+            match root::open_directory_at(parent, name) {
+                Ok(directory) => Ok(Some(directory)),
+                Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
+                Err(error) => Err(failed(error)),
+            }
+        })?;
+        let Some(directory) = opened.flatten() else {
+            return Ok(Vec::new());
+        };
+        if !self.enters(path, &directory).map_err(failed)? {
+            return Ok(Vec::new());
+        }
+        let mut children = Vec::new();
+        for name in listed(path, &directory)? {
+            if let Ok(child) = path.join(&name)
+                && let Some(node) = look_at(&child, &directory, OsStr::from_bytes(&name))?
+            {
+                children.push((name, node));
+            }
+        }
+        Ok(children)
+    }
+
     fn bytes(&self, path: &ImagePath, cap: u64) -> Result<Vec<u8>, ViewError> {
         self.root
             .bytes(path, cap)
@@ -160,8 +250,14 @@ fn names_in(path: &ImagePath, parent: &OwnedFd, name: &OsStr) -> Result<Vec<Vec<
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(Vec::new()),
         Err(error) => return Err(failed(&error)),
     };
+    listed(path, &directory)
+}
+
+/// The names in an open directory.
+fn listed(path: &ImagePath, directory: &OwnedFd) -> Result<Vec<Vec<u8>>, ViewError> {
     let names = root::names_up_to(directory, limits::FACT_NAMES_MAX);
-    names.map_err(|error| failed(&error))?.ok_or_else(|| {
+    let names = names.map_err(|error| ViewError::new(path, error.to_string()))?;
+    names.ok_or_else(|| {
         let max = limits::FACT_NAMES_MAX;
         ViewError::new(path, format!("it has more than {max} names"))
     })

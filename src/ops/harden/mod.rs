@@ -5,16 +5,19 @@
 //! | `check` | rules, or how exposed services are, on a root, an image, or results of a build |
 //! | `disk` | a directory as what rules see |
 //! | `live` | the values in force, where the root is the one that runs |
+//! | `scap` | which rule answers a SCAP scanner's, or why none does |
 
 mod check;
 mod disk;
 mod live;
+mod scap;
 
 use std::path::Path;
 use std::sync::Arc;
 
 pub use check::{CheckError, Checked, Place, Request, check, exposure};
 pub use disk::Directory;
+pub use scap::{Answer, Reason, Scap, ScapError};
 
 use crate::harden::Catalogue;
 use crate::template::{self, Diagnostics};

@@ -38,4 +38,4 @@ mod units;
 #[cfg(feature = "build")]
 pub use each::read_as_each;
 pub use firewall::nft;
-pub use scene::{observe, scene};
+pub use scene::{is_running, observe, scene};

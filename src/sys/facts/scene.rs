@@ -66,7 +66,10 @@ pub fn observe(names: Vec<SysctlName>) -> Observations {
 
 /// Whether `root` is this process' own root, and the first process' too: in a `chroot` of a rescue
 /// system neither sockets nor settings belong to what is checked.
-fn is_running(root: &Path) -> Result<bool, IoError> {
+///
+/// # Errors
+/// `root` cannot be examined.
+pub fn is_running(root: &Path) -> Result<bool, IoError> {
     let id = |path: &Path| {
         let stat = std::fs::metadata(path).at("examine", path)?;
         Ok::<_, IoError>((stat.dev(), stat.ino()))

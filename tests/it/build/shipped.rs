@@ -91,6 +91,32 @@ fn internal_api() {
     check("internal-api", &[config], &[]);
 }
 
+/// A file is handed over in the way of the protocol, at the ports that the segment states.
+#[test]
+fn legacy() {
+    const EXCHANGE: &str = r#"
+        ip link set lo up && mkdir -p /run/vsftpd/empty
+        /usr/sbin/vsftpd /etc/vsftpd/exchange.conf &
+        until (exec 3<>/dev/tcp/127.0.0.1/21) 2> /dev/null; do :; done
+        exec 3<>/dev/tcp/127.0.0.1/21
+        answer() { read -r -t 60 -u 3 line; test "${line%% *}" = "$1" || { echo "$line"; exit 1; }; }
+        ask() { printf '%s\r\n' "$1" >&3; answer "$2"; }
+        data() { ask EPSV 229; port=${line##*|||}; port=${port%%|*}; exec 4<>/dev/tcp/127.0.0.1/$port; }
+        answer 220
+        ask 'USER anonymous' 230
+        data && test $port -ge 50000 -a $port -le 50015
+        ask 'STOR exchange/a' 150; echo handed over >&4; exec 4>&-; answer 226
+        data; ask 'RETR exchange/a' 150; read -r -t 60 -u 4 got; answer 226
+        test "$got" = 'handed over'
+        ask 'STOR b' 550
+        ask 'DELE exchange/a' 250
+        ask 'USER admin' 530
+    "#;
+    // /bin/sh has no connections of its own.
+    let exchange = format!("exec bash -ec '{}'", EXCHANGE.replace('\'', "'\\''"));
+    check("legacy", &[], &[&exchange]);
+}
+
 #[test]
 fn management() {
     check("management", &["command -v ssh scp sftp"], &[]);

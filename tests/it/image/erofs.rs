@@ -12,7 +12,7 @@ use karat::path::ImagePath;
 use karat::tree::{Content, Device, Kind, MemoryBlobs, Sealed, Tree};
 use proptest::prelude::*;
 
-use super::fixture::{Fixture, acl, assert_same, epoch, is_root, odd_tree, origin, path, scan};
+use super::fixture::{Fixture, assert_same, epoch, is_root, odd_tree, origin, path, scan};
 use super::round_trip::{build, step};
 use crate::support::{Scratch, judge, not_for, skip};
 

@@ -20,6 +20,7 @@ fn shipped() -> BTreeMap<SegmentName, Segment> {
         "web-frontend",
         "internal-api",
         "data-postgres",
+        "legacy",
         "management",
     ] {
         let template = load(&directory.join(format!("{name}.toml"))).unwrap();

@@ -11,7 +11,7 @@ use super::{legacy, shipped};
 use crate::support::{Judge, Scratch, judge, skip};
 
 /// Ports that are tried: those of the services, those of the fleet's infrastructure, and one of nobody's.
-const PORTS: [u16; 10] = [22, 53, 80, 123, 443, 5432, 6514, 8000, 8063, 9999];
+const PORTS: [u16; 11] = [21, 22, 53, 80, 123, 443, 5432, 6514, 8000, 8063, 9999];
 /// Where clouds have metadata, and some of them DNS.
 const METADATA: [&str; 2] = ["169.254.169.254", "fd00:ec2::254"];
 /// An account that is not root.

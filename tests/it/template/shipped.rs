@@ -72,6 +72,7 @@ fn every_shipped_template_is_valid_and_lets_nobody_in() {
         "web-frontend",
         "internal-api",
         "data-postgres",
+        "legacy",
     ] {
         assert!(names.contains(name), "{name}");
     }

@@ -8,13 +8,33 @@ use super::profile;
 use crate::cli::Exit;
 use crate::cli::console::{BAD, BOLD, Console, DIM, WARN};
 use crate::cli::failure::Failure;
-use crate::harden::{Applies, Profile, Refs, Rule, Severity};
-use crate::ops::harden::catalogue;
+use crate::harden::{Applies, Catalogue, Profile, Refs, Rule, Severity};
+use crate::ops::harden::{Answer, Scap, catalogue};
+use crate::path::Escaped;
 use crate::written::Choice as _;
 
 /// Arguments of `karat harden list`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+With --scap the list goes by the rules of SCAP scanners (ComplianceAsCode: OpenSCAP with Debian's
+content): which rules answer each, with sections of the CIS benchmark, or why none does, or why it
+fails although the rule holds. Rules of a scanner that are named get an answer each.
+
+Examples:
+  karat harden list --profile server-l1
+  karat harden list --scap                                  all that a scanner may ask
+  karat harden list --scap sshd_disable_root_login partition_for_tmp
+
+Exit codes: 0 · 10 a scanner's rule that was named has no answer · 1 failed · 2 usage")]
 pub(super) struct ListArgs {
+    /// Rules of a scanner, by their short names or as its results spell them.
+    #[arg(value_name = "RULE", requires = "scap")]
+    named: Vec<String>,
+
+    /// By the rules of SCAP scanners.
+    #[arg(long)]
+    scap: bool,
+
     /// Rules of this profile only: server-l1, server-l2 or strict.
     #[arg(long, value_name = "PROFILE", value_parser = profile)]
     profile: Option<Profile>,
@@ -43,6 +63,7 @@ struct Listed<'a> {
     title: &'a str,
     severity: Severity,
     profile: Profile,
+    refs: &'a Refs,
 }
 
 /// All about a rule.
@@ -77,10 +98,15 @@ pub(super) fn list(args: &ListArgs, console: &Console) -> Result<Exit, Failure> 
         title: &rule.title,
         severity: rule.severity,
         profile: rule.profile,
+        refs: &rule.refs,
     });
+    let listed: Vec<Listed<'_>> = listed.collect();
+    if args.scap {
+        return by_scanner(args, &catalogue, &listed, console);
+    }
     console.json(&serde_json::json!({
         "catalogue": catalogue.digest(),
-        "rules": listed.collect::<Vec<_>>(),
+        "rules": listed,
     }));
     let width = rules.iter().map(|rule| rule.id.as_str().len()).max();
     let width = width.unwrap_or(0);
@@ -94,6 +120,64 @@ pub(super) fn list(args: &ListArgs, console: &Console) -> Result<Exit, Failure> 
     }
     console.note(format_args!("{DIM}{} rules{DIM:#}", rules.len()));
     Ok(Exit::Ok)
+}
+
+/// The list by the rules of scanners.
+fn by_scanner(
+    args: &ListArgs,
+    catalogue: &Catalogue,
+    listed: &[Listed<'_>],
+    console: &Console,
+) -> Result<Exit, Failure> {
+    let is_wanted = |rule: &Rule| args.profile.is_none_or(|wanted| rule.profile <= wanted);
+    let scap = Scap::of(catalogue, is_wanted).map_err(|error| Failure::failed(&error))?;
+    let answers: Vec<Answer> = if args.named.is_empty() {
+        scap.all().cloned().collect()
+    } else {
+        args.named.iter().map(|name| scap.answer(name)).collect()
+    };
+    console.json(&serde_json::json!({
+        "catalogue": catalogue.digest(),
+        "rules": listed,
+        "scap": answers,
+    }));
+    let width = answers.iter().map(|answer| answer.scap.chars().count());
+    let width = width.max().unwrap_or(0);
+    let mut unanswered = 0_usize;
+    for answer in &answers {
+        let name = Escaped(answer.scap.as_bytes()).to_string();
+        let (rules, cis) = (answer.rules.join(", "), answer.cis.join(", "));
+        if !answer.is_some() {
+            unanswered = unanswered.saturating_add(1);
+            console.line(format_args!(
+                "{BAD}{name:<width$}{BAD:#}  no rule asks for it, and nobody said why"
+            ));
+            continue;
+        }
+        if answer.rules.is_empty() {
+            console.line(format_args!("{name:<width$}  {DIM}no rule{DIM:#}"));
+        } else {
+            let cis = if cis.is_empty() {
+                cis
+            } else {
+                format!("  CIS {cis}")
+            };
+            console.line(format_args!("{name:<width$}  {BOLD}{rules}{BOLD:#}{cis}"));
+        }
+        for reason in &answer.reasons {
+            let suites = if reason.suites.is_empty() {
+                String::new()
+            } else {
+                format!(" ({})", reason.suites.join(", "))
+            };
+            console.line(format_args!("  {DIM}{}{suites}{DIM:#}", reason.reason));
+        }
+    }
+    Ok(if unanswered > 0 {
+        Exit::Drift
+    } else {
+        Exit::Ok
+    })
 }
 
 pub(super) fn explain(args: &ExplainArgs, console: &Console) -> Result<Exit, Failure> {
@@ -172,6 +256,7 @@ fn conditions(applies: &Applies) -> Vec<String> {
         kernel_since,
         category,
         kernel,
+        instance,
     } = applies;
     let mut all = Vec::new();
     let lists = [
@@ -192,6 +277,11 @@ fn conditions(applies: &Applies) -> Vec<String> {
     match kernel {
         Some(true) => all.push("the image has a kernel package".to_owned()),
         Some(false) => all.push("the image has no kernel package".to_owned()),
+        None => {}
+    }
+    match instance {
+        Some(true) => all.push("it is a running system".to_owned()),
+        Some(false) => all.push("it is an image, and no running system".to_owned()),
         None => {}
     }
     all

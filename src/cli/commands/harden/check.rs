@@ -100,6 +100,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         "counts": counts(&checked.results),
         "in_force": checked.in_force,
         "exposure": exposure.map(|survey| Exposures::of(survey, false)),
+        "not_looked_at": not_looked_at(&checked),
         "results": checked.results,
     }));
     show(&checked, console);
@@ -124,6 +125,15 @@ pub(super) const fn described(place: &Place) -> (&'static str, &PathBuf) {
         Place::Oci(path) => ("oci", path),
         Place::Rules(path) => ("rules", path),
     }
+}
+
+fn not_looked_at(checked: &Checked) -> Vec<serde_json::Value> {
+    let places = checked.not_looked_at.iter();
+    let places = places.map(|(path, why)| {
+        let path = Escaped(path.as_bytes()).to_string();
+        json!({ "path": path, "reason": why })
+    });
+    places.collect()
 }
 
 fn counts(results: &Results) -> serde_json::Map<String, serde_json::Value> {
@@ -175,6 +185,10 @@ fn show(checked: &Checked, console: &Console) {
             "{DIM}the most exposed service that starts: {} at {}; karat harden exposure shows all{DIM:#}",
             worst.unit, worst.exposure
         ));
+    }
+    for (path, why) in &checked.not_looked_at {
+        let path = Escaped(path.as_bytes());
+        console.line(format_args!("{DIM}not looked into: {path}: {why}{DIM:#}"));
     }
     if fails > 0 {
         console.note(format_args!(

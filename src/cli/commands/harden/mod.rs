@@ -24,6 +24,7 @@ use crate::written::Choice as _;
 Examples:
   karat harden list --profile server-l1          the rules of a profile
   karat harden explain sh.root                   all about one of them
+  karat harden list --scap sshd_disable_root_login    who answers what OpenSCAP says fails
   karat harden check --root /                    this machine: its files and the values in force
   karat harden check --tar dist/base_1.tar.zst --template base.toml
   karat harden exposure dist/base_1.tar.zst      how open each service is, and what would help

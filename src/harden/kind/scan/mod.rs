@@ -15,10 +15,12 @@
 //! | `apt-sources` | each source of apt is signed, with a key of its own, and nothing is trusted unseen | nothing |
 //! | `build-tools` | no compiler, debugger, or cache of packages | nothing |
 //! | `enabled-units` | what starts by a link in `/etc/systemd/system` is the template's, a rule's, of the system itself, or in `except` | nothing |
+//! | `listening` | the sockets that systemd opens at boot are in the template's `listen`, as is what listens on an instance | nothing |
 //! | `package-files` | no script of a package changed a file that a package brought | nothing |
 //! | `banners` | what is shown before a login says neither system nor version | nothing |
 
 mod content;
+mod listening;
 mod place;
 mod stat;
 
@@ -26,7 +28,9 @@ use std::sync::Arc;
 
 use super::absent::globs;
 use super::{Answer, Phase, Setting};
-use crate::harden::{Edit, EditError, Root, ViewError};
+use crate::expect::Facts;
+use crate::expect::fact::Listen;
+use crate::harden::{Edit, EditError, Root, RuleId, ViewError};
 use crate::path::{Glob, ImagePath};
 use crate::written::Choice;
 use crate::written::reader::Reader;
@@ -43,6 +47,7 @@ enum What {
     Banners,
     BuildTools,
     EnabledUnits,
+    Listening,
     PackageFiles,
     PrivateKeys,
     Secrets,
@@ -57,6 +62,7 @@ impl Choice for What {
         ("banners", Self::Banners),
         ("build-tools", Self::BuildTools),
         ("enabled-units", Self::EnabledUnits),
+        ("listening", Self::Listening),
         ("package-files", Self::PackageFiles),
         ("private-keys", Self::PrivateKeys),
         ("secrets", Self::Secrets),
@@ -97,6 +103,7 @@ impl Setting for Scan {
             What::Banners => "what is shown before a login says neither system nor version",
             What::BuildTools => "there is no compiler, debugger or cache of packages",
             What::EnabledUnits => "what starts by itself was asked for",
+            What::Listening => "nothing listens that the template does not state",
             What::PackageFiles => "files of packages are as the packages brought them",
             What::PrivateKeys => "no file holds a private key",
             What::Secrets => "there is no history, token, seed or identity of one machine",
@@ -124,6 +131,7 @@ impl Setting for Scan {
             | What::Banners
             | What::BuildTools
             | What::EnabledUnits
+            | What::Listening
             | What::PackageFiles
             | What::PrivateKeys
             | What::Secrets
@@ -137,6 +145,7 @@ impl Setting for Scan {
             What::Banners => content::banners(root, &self.except, answer),
             What::BuildTools => place::build_tools(root, &self.except, answer),
             What::EnabledUnits => place::enabled_units(root, &self.except, answer),
+            What::Listening => listening::listening(root, &self.except, answer),
             What::PackageFiles => place::package_files(root, &self.except, answer),
             What::PrivateKeys => content::private_keys(root, &self.except, answer),
             What::Secrets => place::secrets(root, &self.except, answer),
@@ -146,16 +155,31 @@ impl Setting for Scan {
         }
     }
 
+    fn facts(&self, rule: &RuleId, root: &Root<'_>, facts: &mut Facts) -> Result<(), ViewError> {
+        if let (What::Listening, None) = (self.what, &facts.listen) {
+            let stated = root.stated().and_then(|stated| stated.listen.as_ref());
+            facts.listen = stated.map(|allow| Listen {
+                allow: allow.clone(),
+                origin: rule.origin(),
+            });
+        }
+        Ok(())
+    }
+
     #[cfg(test)]
     fn spoil(&self, edit: &mut Edit<'_>) -> Result<(), EditError> {
         use crate::harden::Owned;
         use crate::harden::root::fixed;
         use crate::tree::{Mode, Origin};
-        if let What::EnabledUnits | What::PackageFiles = self.what {
+        if let What::EnabledUnits | What::Listening | What::PackageFiles = self.what {
             // As a package's script would, not as the rule.
             let script = Origin::Script("by-hand".to_owned());
             let (path, text) = match self.what {
                 What::EnabledUnits => ("/etc/systemd/system/by-hand.service", "[Service]\n"),
+                What::Listening => (
+                    "/etc/systemd/system/by-hand.socket",
+                    "[Socket]\nListenStream=4444\n",
+                ),
                 _ => ("/var/lib/dpkg/info/by-hand.md5sums", "0  usr/bin/by-hand\n"),
             };
             edit.put(
@@ -165,6 +189,7 @@ impl Setting for Scan {
             )?;
             let made = match self.what {
                 What::EnabledUnits => fixed("/etc/systemd/system/a.wants/by-hand.service"),
+                What::Listening => fixed("/etc/systemd/system/a.wants/by-hand.socket"),
                 _ => fixed("/usr/bin/by-hand"),
             };
             edit.put(&made, b"x".to_vec(), Owned::root(Mode::FILE))?;
@@ -181,7 +206,7 @@ impl Setting for Scan {
             ),
             What::Banners => ("/etc/issue", "\\s \\r\n", 0o644, 0),
             What::BuildTools => ("/usr/bin/gcc", "", 0o755, 0),
-            What::EnabledUnits | What::PackageFiles => ("/opt/x", "", 0o644, 0),
+            What::EnabledUnits | What::Listening | What::PackageFiles => ("/opt/x", "", 0o644, 0),
             What::PrivateKeys => ("/etc/ssl/by-hand.pem", key, 0o600, 0),
             What::Secrets => ("/root/.bash_history", "ls\n", 0o600, 0),
             What::SystemDirs => ("/usr/bin/by-hand", "", 0o775, 0),

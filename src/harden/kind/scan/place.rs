@@ -149,11 +149,12 @@ pub(super) fn enabled_units(
         match root.look(&link)?.and_then(|node| node.origin) {
             // The template's own word, or a rule's.
             Some(Origin::Template(_) | Origin::Rule(_)) => {}
+            // It was asked for; that its package had made the link already says nothing.
+            _ if asked.contains(name) => {}
             Some(Origin::Package(_) | Origin::Script(_)) => answer.fail(format!(
                 "{shown}: starts {name}, which nobody asked for; name it in [services], to enable or \
                  to disable it"
             )),
-            None if asked.contains(name) => {}
             None => answer.unknown(format!(
                 "{shown}: starts {name}; who asked for it is not known here"
             )),

@@ -1,47 +1,29 @@
 //! What modes and owners say.
 
-use std::collections::BTreeSet;
-
 use super::is_excepted;
 use crate::harden::kind::Answer;
 use crate::harden::root::fixed;
+use crate::harden::survey::{NOT_OWNER_WRITE, Names, OTHERS_WRITE, PROGRAMS};
 use crate::harden::{Edit, EditError, Node, NodeKind, Owned, Root, ViewError};
 use crate::path::{Glob, ImagePath};
 use crate::tree::Mode;
 
-/// Where programs and libraries are, and what starts them.
-const PROGRAMS: [&str; 8] = [
-    "/bin", "/boot", "/lib", "/lib32", "/lib64", "/libx32", "/sbin", "/usr",
-];
-/// What everybody may write.
-const OTHERS_WRITE: u32 = 0o002;
-/// What anybody but the owner may write.
-const NOT_OWNER_WRITE: u32 = 0o022;
 /// In a directory, only owners may remove what is theirs.
 const STICKY: u32 = 0o1000;
 
-/// Everything below the root that `fits`, and is not left out.
+/// Everything of the root that `fits`, and is not left out.
 fn all(
     root: &Root<'_>,
-    tops: &[&str],
     except: &[Glob],
     fits: impl Fn(&ImagePath, &Node) -> bool,
 ) -> Result<Vec<(ImagePath, Node)>, ViewError> {
-    let mut found = Vec::new();
-    for top in tops {
-        root.walk(&fixed(top), &mut |path, node| {
-            let is_link = matches!(node.kind, NodeKind::Symlink(_));
-            if !is_link && fits(path, node) && !is_excepted(except, path) {
-                found.push((path.clone(), node.clone()));
-            }
-            Ok(())
-        })?;
-    }
-    Ok(found)
+    let named = root.survey()?.iter();
+    let found = named.filter(|(path, node)| fits(path, node) && !is_excepted(except, path));
+    Ok(found.cloned().collect())
 }
 
 fn open_to_all(root: &Root<'_>, except: &[Glob]) -> Result<Vec<(ImagePath, Node)>, ViewError> {
-    all(root, &["/"], except, |path, node| {
+    all(root, except, |path, node| {
         let bits = node.stat.mode.bits();
         let may_share = node.kind == NodeKind::Directory && bits & STICKY != 0;
         // What the kernel mounts over is not the image's.
@@ -54,8 +36,10 @@ fn open_to_all(root: &Root<'_>, except: &[Glob]) -> Result<Vec<(ImagePath, Node)
 }
 
 fn loose(root: &Root<'_>, except: &[Glob]) -> Result<Vec<(ImagePath, Node)>, ViewError> {
-    all(root, &PROGRAMS, except, |_, node| {
-        node.stat.mode.bits() & NOT_OWNER_WRITE != 0 || node.stat.uid != 0
+    let programs = PROGRAMS.map(fixed);
+    all(root, except, |path, node| {
+        let is_loose = node.stat.mode.bits() & NOT_OWNER_WRITE != 0 || node.stat.uid != 0;
+        is_loose && programs.iter().any(|top| path.is_within(top))
     })
 }
 
@@ -119,15 +103,12 @@ pub(super) fn unowned(
     except: &[Glob],
     answer: &mut Answer,
 ) -> Result<(), ViewError> {
-    let users = numbers(root, "/etc/passwd")?;
-    let groups = numbers(root, "/etc/group")?;
-    if users.is_empty() && groups.is_empty() {
+    let names = Names::of(root)?;
+    if names.is_empty() {
         answer.not_applicable("there are no accounts");
         return Ok(());
     }
-    let found = all(root, &["/"], except, |_, node| {
-        !users.contains(&node.stat.uid) || !groups.contains(&node.stat.gid)
-    })?;
+    let found = all(root, except, |_, node| !names.know(node))?;
     for (path, node) in found {
         let shown = path.display();
         let (uid, gid) = (node.stat.uid, node.stat.gid);
@@ -144,13 +125,4 @@ fn with_mode(node: &Node, bits: u32) -> Owned {
         uid: node.stat.uid,
         gid: node.stat.gid,
     }
-}
-
-/// The numbers in a file of accounts or groups.
-fn numbers(root: &Root<'_>, file: &str) -> Result<BTreeSet<u32>, ViewError> {
-    let text = root.text(&fixed(file))?.unwrap_or_default();
-    let numbers = text
-        .lines()
-        .filter_map(|line| line.split(':').nth(2)?.parse().ok());
-    Ok(numbers.collect())
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use karat::harden::exposure::{Surveyed, survey};
-use karat::harden::{Catalogue, Outcome, Profile, Results, Root, Selection, TreeView, apply};
+use karat::harden::{
+    Catalogue, Outcome, Profile, Results, Root, Selection, Stated, TreeView, apply,
+};
 use karat::path::ImagePath;
 use karat::tree::{Epoch, Inode, Kind, MemoryBlobs, Mode, Open, Origin, Stat, Tree, Xattrs};
 
@@ -148,7 +150,10 @@ fn selection(rules: &str) -> Option<Selection> {
         catalogue,
         profile: Profile::Strict,
         except: BTreeMap::new(),
-        category: Some("frontend".to_owned()),
+        stated: Some(Stated {
+            category: Some("frontend".to_owned()),
+            ..Stated::default()
+        }),
         ceilings: BTreeMap::new(),
     })
 }

@@ -2,12 +2,19 @@
 //!
 //! ```toml
 //! hooks = ["input", "forward"]     # optional: base chains that must drop; input by default
+//! # or: stated = true, alone       # what is loaded is what the template's [segment] compiles to
 //! ```
 //!
 //! The check reads the rulesets of nft(8) that the image loads at boot: `/etc/nftables.conf`, or what
 //! `ExecStart=` of `nftables.service` names. Where none of them has a base chain that drops, the
 //! rule writes a small one, which lets loopback, answers, ICMP and, where there is a server for it,
 //! ssh in.
+//!
+//! | file | what |
+//! |---|---|
+//! | `stated` | `stated = true` |
+
+mod stated;
 
 use std::sync::Arc;
 
@@ -31,8 +38,15 @@ struct Firewall {
     hooks: Vec<String>,
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "the signature of all kinds")]
 pub(super) fn parse(table: &Reader<'_>) -> Option<Arc<dyn Setting>> {
+    if table.boolean("stated").is_some_and(|at| at.value) {
+        if table.has("hooks") {
+            let message = "a firewall states hooks, or stated = true, and not both".to_owned();
+            table.sink().report(Code::T012, table.span(), message, None);
+            return None;
+        }
+        return Some(Arc::new(stated::Stated));
+    }
     let mut hooks = Vec::new();
     for at in table.strings("hooks") {
         if ["forward", "input", "output"].contains(&at.value.as_str()) {
@@ -59,10 +73,9 @@ impl Setting for Firewall {
     }
 
     fn about(&self) -> Vec<String> {
-        self.hooks
-            .iter()
-            .map(|hook| format!("firewall {hook}"))
-            .collect()
+        let hooks = self.hooks.iter().map(|hook| format!("firewall {hook}"));
+        let others = OTHERS.iter().map(|name| format!("package {name}"));
+        hooks.chain(others).collect()
     }
 
     fn describe(&self) -> Vec<String> {
@@ -77,7 +90,7 @@ impl Setting for Firewall {
     }
 
     fn apply(&self, edit: &mut Edit<'_>) -> Result<(), EditError> {
-        let (missing, has_ssh, enabled) = edit.look(|root| -> Result<_, ViewError> {
+        let (missing, own, has_ssh, enabled) = edit.look(|root| -> Result<_, ViewError> {
             let rules = ruleset(root)?;
             let missing: Vec<&String> = self
                 .hooks
@@ -86,9 +99,11 @@ impl Setting for Firewall {
                 .collect();
             let lacks = !missing.is_empty() || !has_loopback(&rules);
             let has_ssh = root.packages()?.contains_key("openssh-server");
-            Ok((lacks, has_ssh, is_enabled(root)?))
+            // Another file that is loaded in its place is somebody's own, or the template's.
+            let own = rules.path == fixed(CONF);
+            Ok((lacks, own, has_ssh, is_enabled(root)?))
         })?;
-        if missing {
+        if missing && own {
             edit.edit(&fixed(CONF), self.text(has_ssh).into_bytes())?;
             edit.own(&fixed(CONF), Owned::root(Mode::DIRECTORY))?;
         }
@@ -103,9 +118,10 @@ impl Setting for Firewall {
         let rules = ruleset(root)?;
         for hook in &self.hooks {
             if !drops(&rules, hook) {
+                let path = Escaped(rules.path.as_bytes());
+                let next = next_step(root, hook);
                 answer.fail(format!(
-                    "{}: no base chain of the hook {hook} has policy drop",
-                    Escaped(rules.path.as_bytes())
+                    "{path}: no base chain of the hook {hook} has policy drop{next}"
                 ));
             }
         }
@@ -129,11 +145,12 @@ impl Setting for Firewall {
     #[cfg(test)]
     fn spoil(&self, edit: &mut Edit<'_>) -> Result<(), EditError> {
         let path = edit.look(ruleset)?.path;
-        let text = edit.text(&path)?.unwrap_or_default();
-        edit.edit(
-            &path,
-            text.replace("policy drop", "policy accept").into_bytes(),
-        )
+        let mut text = edit.text(&path)?.unwrap_or_default();
+        for hook in &self.hooks {
+            let chain = format!("hook {hook} priority filter; policy ");
+            text = text.replace(&format!("{chain}drop"), &format!("{chain}accept"));
+        }
+        edit.edit(&path, text.into_bytes())
     }
 }
 
@@ -171,6 +188,18 @@ impl Firewall {
             policy("forward"),
             policy("output"),
         )
+    }
+}
+
+/// What is to be done about a hook that lets everything through: of an image whose template says nothing
+/// of its place, nobody knows what it connects to.
+fn next_step(root: &Root<'_>, hook: &str) -> &'static str {
+    let no_category = root.stated().is_some_and(|it| it.category.is_none());
+    if no_category && hook == "output" {
+        "; the template's [segment] states no category: state it, and each [[segment.egress]], or leave \
+         the rule out with its reason"
+    } else {
+        ""
     }
 }
 
