@@ -29,13 +29,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1).filter(|it| !it.starts_with("--"));
     let directory = std::env::temp_dir().join(format!("karat-verity-{}", std::process::id()));
     std::fs::create_dir(&directory)?;
-    let file = match arguments.next() {
-        Some(file) => file.into(),
-        None => {
-            let file = directory.join("data");
-            std::fs::write(&file, noise())?;
-            file
-        }
+    let file = if let Some(file) = arguments.next() {
+        file.into()
+    } else {
+        let file = directory.join("data");
+        std::fs::write(&file, noise())?;
+        file
     };
     let threads: usize = arguments.next().map_or(Ok(2), |text| text.parse())?;
     let done = compare(&file, &directory, threads);

@@ -420,11 +420,11 @@ mod tests {
     fn verity_tree_exchanged() {
         let signed = Signed::new(|_| {});
         let judgement = judge(&signed, |seen| {
-            seen.superblock.as_mut().unwrap().blocks = 24
+            seen.superblock.as_mut().unwrap().blocks = 24;
         });
         says(&judgement, Verdict::Untrusted, "24 blocks");
         let judgement = judge(&signed, |seen| {
-            seen.superblock = Err("no superblock".to_owned())
+            seen.superblock = Err("no superblock".to_owned());
         });
         says(&judgement, Verdict::Untrusted, "no superblock");
     }
@@ -485,7 +485,7 @@ mod tests {
     fn state_partition_garbage() {
         let signed = Signed::new(|_| {});
         let judgement = judge(&signed, |seen| {
-            seen.memory = Memory::Foreign("rubbish".into())
+            seen.memory = Memory::Foreign("rubbish".into());
         });
         says(&judgement, Verdict::Incomplete, "rubbish");
         assert_eq!(judgement.memory(), "foreign");

@@ -177,7 +177,9 @@ mod tests {
         for from in 0..=20 {
             for to in from..=20 {
                 let mut part = vec![9; to - from];
-                pieces.read_at(from as u64, &mut part).unwrap();
+                pieces
+                    .read_at(u64::try_from(from).unwrap(), &mut part)
+                    .unwrap();
                 assert_eq!(part, whole[from..to]);
             }
         }
@@ -197,7 +199,7 @@ mod tests {
             (u64::MAX, 1),
         ] {
             let piece = vec![7; size];
-            let size = size as u64;
+            let size = u64::try_from(size).unwrap();
             assert_eq!(three().put(start, piece), Err(NoRoom { start, size }));
         }
     }

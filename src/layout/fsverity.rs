@@ -139,15 +139,15 @@ mod tests {
             "18b155c0b6e054f3f7d22488ed15340e74dc161ce2d123e13eb685c3ce565f70",
         ),
         (
-            524288,
+            524_288,
             "35ce0df2a57eb54aeba7969570bac9dfadfac295ec181a03f13ac7a7da54909e",
         ),
         (
-            524289,
+            524_289,
             "cc4f297494cf9e0b6f159db6d30a62d3fcc219fc9c0cbc2d8792bd264da4d9cb",
         ),
         (
-            1000000,
+            1_000_000,
             "50049eeefec9385017816e55c0783638f225a3938338cbd673ce9ee8bc977100",
         ),
     ];

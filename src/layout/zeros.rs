@@ -37,11 +37,11 @@ mod tests {
     #[test]
     fn the_first_byte_is_found_wherever_it_lies() {
         let mut bytes = vec![0; 3 * CHUNK + 5];
-        let size = bytes.len() as u64;
+        let size = bytes.size();
         assert_eq!(first_used(&bytes, 0..size).unwrap(), None);
         for at in [3 * CHUNK + 4, 2 * CHUNK, CHUNK - 1, 0] {
             bytes[at] = 1;
-            let at = at as u64;
+            let at = u64::try_from(at).unwrap();
             assert_eq!(first_used(&bytes, 0..size).unwrap(), Some(at));
             assert_eq!(first_used(&bytes, at..size).unwrap(), Some(at));
             assert_eq!(first_used(&bytes, 0..at).unwrap(), None);

@@ -3,7 +3,7 @@
 //!
 //! Each of some eighty assessments has a weight, and says how bad what the unit states is for it. The
 //! exposure is the sum of weight × badness, as a share of all weights that apply, rounded up to a
-//! tenth. What systemd measures differs with its release in few points ([`Manager`]).
+//! tenth. What systemd measures differs with its release in few points (`Manager`).
 //!
 //! ```text
 //! Root ─Manager::of▶ release, machine
@@ -12,7 +12,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `manager` | [`Manager`]: what differs from release to release and machine to machine |
+//! | `manager` | `Manager`: what differs from release to release and machine to machine |
 //! | `service` | what the directives of a service come to |
 //! | `address` `calls` `capability` `family` | the directives that state sets |
 //! | `identity` | as whom a service runs |

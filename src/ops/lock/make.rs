@@ -57,7 +57,7 @@ pub fn lock(
             request.roots.push(root.parse()?);
         }
         let booting = resolved(&resolve(&universe, &request)?)?;
-        packages = with_boot(packages, booting)?;
+        packages = with_boot(&packages, booting)?;
     }
     let mut lock = Lockfile {
         epoch: epoch(template, sources, &releases),
@@ -87,7 +87,7 @@ pub fn lock(
 ///
 /// Nothing else may differ between the two: what a lock pins is one package of each name.
 fn with_boot(
-    without: Vec<LockedPackage>,
+    without: &[LockedPackage],
     booting: Vec<LockedPackage>,
 ) -> Result<Vec<LockedPackage>, LockFailure> {
     if let Some(missing) = without.iter().find(|one| !booting.contains(one)) {

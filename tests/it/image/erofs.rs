@@ -76,7 +76,7 @@ fn sample(seed: u32, length: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     while bytes.len() < length {
         match next() % 5 {
-            0 => bytes.extend((0..next() % 9000).map(|_| (next() >> 7) as u8)),
+            0 => bytes.extend((0..next() % 9000).map(|_| (next() >> 7).to_le_bytes()[0])),
             1 => bytes.resize(bytes.len() + (next() % 70_000) as usize, 0),
             _ => {
                 for _ in 0..next() % 3000 {
@@ -110,7 +110,9 @@ fn everything(as_root: bool) -> Fixture {
         fixture.file(format!("/sizes/zeros-{size}"), vec![0; size]);
         let mut noise = sample(seed, size);
         for (place, byte) in noise.iter_mut().enumerate() {
-            *byte = (*byte).wrapping_add((place * place >> 7) as u8) ^ (place * 167 >> 3) as u8;
+            let [added, ..] = ((place * place) >> 7).to_le_bytes();
+            let [turned, ..] = ((place * 167) >> 3).to_le_bytes();
+            *byte = byte.wrapping_add(added) ^ turned;
         }
         fixture.file(format!("/sizes/noise-{size}"), noise);
     }
@@ -160,7 +162,7 @@ fn a_tree_written_and_read_is_the_same_tree() {
         )
         .file("/far", "owned by somebody far away")
         .change("/far", |inode| {
-            (inode.stat.uid, inode.stat.gid) = (u32::MAX - 1, 70_000)
+            (inode.stat.uid, inode.stat.gid) = (u32::MAX - 1, 70_000);
         });
     for number in 0..40 {
         fixture.xattr("/far", &format!("user.attribute-{number}"), &[b'v'; 200]);
@@ -397,8 +399,11 @@ fn a_hundred_thousand_names_and_four_gigabytes_of_zeros() {
     assert!(shown.is_none_or(|shown| shown == (100_000, true, content)));
 }
 
+/// A tree on the disk, and what came of reading the image that somebody made of it.
+type Made = (Tree<Sealed>, Result<Tree<Sealed>, ErofsError>);
+
 /// Reads an image that `mkfs.erofs` made of a tree on the disk.
-fn made(arguments: &[&str]) -> Option<(Tree<Sealed>, Result<Tree<Sealed>, ErofsError>)> {
+fn made(arguments: &[&str]) -> Option<Made> {
     let mkfs = judge("mkfs.erofs")?;
     let scratch = Scratch::new("erofs-mkfs");
     let (tree, blobs) = everything(is_root()).seal();

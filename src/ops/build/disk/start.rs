@@ -1,6 +1,7 @@
 //! What firmware starts: from an image's kernel to a unified kernel image.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use super::DiskImageError;
 use crate::boot::{Plan, Root};
@@ -130,10 +131,12 @@ impl Sources<'_> {
             }
         }
         let image = &self.template.image;
-        text.push_str(&format!(
+        // Writing to a String does not fail.
+        _ = write!(
+            text,
             "IMAGE_ID={}\nIMAGE_VERSION={}\n",
             image.name, image.version
-        ));
+        );
         Ok(text.into_bytes())
     }
 

@@ -39,8 +39,8 @@ pub fn gpt(bytes: &[u8]) {
     disk(&bytes);
 }
 
-fn disk(bytes: &Vec<u8>) {
-    let Ok(disk) = Disk::read(bytes) else {
+fn disk(bytes: &[u8]) {
+    let Ok(disk) = Disk::read(&bytes) else {
         return;
     };
     let mut spans: Vec<(u64, u64)> = disk
@@ -148,7 +148,7 @@ fn hashed() -> (Tree, Vec<u8>) {
 pub fn verity_seeds() -> Vec<Vec<u8>> {
     let (tree, mut bytes) = hashed();
     tree.write(Uuid::from_bytes([7; 16]), &mut bytes).unwrap();
-    let other = vec![bytes[3 * 4096..].to_vec(), bytes[..3 * 4096].to_vec()].concat();
+    let other = [&bytes[3 * 4096..], &bytes[..3 * 4096]].concat();
     vec![bytes, other]
 }
 
