@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         profile: Profile::Strict,
         except: BTreeMap::new(),
         stated: None,
-        ceilings: std::collections::BTreeMap::new(),
+        ceilings: BTreeMap::new(),
     };
     let (mut applying, mut checking) = (Duration::MAX, Duration::MAX);
     let mut rules = 0;
