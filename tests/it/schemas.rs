@@ -19,10 +19,10 @@ use crate::support::signed::Release;
 const ALL: [&str; 51] = [
     "attach",
     "audit",
-    "boot",
     "boot-plan",
     "boot-report",
     "boot-timings",
+    "boot",
     "build-report",
     "cache-gc",
     "cache-show",
@@ -63,9 +63,9 @@ const ALL: [&str; 51] = [
     "sign",
     "template-check",
     "template-show",
-    "trust",
     "trust-discard",
     "trust-update",
+    "trust",
     "verify-canonical",
     "verify-report",
 ];

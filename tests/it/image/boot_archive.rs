@@ -175,7 +175,7 @@ fn an_initrd_holds_what_its_causes_need_in_the_order_of_loading() {
         .collect();
     let modules = Modules::choose(&found, &tree, &blobs, &without).unwrap();
     let order: Vec<String> = modules.load_order().map(ToString::to_string).collect();
-    let top = "/usr/lib/modules/6.1.0-1-test/kernel";
+    let top = "/lib/modules/6.1.0-1-test/kernel";
     let expected = [
         "virtio",
         "virtio_blk",
@@ -231,13 +231,11 @@ fn an_initrd_holds_what_its_causes_need_in_the_order_of_loading() {
             assert!(theirs.remove(&file), "{file}");
         }
         let rest: Vec<String> = theirs.into_iter().collect();
-        let modules = "/usr/lib/modules/6.1.0-1-test";
-        let directories = ["/dev", "/dev/console", "/dev/null", "/proc", "/run", "/sys"];
+        let modules = "/lib/modules/6.1.0-1-test";
+        let directories = ["/dev", "/dev/console", "/dev/null", "/lib", "/lib/modules"];
         let mut expected: Vec<String> = directories.map(str::to_owned).to_vec();
-        expected.extend(
-            ["/sysroot", "/tmp", "/usr", "/usr/lib", "/usr/lib/modules"].map(str::to_owned),
-        );
         expected.extend([modules.to_owned(), format!("{modules}/kernel")]);
+        expected.extend(["/proc", "/run", "/sys", "/sysroot", "/tmp"].map(str::to_owned));
         assert_eq!(rest, expected);
     }
 }

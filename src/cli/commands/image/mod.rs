@@ -21,8 +21,8 @@ Examples:
   karat image convert web_1.raw --to qcow2 -o web_1.qcow2
   karat image info web_1.qcow2
 
-Unified kernel images: docs/formats/uki.md; predicted measurements: docs/formats/measure.md; containers:
-docs/formats/containers.md.")]
+Unified kernel images: docs/formats/uki.md; predicted measurements: docs/formats/measure.md;
+containers: docs/formats/containers.md.")]
 pub struct Args {
     #[command(subcommand)]
     action: Action,

@@ -234,8 +234,8 @@ pub const TARGETS: &[Target] = &[
         signed::trust_root,
         signed::trust_root_seeds,
     ),
-    of("verity", 3000, block::verity, block::verity_seeds),
     of("units", 200, harden::units, harden::units_seeds),
+    of("verity", 3000, block::verity, block::verity_seeds),
     of("version", 20000, archive::version, archive::version_seeds),
     of("vkey", 10000, log::vkey, log::vkey_seeds),
     of(
