@@ -257,10 +257,15 @@ fn next(built: &Built) -> String {
     if built.signed.is_none() {
         return format!("karat sign {}", path(".statement.json"));
     }
+    let subjects = &built.draft.baseline().subjects;
     let tar = built.files.iter().find(|(name, _)| name.contains(".tar"));
     match tar {
         Some((name, _)) => format!("karat verify --tar {}", built.out.join(name).display()),
-        None => format!("karat verify --oci {}", path(".oci")),
+        None if subjects.contains_key(&Subject::Oci) => {
+            format!("karat verify --oci {}", path(".oci"))
+        }
+        None if subjects.contains_key(&Subject::Uki) => format!("karat boot {}", path(".raw")),
+        None => format!("karat verify --erofs {}", path(".erofs")),
     }
 }
 

@@ -76,7 +76,7 @@ impl Running {
         command.env("TMPDIR", scratch);
         match output {
             Output::Heard => command.stdout(Stdio::piped()),
-            Output::Nobody => command.stdout(Stdio::null()),
+            Output::Nobody => command.stdout(Stdio::null()).stderr(Stdio::null()),
             Output::Terminal => command.stdin(Stdio::inherit()),
         };
         let mut child = command.spawn()?;
