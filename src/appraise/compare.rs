@@ -7,11 +7,12 @@ use std::sync::Arc;
 use super::differences::differences;
 use super::drift::Owner;
 use super::effect::{Subject, judge};
+use super::evidence::ObservedMount;
 use super::evidence::{ObservedContent, ObservedKind, Reason, Source};
 use super::exemption::{allows_addition, allows_change, allows_removal, may_stay_unseen};
 use super::fact::FactCounts;
 use super::hardlinks::{Links, is_below_any};
-use super::mount::{allows_mount, outermost};
+use super::mount::{Laid, allows_mount, outermost};
 use super::{Change, Counts, Drift, Evidence, NotChecked, Observed, Report, Tally};
 use crate::expect::{Class, Expectations, Mutable};
 use crate::manifest::{Entry, Manifest, RESERVED, RESERVED_DIRECTORY, is_reserved};
@@ -277,9 +278,20 @@ impl<'a> Appraisal<'a> {
     }
 
     fn mounts(&mut self) {
-        for mount in outermost(&self.evidence.mounts) {
+        let mounts = &self.evidence.mounts;
+        // What an overlay shows is compared, path by path; what is mounted in it covers that again.
+        let is_compared = |mount: &ObservedMount| {
+            self.evidence.through.contains(&mount.path) && self.is_place(mount, Laid::Over)
+        };
+        let others: Vec<ObservedMount> = mounts
+            .iter()
+            .filter(|mount| !is_compared(mount))
+            .cloned()
+            .collect();
+        for mount in outermost(&others) {
             match self.mutable(&mount.path) {
                 Some(mutable) if allows_mount(mutable, mount) => self.exempt(mutable.class),
+                _ if self.is_place(mount, Laid::Instead) => self.exempt(Class::State),
                 _ => {
                     let expected = self.manifest.get(&mount.path);
                     let owner = match expected {
@@ -292,6 +304,21 @@ impl<'a> Appraisal<'a> {
             }
         }
         order::sort_by(&mut self.report.drifts, |a, b| a.path.cmp(&b.path));
+    }
+
+    /// Whether an initrd was to make a place of this path, and did so in this way, whatever is mounted
+    /// there: nothing in it gains rights or is a device.
+    fn is_place(&self, mount: &ObservedMount, laid: Laid) -> bool {
+        let path = &mount.path;
+        let within = |entry: &Entry| entry.path != *path && entry.path.is_within(path);
+        let is_empty = !self.manifest.entries().iter().any(within);
+        let here = self.evidence.mounts.iter().filter(|it| it.path == *path);
+        let fits = |it: &ObservedMount| {
+            it.is_harmless() && (laid == Laid::Instead) != (it.filesystem == "overlay")
+        };
+        self.expectations.places().contains(path)
+            && is_empty == (laid == Laid::Instead)
+            && here.into_iter().all(fits)
     }
 
     fn exempt(&mut self, class: Class) {

@@ -21,6 +21,9 @@ pub struct Evidence {
     pub as_listed: AsListed,
     /// What is mounted below the root, in bytewise order of the paths.
     pub mounts: Vec<ObservedMount>,
+    /// The overlays among them that were looked through: what shows there is in `entries`, and what lies
+    /// beneath is not.
+    pub through: Vec<ImagePath>,
     /// What should have been looked at and could not be.
     pub not_checked: Vec<NotChecked>,
     /// Whether attributes of the `trusted.*` namespace were invisible to whoever looked: only root
@@ -334,6 +337,7 @@ impl Evidence {
             entries,
             as_listed: AsListed::default(),
             mounts: Vec::new(),
+            through: Vec::new(),
             not_checked: Vec::new(),
             hides_trusted: false,
             notes: Vec::new(),
@@ -365,6 +369,7 @@ impl Evidence {
             entries,
             as_listed: AsListed::default(),
             mounts: Vec::new(),
+            through: Vec::new(),
             not_checked: Vec::new(),
             hides_trusted: false,
             notes: Vec::new(),

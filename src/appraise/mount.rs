@@ -15,6 +15,15 @@ pub(super) fn allows_mount(mutable: &Mutable, mount: &ObservedMount) -> bool {
     is_whole && may_be_any
 }
 
+/// How an initrd makes a place where a machine may write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Laid {
+    /// In the stead of a directory that is empty in the image.
+    Instead,
+    /// Over a directory, whose files show through.
+    Over,
+}
+
 /// Mounts that no other of them covers: what lies within one is its matter.
 pub(super) fn outermost(mounts: &[ObservedMount]) -> Vec<&ObservedMount> {
     let mut outermost: Vec<&ObservedMount> = Vec::new();

@@ -13,6 +13,7 @@ use crate::tree::{Mode, Origin};
 pub struct Expectations {
     facts: Facts,
     mutable: Vec<Mutable>,
+    places: Vec<ImagePath>,
 }
 
 /// One pattern of paths that may differ.
@@ -56,6 +57,9 @@ pub enum ExpectationsError {
     /// Another spelling than the canonical one.
     #[error("expectations: not in canonical form (sorted, no blanks, one line feed at the end)")]
     NotCanonical,
+    /// The same place twice.
+    #[error("expectations: the place {0} stands there twice")]
+    Place(ImagePath),
     /// More bytes than karat reads.
     #[error("expectations: larger than {} bytes", limits::EXPECTATIONS_MAX)]
     TooLarge,
@@ -71,6 +75,8 @@ struct Document {
     #[serde(default)]
     facts: Facts,
     mutable: Vec<Mutable>,
+    #[serde(default, deserialize_with = "read_places")]
+    places: Vec<ImagePath>,
     #[serde(rename = "version")]
     _version: u64,
 }
@@ -80,6 +86,11 @@ struct Written<'e> {
     #[serde(skip_serializing_if = "Option::is_none")]
     facts: Option<&'e Facts>,
     mutable: &'e [Mutable],
+    #[serde(
+        skip_serializing_if = "<[ImagePath]>::is_empty",
+        serialize_with = "write_places"
+    )]
+    places: &'e [ImagePath],
     version: u64,
 }
 
@@ -111,6 +122,7 @@ impl Expectations {
         Ok(Self {
             facts: Facts::default(),
             mutable,
+            places: Vec::new(),
         })
     }
 
@@ -123,6 +135,20 @@ impl Expectations {
             facts: facts.sorted()?,
             ..self
         })
+    }
+
+    /// The same with places where an initrd lets the machine write, in any order.
+    ///
+    /// # Errors
+    /// One stands there twice.
+    pub fn with_places(self, mut places: Vec<ImagePath>) -> Result<Self, ExpectationsError> {
+        crate::order::sort(&mut places);
+        for (place, next) in places.iter().zip(places.iter().skip(1)) {
+            if place == next {
+                return Err(ExpectationsError::Place(place.clone()));
+            }
+        }
+        Ok(Self { places, ..self })
     }
 
     /// Reads canonical JSON.
@@ -144,7 +170,7 @@ impl Expectations {
         let is_sorted = document.facts.is_sorted();
         let expectations = Self {
             facts: document.facts,
-            ..Self::new(document.mutable)?
+            ..Self::new(document.mutable)?.with_places(document.places)?
         };
         if !is_sorted || expectations.to_bytes() != bytes {
             return Err(ExpectationsError::NotCanonical);
@@ -162,6 +188,12 @@ impl Expectations {
         &self.mutable
     }
 
+    /// Where an initrd lets the machine write, in bytewise order: something that gains no rights is mounted
+    /// there, and where the image has files in that directory, it is an overlay, through which they show.
+    pub fn places(&self) -> &[ImagePath] {
+        &self.places
+    }
+
     /// The pattern that decides about `path`: of those that fit, the longest, and of equally long
     /// ones the last in bytewise order. `None`: the path is strict.
     pub fn of(&self, path: &ImagePath) -> Option<&Mutable> {
@@ -176,6 +208,7 @@ impl Expectations {
         let document = Written {
             facts: Some(&self.facts).filter(|facts| !facts.is_empty()),
             mutable: &self.mutable,
+            places: &self.places,
             version: VERSION,
         };
         // Strings and numbers: nothing here can fail to become JSON.
@@ -209,6 +242,19 @@ fn read_mode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Mode>,
 
 fn write_origin<S: Serializer>(origin: &Origin, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(origin)
+}
+
+fn write_places<S: Serializer>(places: &&[ImagePath], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(places.iter().map(ToString::to_string))
+}
+
+fn read_places<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ImagePath>, D::Error> {
+    let mut places = Vec::new();
+    for text in Vec::<String>::deserialize(deserializer)? {
+        // What is no UTF-8 would be shown escaped, and read as another path.
+        places.push(ImagePath::parse(text).map_err(serde::de::Error::custom)?);
+    }
+    Ok(places)
 }
 
 fn read_origin<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Origin, D::Error> {

@@ -4,7 +4,7 @@ use std::num::NonZero;
 use std::path::PathBuf;
 
 use super::agent::Agent;
-use super::disk::DiskImage;
+use super::disk::{self, DiskImage};
 use super::files::{Alone, Files, Image};
 use super::{BuildError, Built, LIBRARY, Plan, Request, Trust, sbom};
 use crate::baseline::{Baseline, Draft, Placement, Subject, Subjects};
@@ -116,6 +116,11 @@ impl Making<'_> {
             agent.install(&mut tree, template, trust, &mut added)?;
         }
         tree = overlay::apply(tree, template, &mut added, &configured.blobs)?;
+        let boots = plan.formats.iter().any(|format| format.boots());
+        let disk = boots.then(|| template.disk.clone().unwrap_or_default());
+        if let Some(disk) = &disk {
+            disk::prepare(&mut tree, disk)?;
+        }
         let mut facts = template.facts();
         let mut rules = None;
         // Last: rules edit what stands there by now, and leave alone what `[[files]]` wrote.
@@ -128,8 +133,10 @@ impl Making<'_> {
         self.keep_ceilings(&tree, &Layered(&added, &configured.blobs))?;
         let tree = tree.seal()?;
         let manifest = Manifest::of(&tree).to_bytes();
+        let places = disk.as_ref().map(disk::places).transpose()?;
         let expectations = Expectations::new(template.expectations())?
             .with_facts(facts)?
+            .with_places(places.unwrap_or_default())?
             .to_bytes();
 
         let alone = Alone::in_directory(&self.request.out)?;

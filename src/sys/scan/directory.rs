@@ -31,7 +31,7 @@ impl Walk<'_> {
         if self.is_late() {
             return Vec::new();
         }
-        let descriptor = match inode::open_directory(&self.root, &path) {
+        let descriptor = match self.open_directory(&path) {
             Ok(descriptor) => descriptor,
             Err(errno) => {
                 self.unopened_directory(path, errno, found);
@@ -126,7 +126,7 @@ impl Walk<'_> {
         }
         let parent = path
             .parent()
-            .and_then(|parent| inode::open_directory(&self.root, &parent).ok());
+            .and_then(|parent| self.open_directory(&parent).ok());
         let name = path.name().and_then(|name| CString::new(name).ok());
         if let (Some(parent), Some(name)) = (parent, name)
             && let Ok(examined) = inode::examine(&parent, &name)
@@ -160,7 +160,7 @@ impl Walk<'_> {
                 return None;
             }
         };
-        if !examined.is_on_mount_of(&self.examined) {
+        if !examined.is_on_mount_of(self.mount_of(path)) {
             found.unseen(path.clone(), Reason::Mount);
             return None;
         }

@@ -230,7 +230,7 @@ impl Walk<'_> {
     }
 
     fn open_ahead(&self, path: &ImagePath) -> Option<(OwnedFd, Examined)> {
-        let directory = inode::open_directory(&self.root, &path.parent()?).ok()?;
+        let directory = self.open_directory(&path.parent()?).ok()?;
         let name = CString::new(path.name()?).ok()?;
         let is_file = |examined: &Examined| examined.file_type() == FileType::RegularFile;
         inode::examine(&directory, &name).ok().filter(is_file)?;
@@ -242,7 +242,7 @@ impl Walk<'_> {
     fn open_by_path(&self, path: &ImagePath, found: &mut Found<'_>) -> Option<(OwnedFd, Examined)> {
         let parent = path.parent().unwrap_or_else(ImagePath::root);
         let name = path.name().and_then(|name| CString::new(name).ok())?;
-        if let Ok(directory) = inode::open_directory(&self.root, &parent) {
+        if let Ok(directory) = self.open_directory(&parent) {
             self.open(directory.as_fd(), &name, path, found)
         } else {
             found.unseen(path.clone(), Reason::Unstable);

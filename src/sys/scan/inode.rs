@@ -101,6 +101,13 @@ impl Examined {
     }
 }
 
+/// Whether something lies on an overlay.
+pub(super) fn is_overlay(file: impl AsFd) -> bool {
+    /// `OVERLAYFS_SUPER_MAGIC` of `linux/magic.h`.
+    const OVERLAY: u64 = 0x794c_7630;
+    rustix::fs::fstatfs(file).is_ok_and(|stat| u64::try_from(stat.f_type) == Ok(OVERLAY))
+}
+
 /// Whether something lies on the kernel's own `/proc`, rather than on what was put in its place.
 pub(super) fn is_proc(file: impl AsFd) -> bool {
     /// `PROC_SUPER_MAGIC` of `linux/magic.h`.
@@ -110,12 +117,20 @@ pub(super) fn is_proc(file: impl AsFd) -> bool {
 
 /// Opens a directory by its path from the root's descriptor.
 pub(super) fn open_directory(root: impl AsFd, path: &ImagePath) -> Result<OwnedFd, Errno> {
-    let relative = if path.is_root() {
-        b"."
-    } else {
-        path.relative()
-    };
+    open_relative(root, path.relative())
+}
+
+/// As [`open_directory`], by what the path is below it; an empty one is the directory itself.
+pub(super) fn open_relative(root: impl AsFd, relative: &[u8]) -> Result<OwnedFd, Errno> {
+    let relative = if relative.is_empty() { b"." } else { relative };
     open(root, relative, OFlags::DIRECTORY)
+}
+
+/// Opens what is mounted at a path, from the root's descriptor: the only way to another mount.
+pub(super) fn open_mounted(root: impl AsFd, path: &ImagePath) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let resolve = RESOLVE.difference(ResolveFlags::NO_XDEV);
+    rustix::fs::openat2(root, path.relative(), flags, OpenMode::empty(), resolve)
 }
 
 /// Opens a regular file by its name in its directory.

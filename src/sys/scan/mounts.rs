@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::mount::{OpenTreeFlags, open_tree};
 
-use super::inode::is_proc;
+use super::inode::{self, Examined, is_proc};
 use crate::appraise::ObservedMount;
 use crate::path::{Escaped, ImagePath};
 use crate::sys::fs;
@@ -44,6 +44,49 @@ pub(super) fn private(root: &OwnedFd) -> Option<OwnedFd> {
     // What open_tree(2) gives is a name only; a scan lists it.
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     rustix::fs::openat(&tree, c".", flags, Mode::empty()).ok()
+}
+
+/// An overlay that was opened: files of the root show through it, so that what it shows is what is
+/// looked at, and not what lies beneath.
+pub(super) struct Through {
+    /// Where it is mounted.
+    pub(super) path: ImagePath,
+    /// The overlay alone: nothing that is mounted in it.
+    pub(super) descriptor: OwnedFd,
+    /// Its own directory.
+    pub(super) examined: Examined,
+}
+
+/// The overlays that are mounted on the root itself and that nothing else is mounted over. `root` sees
+/// all mounts.
+pub(super) fn overlays(root: &OwnedFd, mounts: &[ObservedMount]) -> Vec<Through> {
+    let mut through = Vec::new();
+    let mut before: Option<&ImagePath> = None;
+    // Sorted: what lies within a mount comes after it.
+    for mount in mounts {
+        if before.is_some_and(|before| mount.path.is_within(before)) {
+            continue;
+        }
+        before = Some(&mount.path);
+        if mounts
+            .iter()
+            .any(|it| it.path == mount.path && it.filesystem == "overlay")
+        {
+            through.extend(overlay(root, &mount.path));
+        }
+    }
+    through
+}
+
+fn overlay(root: &OwnedFd, path: &ImagePath) -> Option<Through> {
+    let opened = inode::open_mounted(root, path).ok()?;
+    let descriptor = private(&opened).unwrap_or(opened);
+    let examined = inode::examine(&descriptor, c"").ok()?;
+    inode::is_overlay(&descriptor).then(|| Through {
+        path: path.clone(),
+        descriptor,
+        examined,
+    })
 }
 
 /// Reads a table in the form of `proc_pid_mountinfo(5)`; `None` where it has another form.

@@ -16,7 +16,7 @@ use super::ahead::Ahead;
 use super::content::{LANES, Lane, Large, Reading};
 use super::directory::NameList;
 use super::inode::{self, Examined, Names};
-use super::mounts;
+use super::mounts::{self, Through};
 use super::queue::{More, Queue, Task};
 use crate::appraise::{
     AsListed, Evidence, Expected, Known, Limit, NotChecked, Observed, ObservedContent,
@@ -61,6 +61,8 @@ pub fn scan(directory: &Path, options: &Scan<'_>) -> Result<Evidence, IoError> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = rustix::fs::open(directory, flags, OpenMode::empty()).at("open", directory)?;
     let mounts = mounts::below(&root);
+    let known = mounts.as_deref().unwrap_or_default();
+    let through = mounts::overlays(&root, known);
     // Where all mounts are known, what lies beneath them can be looked at instead.
     let (root, is_private) = match mounts.as_ref().and_then(|_| mounts::private(&root)) {
         Some(private) => (private, true),
@@ -69,6 +71,7 @@ pub fn scan(directory: &Path, options: &Scan<'_>) -> Result<Evidence, IoError> {
     let walk = Walk {
         examined: inode::examine(&root, c"").at("examine", directory)?,
         root,
+        through,
         names: Names::of(directory.as_os_str().as_bytes()),
         options,
         ahead: Ahead::new(),
@@ -96,6 +99,7 @@ pub fn scan(directory: &Path, options: &Scan<'_>) -> Result<Evidence, IoError> {
         return Err(lost(directory));
     }
     let mut evidence = walk.evidence(found);
+    evidence.through = walk.through.iter().map(|it| it.path.clone()).collect();
     match mounts {
         Some(mounts) => evidence.mounts = mounts,
         None => evidence.notes.push(
@@ -106,6 +110,11 @@ pub fn scan(directory: &Path, options: &Scan<'_>) -> Result<Evidence, IoError> {
         evidence
             .notes
             .push("What lies beneath mounts was looked at, through a mount of its own.".to_owned());
+    }
+    for path in &evidence.through {
+        let path = path.display();
+        let note = format!("At {path} there is an overlay: what shows through it was looked at.");
+        evidence.notes.push(note);
     }
     Ok(evidence)
 }
@@ -208,6 +217,8 @@ pub(super) struct Found<'a> {
 
 pub(super) struct Walk<'a> {
     pub(super) root: OwnedFd,
+    /// Overlays, which are looked at in the place of what lies beneath them.
+    pub(super) through: Vec<Through>,
     pub(super) names: Names,
     pub(super) examined: Examined,
     pub(super) options: &'a Scan<'a>,
@@ -218,6 +229,29 @@ pub(super) struct Walk<'a> {
 }
 
 impl Walk<'_> {
+    /// Opens a directory of the root, or of the overlay that is mounted there.
+    pub(super) fn open_directory(&self, path: &ImagePath) -> Result<OwnedFd, Errno> {
+        match self.overlay_of(path) {
+            Some(through) => {
+                let below = path.relative().get(through.path.relative().len()..);
+                let below = below.unwrap_or_default();
+                let below = below.strip_prefix(b"/").unwrap_or(below);
+                inode::open_relative(&through.descriptor, below)
+            }
+            None => inode::open_directory(&self.root, path),
+        }
+    }
+
+    /// What everything at `path` must be on the same mount as.
+    pub(super) fn mount_of(&self, path: &ImagePath) -> &Examined {
+        self.overlay_of(path)
+            .map_or(&self.examined, |through| &through.examined)
+    }
+
+    fn overlay_of(&self, path: &ImagePath) -> Option<&Through> {
+        self.through.iter().find(|it| path.is_within(&it.path))
+    }
+
     fn work(&self, queue: &Queue<Job, Large>) -> Found<'_> {
         let mut found = Found::new(self.options);
         let mut reading = Reading::new();
@@ -277,6 +311,7 @@ impl Walk<'_> {
             entries: Vec::new(),
             as_listed: AsListed::default(),
             mounts: Vec::new(),
+            through: Vec::new(),
             not_checked: Vec::new(),
             hides_trusted: !rustix::process::geteuid().is_root(),
             notes: Vec::new(),

@@ -116,7 +116,7 @@ fn boot(judges: &Judges, files: &[(String, Vec<u8>)], firmware: Firmware) -> Str
     let mut command = judges.timeout.command();
     command.args(["-k", "5", PATIENCE]);
     command.arg(judges.qemu.command().get_program());
-    command.args("-accel tcg,thread=multi -smp 2 -m 512 -nodefaults -no-reboot".split(' '));
+    command.args("-accel tcg,thread=single -smp 1 -m 512 -nodefaults -no-reboot".split(' '));
     // Few features are quicker to emulate.
     command.args(["-cpu", "qemu64,+rdrand,+ssse3,+sse4.1,+sse4.2"]);
     command.args("-display none -M q35,smm=on -serial stdio".split(' '));

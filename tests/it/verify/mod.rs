@@ -27,6 +27,7 @@ mod itself;
 mod judges;
 mod kit;
 mod late;
+mod places;
 mod reports;
 mod running;
 mod scale;

@@ -11,6 +11,7 @@ use crate::image::verity::VerityWriteError;
 use crate::layout::SourceError;
 use crate::layout::verity::BlocksError;
 use crate::path::{ImagePath, PathError};
+use crate::tree::TreeError;
 
 /// Why a disk was not made.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +34,15 @@ pub enum DiskImageError {
     /// The kernel's command line is no line of printable ASCII.
     #[error("the kernel's command line, /etc/kernel/cmdline, is not printable ASCII")]
     CommandLine,
+    /// Nothing can be written where the template says.
+    #[error(
+        "[disk] writable: {0} is no directory of the image: make it one ([[files]]), or take the place \
+         away with \"no\""
+    )]
+    Place(ImagePath),
+    /// The tree does not take what a disk needs.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
     /// A file of the image cannot be read.
     #[error("{path}: {error}")]
     Read {

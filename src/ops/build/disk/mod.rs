@@ -7,6 +7,7 @@
 //! used. The layout is written down in `docs/formats/disk.md`.
 
 mod error;
+mod prepare;
 mod start;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 pub use error::DiskImageError;
+pub(super) use prepare::{places, prepare};
 
 use self::start::{Sources, Started};
 use super::agent::Agent;

@@ -38,6 +38,10 @@ pub(super) struct Started {
     pub(super) loader: Vec<u8>,
 }
 
+/// What the command line says of consoles; where it says nothing, a disk has the screen, and the serial
+/// line that clouds show.
+const CONSOLE: &str = "console=";
+
 impl Sources<'_> {
     /// The unified kernel image for a root that is checked against `verity`.
     pub(super) fn start(
@@ -112,10 +116,13 @@ impl Sources<'_> {
             None => Some(String::new()),
         };
         let text = text.ok_or(DiskImageError::CommandLine)?;
-        let words: Vec<&str> = text.split_ascii_whitespace().collect();
-        if words.is_empty() {
-            // The stub wants a command line, and this says what holds anyway.
-            return Ok("ro".to_owned());
+        let mut words: Vec<&str> = text.split_ascii_whitespace().collect();
+        if !words.iter().any(|word| word.starts_with(CONSOLE)) {
+            words.extend(match self.machine {
+                Machine::X64 => ["console=tty0", "console=ttyS0"].as_slice(),
+                // Its firmware says which one there is (SPCR).
+                Machine::Aa64 => ["console=tty0"].as_slice(),
+            });
         }
         Ok(words.join(" "))
     }

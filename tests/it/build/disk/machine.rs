@@ -25,10 +25,10 @@ pub(super) fn boot(disk: &Disk, start: &Start<'_>) -> String {
     let mut command = disk.judges.timeout.command();
     command.args(["-k", "5", PATIENCE]);
     command.arg(disk.judges.qemu.command().get_program());
-    command.args(["-accel", "tcg,thread=multi", "-cpu", "max", "-M", "q35"]);
+    command.args(["-accel", "tcg,thread=single", "-cpu", "max", "-M", "q35"]);
     command.args([
         "-smp",
-        "2",
+        "1",
         "-m",
         "512",
         "-nodefaults",
