@@ -3,7 +3,9 @@
 use std::fmt;
 
 use super::disk::Writable;
-use super::model::{Category, Compression, DataClass, Flavour, Format, Initrd, Lifecycle};
+use super::model::{
+    Category, Compression, DataClass, Flavour, Format, Initrd, Lifecycle, StatedFlavour,
+};
 use super::source::{Distribution, Pocket};
 use crate::appraise::Expiry;
 use crate::boot;
@@ -106,6 +108,7 @@ choices! {
     }
     Initrd { "distribution" => Distribution, "karat" => Karat }
     Flavour { "generic" => Generic, "cloud" => Cloud }
+    StatedFlavour { "generic" => Generic, "cloud" => Cloud, "none" => None }
     Format { "tar" => Tar, "oci" => Oci, "erofs" => Erofs, "disk" => Disk }
     Compression { "zstd" => Zstd, "gzip" => Gzip, "none" => None }
 }

@@ -93,7 +93,7 @@ pub(super) fn finish(
         })
         .collect();
     let users = raw.users.into_iter().map(|raw| user(raw, sink)).collect();
-    let flavour = raw.kernel.flavour;
+    let flavour = raw.kernel.flavour.and_then(|at| at.value.flavour());
     let initrd = finish.initrd(raw.kernel.initrd, flavour.is_some());
     Some(Template {
         image: Image {
@@ -123,7 +123,7 @@ pub(super) fn finish(
                 .map(|(key, at)| (key, at.value))
                 .collect::<BTreeMap<SysctlKey, String>>(),
             initrd,
-            flavour: flavour.map(|at| at.value),
+            flavour,
         },
         disk,
         harden: harden.ok()?,

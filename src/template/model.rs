@@ -193,6 +193,24 @@ pub enum Flavour {
     Cloud,
 }
 
+/// What a template says of it: a word may take away what is inherited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum StatedFlavour {
+    Generic,
+    Cloud,
+    None,
+}
+
+impl StatedFlavour {
+    pub(super) const fn flavour(self) -> Option<Flavour> {
+        match self {
+            Self::Generic => Some(Flavour::Generic),
+            Self::Cloud => Some(Flavour::Cloud),
+            Self::None => None,
+        }
+    }
+}
+
 /// Who makes the initrd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Initrd {

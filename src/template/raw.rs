@@ -13,7 +13,7 @@ use crate::tree::{Epoch, Mode};
 
 use super::disk::Bytes;
 use super::model::{
-    Category, Compression, DataClass, Flavour, Format, Initrd, Lifecycle, Owner, PackageSpec,
+    Category, Compression, DataClass, Format, Initrd, Lifecycle, Owner, PackageSpec, StatedFlavour,
 };
 use super::names::{
     AccountName, ComponentName, Date, RepositoryName, SegmentName, Snapshot, SshKey, SuiteName,
@@ -156,7 +156,7 @@ pub(super) struct RawKernel {
     pub(super) modules: Items<Word>,
     pub(super) sysctl: Vec<(SysctlKey, At<String>)>,
     pub(super) initrd: Option<At<Initrd>>,
-    pub(super) flavour: Option<At<Flavour>>,
+    pub(super) flavour: Option<At<StatedFlavour>>,
 }
 
 #[derive(Clone, Debug)]

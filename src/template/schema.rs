@@ -226,6 +226,7 @@ enum SysctlValue {
 enum FlavourWord {
     Generic,
     Cloud,
+    None,
 }
 
 #[derive(JsonSchema, Deserialize)]

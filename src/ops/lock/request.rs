@@ -6,8 +6,8 @@ use crate::deb::{Architecture, PackageName, Request, Version};
 use crate::lock::Lockfile;
 use crate::template::{Flavour, Initrd, PinTarget, Template};
 
-/// What an image of this flavour boots with, besides what the template names: the kernel, and the
-/// programs for firmware that start it.
+/// What an image of this flavour boots with, besides what the template names: the kernel, the programs
+/// for firmware that start it, and what makes the file system of a state partition.
 pub(super) fn boot(flavour: Flavour, architecture: &Architecture) -> Vec<String> {
     let kernel = match flavour {
         Flavour::Generic => "linux-image",
@@ -16,6 +16,7 @@ pub(super) fn boot(flavour: Flavour, architecture: &Architecture) -> Vec<String>
     vec![
         format!("{kernel}-{architecture}"),
         "systemd-boot-efi".to_owned(),
+        "e2fsprogs".to_owned(),
     ]
 }
 

@@ -165,7 +165,7 @@ impl<'a> Instance<'a> {
             "base"
         };
         let text = format!(
-            "extends = \"{base}\"\npackages = [\"linux-image-cloud-amd64\"]\n\
+            "extends = \"{base}\"\npackages = [\"linux-image-cloud-amd64\"]\n[kernel]\nflavour = \"none\"\n\
              [image]\nname = \"{on_failure}\"\n[verify]\non_failure = \"{on_failure}\"\n"
         );
         Self::of(shop, judges, on_failure, &text, |root| {

@@ -66,7 +66,7 @@ fn a_machine_under_server_l2_lets_in_serves_keeps_time_and_logs() {
     let (Some(shop), Some(judges)) = (Workshop::new("hardened"), Judges::all()) else {
         return;
     };
-    let (Some(keygen), Some(analyze)) = (judge("ssh-keygen"), judge("systemd-analyze")) else {
+    let Some(keygen) = judge("ssh-keygen") else {
         return;
     };
     if !rustix::process::geteuid().is_root() {
@@ -85,7 +85,7 @@ fn a_machine_under_server_l2_lets_in_serves_keeps_time_and_logs() {
         let login = root.join("var/lib/karat/login");
         fs::copy(&key, &login).unwrap();
         fs::set_permissions(&login, fs::Permissions::from_mode(0o600)).unwrap();
-        // Debian's own systemd, and the one of this machine, which may be another.
+        // The image's own systemd: what each directive counts differs from version to version.
         let chroot = || {
             let mut inside = Command::new("chroot");
             inside.arg(root).arg("systemd-analyze");
@@ -93,9 +93,6 @@ fn a_machine_under_server_l2_lets_in_serves_keeps_time_and_logs() {
         };
         assert!(exposure::agree(root, chroot()) > 80);
         kept(&shop, root, chroot());
-        let mut outside = analyze.command();
-        outside.arg(format!("--root={}", root.display()));
-        kept(&shop, root, outside);
     });
     let mut machine = instance.boot(&[]);
     machine.until("question: all asked");
@@ -116,7 +113,7 @@ fn template(shop: &Workshop, profile: &str, key: &str) -> String {
         "extends = \"base\"\npackages = [\"apparmor\", \"apparmor-utils\", \"audispd-plugins\", \
          \"gunicorn\", \"libpam-pwquality\", \"linux-image-cloud-amd64\", \"nginx\", \"postgresql\", \
          \"python3\"]\n[image]\nname = \"hardened\"\n[harden]\nprofile = \"{profile}\"\n\
-         [segment]\nexposure = {{ \"questions.service\" = 9.6 }}\n\
+         [kernel]\nflavour = \"none\"\n[segment]\nexposure = {{ \"questions.service\" = 9.6 }}\n\
          [services]\nenable = [\"api.service\", \"nginx.service\", \"postgresql-first-boot.service\", \
          \"postgresql.service\", \"questions.service\"]\n\
          [[users]]\nname = \"admin\"\nssh_keys = [\"{key}\"]\n\

@@ -29,7 +29,9 @@ pub(in crate::ops::build) fn prepare(
     if tree.get(&path).is_some() {
         return Ok(());
     }
-    tree.make_dirs(&path, &origin)?;
+    if let Some(directory) = path.parent() {
+        tree.make_dirs(&directory, &origin)?;
+    }
     let inode = Inode {
         stat: Stat {
             mtime: tree.epoch().seconds(),
