@@ -130,6 +130,10 @@ impl Watch {
             return;
         }
         if let Some(failed) = after(line, "[FAILED] ") {
+            // On the way down: what is in use until the end is unmounted once all else is gone.
+            if failed.starts_with("Failed unmounting ") {
+                return;
+            }
             self.trouble(Trouble::FailedUnit(failed.to_owned()));
         } else if let Some(failed) = after(line, "[DEPEND] ") {
             self.trouble(Trouble::FailedUnit(failed.to_owned()));
@@ -240,6 +244,12 @@ mod tests {
         ] {
             assert_eq!(heard(&format!("{noise}\n")).verdict(), None, "{noise}");
         }
+    }
+
+    #[test]
+    fn what_is_in_use_until_the_end_is_no_trouble() {
+        let watch = heard("[FAILED] Failed unmounting var.mount - /var.\n");
+        assert_eq!(watch.troubles(), []);
     }
 
     #[test]
