@@ -310,15 +310,16 @@ impl<'a> Appraisal<'a> {
     /// there: nothing in it gains rights or is a device.
     fn is_place(&self, mount: &ObservedMount, laid: Laid) -> bool {
         let path = &mount.path;
+        if !self.expectations.places().contains(path) {
+            return false;
+        }
         let within = |entry: &Entry| entry.path != *path && entry.path.is_within(path);
         let is_empty = !self.manifest.entries().iter().any(within);
         let here = self.evidence.mounts.iter().filter(|it| it.path == *path);
         let fits = |it: &ObservedMount| {
             it.is_harmless() && (laid == Laid::Instead) != (it.filesystem == "overlay")
         };
-        self.expectations.places().contains(path)
-            && is_empty == (laid == Laid::Instead)
-            && here.into_iter().all(fits)
+        is_empty == (laid == Laid::Instead) && here.into_iter().all(fits)
     }
 
     fn exempt(&mut self, class: Class) {

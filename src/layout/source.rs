@@ -39,6 +39,16 @@ pub enum SourceError {
     },
 }
 
+impl SourceError {
+    /// Refuses what a source of `size` bytes does not have: `length` bytes from `offset` on.
+    ///
+    /// # Errors
+    /// [`SourceError::Outside`].
+    pub fn check(size: u64, offset: u64, length: usize) -> Result<(), Self> {
+        within(size, offset, wide(length)).map(drop)
+    }
+}
+
 /// A part of a [`Source`], such as one partition of a disk, read as a source of its own.
 #[derive(Clone, Copy, Debug)]
 pub struct Part<'a, S: ?Sized> {

@@ -67,14 +67,7 @@ impl Source for FileSource {
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), SourceError> {
-        let length = u64::try_from(buffer.len()).unwrap_or(u64::MAX);
-        if offset.checked_add(length).is_none_or(|end| end > self.size) {
-            return Err(SourceError::Outside {
-                offset,
-                length,
-                size: self.size,
-            });
-        }
+        SourceError::check(self.size, offset, buffer.len())?;
         let read = self.file.read_exact_at(buffer, offset);
         read.map_err(|error| SourceError::Io { offset, error })
     }

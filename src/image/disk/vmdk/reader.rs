@@ -133,14 +133,7 @@ impl Source for Vmdk<'_> {
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), SourceError> {
-        let length = u64::try_from(buffer.len()).unwrap_or(u64::MAX);
-        if offset.checked_add(length).is_none_or(|end| end > self.size) {
-            return Err(SourceError::Outside {
-                offset,
-                length,
-                size: self.size,
-            });
-        }
+        SourceError::check(self.size, offset, buffer.len())?;
         let mut offset = offset;
         let mut rest = buffer;
         while !rest.is_empty() {
