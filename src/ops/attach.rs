@@ -16,6 +16,7 @@ use crate::image::further::{Further, FurtherError};
 use crate::image::oci::{self, OciError};
 use crate::key::TrustRoot;
 use crate::limits;
+use crate::progress::Progress;
 use crate::sys::fs::{self, IoContext as _, IoError};
 use crate::sys::material::RECEIPT_SUFFIX;
 use crate::tlog::{Receipt, ReceiptError};
@@ -165,7 +166,7 @@ pub const ENVELOPE_MEDIA_TYPE: &str = "application/vnd.dsse.envelope.v1+json";
 ///
 /// # Errors
 /// Something does not fit; then nothing was written, but for errors of the file system.
-pub fn attach(request: &Request<'_>) -> Result<Attached, AttachError> {
+pub fn attach(request: &Request<'_>, progress: &dyn Progress) -> Result<Attached, AttachError> {
     let path = request.envelope;
     let bytes = fs::read(path, limits::ENVELOPE_MAX)?;
     let mut envelope = parse(path, &bytes)?;
@@ -221,9 +222,8 @@ pub fn attach(request: &Request<'_>) -> Result<Attached, AttachError> {
             Some((below.to_owned(), bytes.clone()))
         });
         let delivered = delivered.collect();
-        if disk::deliver(&disk, baseline.epoch, delivered).map_err(Box::new)? {
-            attached.written.push(disk);
-        }
+        let written = disk::deliver(&disk, baseline.epoch, delivered, progress);
+        attached.written.extend(written.map_err(Box::new)?);
     }
     for (path, bytes) in files {
         write(&path, &bytes, &mut attached)?;

@@ -109,6 +109,15 @@ choices! {
     Initrd { "distribution" => Distribution, "karat" => Karat }
     Flavour { "generic" => Generic, "cloud" => Cloud }
     StatedFlavour { "generic" => Generic, "cloud" => Cloud, "none" => None }
-    Format { "tar" => Tar, "oci" => Oci, "erofs" => Erofs, "disk" => Disk }
+    Format {
+        "tar" => Tar,
+        "oci" => Oci,
+        "erofs" => Erofs,
+        "disk" => Disk,
+        "qcow2" => Qcow2,
+        "vhd" => Vhd,
+        "vmdk" => Vmdk,
+        "gcp" => Gcp,
+    }
     Compression { "zstd" => Zstd, "gzip" => Gzip, "none" => None }
 }

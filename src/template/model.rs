@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::appraise::Expiry;
 use crate::baseline::{ImageName, ImageVersion};
 use crate::expect::{self, Class, Facts};
+use crate::image::disk::Container;
 use crate::instance::OnFailure;
 use crate::path::{Glob, ImagePath};
 pub use crate::segment::{Category, DataClass, Lifecycle, Segment};
@@ -274,18 +275,37 @@ pub enum Format {
     Disk,
     /// An EROFS image.
     Erofs,
+    /// The disk as Google takes it.
+    Gcp,
     /// An OCI image layout.
     Oci,
+    /// The disk as QEMU and `OpenStack` take it.
+    Qcow2,
     /// A tar file.
     Tar,
+    /// The disk as Azure takes it.
+    Vhd,
+    /// The disk as AWS and `VMware` take it.
+    Vmdk,
 }
 
 impl Format {
     /// Whether machines boot it, so that it needs a kernel of its own.
     pub const fn boots(self) -> bool {
         match self {
-            Self::Disk => true,
+            Self::Disk | Self::Gcp | Self::Qcow2 | Self::Vhd | Self::Vmdk => true,
             Self::Erofs | Self::Oci | Self::Tar => false,
+        }
+    }
+
+    /// What the disk is put into; `None` for what is no container of a disk.
+    pub const fn container(self) -> Option<Container> {
+        match self {
+            Self::Gcp => Some(Container::Gcp),
+            Self::Qcow2 => Some(Container::Qcow2),
+            Self::Vhd => Some(Container::Vhd),
+            Self::Vmdk => Some(Container::Vmdk),
+            Self::Disk | Self::Erofs | Self::Oci | Self::Tar => None,
         }
     }
 }

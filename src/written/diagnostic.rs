@@ -64,7 +64,7 @@ codes! {
     /// More items or bytes than the cap.
     T016 "too much";
     /// A value that a later version may know.
-    T017 "not in this version";
+    T017 "part of another output";
     /// A hardening rule that no catalogue has.
     T018 "unknown rule";
 }

@@ -8,6 +8,7 @@ use crate::baseline::Subject;
 use crate::cli::Exit;
 use crate::cli::console::{Console, shown};
 use crate::cli::failure::Failure;
+use crate::cli::progress::ProgressArgs;
 use crate::ops::attach::{self, Request};
 use crate::ops::trust;
 use crate::ops::workspace::Workspace;
@@ -39,6 +40,9 @@ pub struct Args {
     /// Attach without asking a trust root; digests are compared all the same.
     #[arg(long, conflicts_with = "trust")]
     no_trust: bool,
+
+    #[command(flatten)]
+    progress: ProgressArgs,
 }
 
 #[derive(Serialize)]
@@ -67,13 +71,15 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         Some(proof) => Some(proof.clone()),
         None => receipt_beside(&args.envelope)?,
     };
-    let done = attach::attach(&Request {
+    let progress = args.progress.listener(console.is_quiet())?;
+    let request = Request {
         target: &args.target,
         envelope: &args.envelope,
         proof: proof.as_deref(),
         roots: &args.root,
         trust: trust.as_ref(),
-    })?;
+    };
+    let done = attach::attach(&request, &progress)?;
     for path in &done.written {
         console.line(format_args!("wrote    {}", path.display()));
     }

@@ -32,6 +32,7 @@ Examples:
   karat build templates/base.toml                     into out/, signed if there is a workspace
   karat build templates/base.toml --locked --offline  from the lock and the cache alone
   karat build templates/base.toml --no-sign           build here, sign elsewhere
+  karat build templates/base.toml --format disk,vmdk  a disk that boots, and what AWS imports
 
 The lock file is x.lock beside x.toml. Without one, or with a stale one, it is made anew, unless
 --locked is given or CI is set: then that is an error. SOURCE_DATE_EPOCH must agree with the lock.")]
@@ -74,7 +75,7 @@ pub struct Args {
     #[arg(long)]
     no_cache: bool,
 
-    /// Formats to write, instead of the template's
+    /// Formats to write, instead of the template's: tar, oci, erofs, disk, qcow2, vhd, vmdk, gcp
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = format)]
     format: Vec<Format>,
 
@@ -144,7 +145,7 @@ fn format(word: &str) -> Result<Format, String> {
     let names: Vec<&str> = Format::WORDS.iter().map(|(name, _)| *name).collect();
     known
         .map(|(_, format)| *format)
-        .ok_or_else(|| format!("this version writes {}", names.join(" and ")))
+        .ok_or_else(|| format!("this version writes {}", names.join(", ")))
 }
 
 fn signers(

@@ -127,10 +127,10 @@ impl Container {
         }
     }
 
-    /// What a file name gets at its end.
+    /// What a file name gets at its end. `.tar.gz` alone is that of an image's files.
     pub const fn suffix(self) -> &'static str {
         match self {
-            Self::Gcp => ".tar.gz",
+            Self::Gcp => ".gcp.tar.gz",
             Self::Qcow2 => ".qcow2",
             Self::Raw => ".raw",
             Self::Vhd => ".vhd",

@@ -3,22 +3,25 @@
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
+use super::disk::RAW;
 use super::{BuildError, layers};
 use crate::archive::Cache;
 use crate::baseline::{Draft, Statement, Subject};
 use crate::digest::Digest;
 use crate::envelope::Envelope;
 use crate::image::compress::Compression;
+use crate::image::disk::Container;
 use crate::image::erofs;
 use crate::image::further::Further;
 use crate::image::oci;
 use crate::layout::verity::Verity;
 use crate::limits;
-use crate::ops::disk::ATTACHED_SUMS;
+use crate::ops::disk::{ATTACHED_SUMS, Packed};
 use crate::ops::outputs::{self, OciInput};
-use crate::sys::fs::{self, Lock};
+use crate::progress::Progress;
+use crate::sys::fs::{self, FileSource, Lock};
 use crate::sys::material::{ENVELOPE_SUFFIX, RECEIPT_SUFFIX};
-use crate::tree::{Blobs, Content, Sealed, Tree};
+use crate::tree::{Blobs, Content, Epoch, Sealed, Tree};
 
 /// The right to write outputs into a directory: one process at a time has it, so that all files of
 /// one name are of one build.
@@ -135,6 +138,20 @@ impl<'a> Files<'a> {
         let (content, verity) = outputs::write_verity(&image, seed, threads, &path)?;
         self.written.push((name, content));
         Ok((content.digest, verity))
+    }
+
+    /// Puts the disk, which was written before, into a container.
+    pub(super) fn container(
+        &mut self,
+        container: Container,
+        epoch: Epoch,
+        progress: &dyn Progress,
+    ) -> Result<(), BuildError> {
+        let disk = FileSource::open(self.path(RAW))?;
+        let (name, path) = self.place(container.suffix());
+        let packed = Packed::write(&disk, container, path, epoch, progress)?;
+        self.written.push((name, packed.content()));
+        Ok(packed.commit()?)
     }
 
     /// Writes the OCI layout; gives the digest of its image manifest.

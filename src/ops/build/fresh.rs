@@ -13,7 +13,7 @@ use crate::lock::Lockfile;
 use crate::manifest::Manifest;
 use crate::ops::disk::ATTACHED_SUMS;
 use crate::sys::fs::{self, FileSource};
-use crate::template::{Format, Template};
+use crate::template::{Choice as _, Format, Template};
 
 /// The draft of outputs that are there already, made from the very inputs of `plan` and whole to
 /// the last byte, and the right to add to them. `None` where anything is missing, other, or damaged:
@@ -74,6 +74,15 @@ fn has_all(request: &Request<'_>, plan: &Plan, draft: &Draft, sums: &Sums) -> bo
         && has(Format::Oci) == subjects.contains_key(&Subject::Oci)
         && has(Format::Disk) == subjects.contains_key(&Subject::Uki)
         && (!has(Format::Erofs) || erofs_is(request, plan))
+        && Format::WORDS
+            .iter()
+            .all(|(_, format)| match format.container() {
+                Some(container) => {
+                    let name = format!("{}{}", plan.stem, container.suffix());
+                    has(*format) == sums.get(&name).is_some()
+                }
+                None => true,
+            })
         && subjects.contains_key(&Subject::Outputs)
         && (!has(Format::Tar) || sums.get(&format!("{}.tar{tar}", plan.stem)).is_some())
 }

@@ -264,6 +264,12 @@ impl Making<'_> {
                     subjects.insert(Subject::Verity, digest);
                     verity = Some(vouched);
                 }
+                // The disk is there by now: it comes first.
+                Format::Gcp | Format::Qcow2 | Format::Vhd | Format::Vmdk => {
+                    if let Some(container) = format.container() {
+                        files.container(container, self.lock.epoch, self.progress)?;
+                    }
+                }
                 Format::Tar => {
                     let digest = files.tar(tree, blobs, plan.compression, threads)?;
                     subjects.insert(Subject::Tar, digest);

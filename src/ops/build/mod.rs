@@ -16,6 +16,7 @@ mod release;
 mod sbom;
 mod units;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 pub use disk::DiskImageError;
@@ -133,10 +134,8 @@ pub fn build(request: &Request<'_>, progress: &dyn Progress) -> Result<Built, Bu
         progress,
     )?;
     lock.check_epoch(sys::env::epoch()?)?;
-    let formats = request
-        .formats
-        .clone()
-        .unwrap_or_else(|| template.outputs.formats.clone());
+    let formats = request.formats.as_ref();
+    let formats = with_disk(formats.unwrap_or(&template.outputs.formats));
     let lock = lock.for_image(formats.iter().any(|format| format.boots()));
     refuse_packages(&template, &lock)?;
     let plan = Plan {
@@ -172,10 +171,19 @@ pub fn build(request: &Request<'_>, progress: &dyn Progress) -> Result<Built, Bu
     };
     if let (Some(signing), Some(workspace)) = (&request.signing, &request.workspace) {
         let trust = trust.as_ref().map(|trust| &trust.root);
-        (built.signed, built.logged) = release::sign(&built, signing, workspace, trust)?;
+        (built.signed, built.logged) = release::sign(&built, signing, workspace, trust, progress)?;
     }
     built.seconds = watch.seconds();
     Ok(built)
+}
+
+/// Each format once, and the disk itself where a container of it is wanted, before that.
+fn with_disk(formats: &[Format]) -> Vec<Format> {
+    let mut all: BTreeSet<Format> = formats.iter().copied().collect();
+    if all.iter().any(|format| format.container().is_some()) {
+        all.insert(Format::Disk);
+    }
+    all.into_iter().collect()
 }
 
 /// Refuses what the image's segment forbids: what the template names, and what came with it.

@@ -11,6 +11,7 @@ use crate::ops::disk;
 use crate::ops::log::{self, Added, Notices};
 use crate::ops::sign::{self, Document, SignError, Signed};
 use crate::ops::workspace::Workspace;
+use crate::progress::Progress;
 use crate::sys::fs;
 use crate::sys::material::{ENVELOPE_SUFFIX, RECEIPT_SUFFIX};
 
@@ -46,6 +47,7 @@ pub(super) fn sign(
     signing: &Signing<'_>,
     workspace: &Workspace,
     trust: Option<&TrustRoot>,
+    progress: &dyn Progress,
 ) -> Result<(Option<Signed>, Option<Added>), BuildError> {
     let mut ledger = log::ledger(&workspace.log())?;
     let notices = trust.map(|root| Notices::of(&ledger, root));
@@ -77,14 +79,14 @@ pub(super) fn sign(
             signed.missing = trust.and_then(|root| envelope.open_logged(root, &receipt).err());
             logged = Some(added);
         }
-        deliver(built)?;
+        deliver(built, progress)?;
     }
     Ok((last, logged))
 }
 
 /// Puts the Envelope, and the Receipt where there is one, on the disk that was built: its initrd looks
 /// for them there.
-fn deliver(built: &Built) -> Result<(), BuildError> {
+fn deliver(built: &Built, progress: &dyn Progress) -> Result<(), BuildError> {
     let disk = built.out.join(format!("{}{RAW}", built.stem));
     if !built.draft.baseline().subjects.contains_key(&Subject::Uki) {
         return Ok(());
@@ -98,6 +100,6 @@ fn deliver(built: &Built) -> Result<(), BuildError> {
             Err(error) => return Err(error.into()),
         }
     }
-    disk::deliver(&disk, built.draft.baseline().epoch, files)?;
+    disk::deliver(&disk, built.draft.baseline().epoch, files, progress)?;
     Ok(())
 }

@@ -7,6 +7,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use super::DiskFileError;
+use super::containers::{self, Packed};
 use super::error::Rule;
 use crate::digest::{Digest, HashingWriter};
 use crate::image::fat;
@@ -16,6 +17,7 @@ use crate::image::sums::Sums;
 use crate::layout::fat::Volume;
 use crate::layout::gpt::{Disk, Kind, Partition};
 use crate::layout::{Part, Source, SourceError, first_used};
+use crate::progress::Progress;
 use crate::sys::fs::{self, AtomicFile, FileSource, IoContext as _};
 use crate::tree::Epoch;
 
@@ -28,10 +30,11 @@ const DELIVERED: &str = "karat";
 const CHUNK: u64 = 1 << 20;
 
 /// Puts `files`, by their names, into `karat/` on the EFI system partition of the disk at `path`, with
-/// the time of `epoch`; a file that is there is replaced. Gives whether anything was to be done.
+/// the time of `epoch`; a file that is there is replaced. Gives what was written.
 ///
 /// The disk is written anew beside itself, so that it is the old one or the new one at any moment. It
-/// is what it would have been if it had been built with these files. A list beside it has its digest.
+/// is what it would have been if it had been built with these files. So are the containers of it that
+/// lie beside it by their names. A list beside it has the digests.
 ///
 /// # Errors
 /// It is no disk of karat's, or has no room for them; then it stays as it is.
@@ -39,14 +42,15 @@ pub fn deliver(
     path: &Path,
     epoch: Epoch,
     files: BTreeMap<String, Vec<u8>>,
-) -> Result<bool, DiskFileError> {
+    progress: &dyn Progress,
+) -> Result<Vec<PathBuf>, DiskFileError> {
     let files = files.into_iter();
     let files = files.map(|(name, bytes)| (format!("{DELIVERED}/{name}"), bytes));
     let files: BTreeMap<String, Vec<u8>> = files.collect();
     let source = FileSource::open(path)?;
     let (partition, part, volume) = esp(&source).map_err(|rule| rule.of(path))?;
     if has_all(&volume, &part, &files) {
-        return Ok(false);
+        return Ok(Vec::new());
     }
     let mut added: BTreeMap<String, Box<dyn Source + '_>> = BTreeMap::new();
     for (name, bytes) in &files {
@@ -61,15 +65,32 @@ pub fn deliver(
     let digest = write(&disk, whole.file())
         .at("write", path)?
         .map_err(|error| Rule::from(error).of(path))?;
-    let list = sums_path(path);
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let written = whole.source()?;
+    let mut packed = Vec::new();
+    for (container, place) in containers::places(path) {
+        if fs::exists(&place)? {
+            packed.push(Packed::write(&written, container, place, epoch, progress)?);
+        }
+    }
+
     let mut sums = Sums::new();
-    sums.add(name, digest)
-        .map_err(|error| Rule::from(error).of(path))?;
-    // First the list: a disk that it does not fit is told from one that it does.
-    fs::write_atomic(&list, sums.to_string().as_bytes(), 0o644)?;
+    let digests = packed.iter().map(|one| (one.path(), one.content().digest));
+    for (path, digest) in digests.chain([(path, digest)]) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        sums.add(name, digest)
+            .map_err(|error| Rule::from(error).of(path))?;
+    }
+    // First the list: a disk that it does not fit is told from one that it does. The disk comes last:
+    // as long as it is the old one, all of it is done again.
+    fs::write_atomic(sums_path(path), sums.to_string().as_bytes(), 0o644)?;
+    let mut paths = Vec::new();
+    for container in packed {
+        paths.push(container.path().to_owned());
+        container.commit()?;
+    }
     whole.commit()?;
-    Ok(true)
+    paths.push(path.to_owned());
+    Ok(paths)
 }
 
 /// Where the list for the disk at `path` stands.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::image::disk::DiskError as ContainerError;
 use crate::image::fat::FatWriteError;
 use crate::image::gpt::DiskError;
 use crate::image::sums::SumsError;
@@ -29,6 +30,9 @@ pub enum DiskFileError {
 /// What a disk's content breaks.
 #[derive(Debug, thiserror::Error)]
 pub enum Rule {
+    /// The container that it shall lie in.
+    #[error(transparent)]
+    Container(#[from] ContainerError),
     /// The partition table.
     #[error(transparent)]
     Table(#[from] GptError),

@@ -1,9 +1,11 @@
 //! Disks in files, without printing: what is delivered on them, and the containers that clouds take.
 
 mod attach;
+mod containers;
 mod convert;
 mod error;
 
 pub use attach::{ATTACHED_SUMS, deliver};
+pub use containers::Packed;
 pub use convert::{Conversion, ConvertError, Known, convert, info, unpack};
 pub use error::{DiskFileError, Rule};

@@ -21,8 +21,15 @@ use crate::tree::Epoch;
 pub(super) const GLOB_RULE: &str =
     "a path pattern is absolute and normal; ** is a whole component, as in /var/log/**";
 
-/// Formats of the design that a later version writes.
-const LATER_FORMATS: &[&str] = &["verity", "uki", "raw", "qcow2", "vhd"];
+/// What comes with a format, and is none of its own.
+const PARTS: &[(&str, &str)] = &[
+    ("raw", "a disk is written by \"disk\""),
+    ("uki", "it is written with \"disk\""),
+    (
+        "verity",
+        "it is written with \"erofs\", and is in each \"disk\"",
+    ),
+];
 
 /// Reads one template file.
 pub(in crate::template) fn read(top: Reader<'_>) -> Raw {
@@ -142,9 +149,9 @@ fn mutable(table: Reader<'_>) -> Option<RawMutable> {
 }
 
 fn outputs(table: Reader<'_>) -> RawOutputs {
-    let later = reports_later_formats(&table);
+    let parts = reports_parts(&table);
     let raw = RawOutputs {
-        formats: if later {
+        formats: if parts {
             Vec::new()
         } else {
             table.choices("formats")
@@ -155,14 +162,14 @@ fn outputs(table: Reader<'_>) -> RawOutputs {
     raw
 }
 
-/// Reports formats that only a later version writes; true if there were any.
-fn reports_later_formats(table: &Reader<'_>) -> bool {
+/// Reports words that name a part of a format; true if there were any.
+fn reports_parts(table: &Reader<'_>) -> bool {
     let mut any = false;
     for format in table.strings("formats") {
-        if LATER_FORMATS.contains(&format.value.as_str()) {
+        if let Some((_, help)) = PARTS.iter().find(|(word, _)| *word == format.value) {
             any = true;
-            let message = format!("this version cannot write {:?} outputs", format.value);
-            let help = Some("it writes \"tar\", \"oci\", \"erofs\" and \"disk\"".to_owned());
+            let message = format!("{:?} is no format of its own", format.value);
+            let help = Some((*help).to_owned());
             table.sink().report(Code::T017, &format.span, message, help);
         }
     }

@@ -1,5 +1,6 @@
 //! What lies on disks: hash trees, partition tables, FAT32.
 
+mod delivered;
 mod fat;
 mod fat_hostile;
 mod fixture;

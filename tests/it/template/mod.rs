@@ -263,7 +263,7 @@ fn every_broken_rule_is_reported_with_its_place() {
             "[kernel]\nflavour = \"cloud\"\ninitrd = \"distribution\"\n",
             &[(Code::T015, 3, 10)],
         ),
-        ("[outputs]\nformats = [\"vhd\"]\n", &[(Code::T017, 2, 12)]),
+        ("[outputs]\nformats = [\"raw\"]\n", &[(Code::T017, 2, 12)]),
     ];
     let mut seen = std::collections::BTreeSet::new();
     for (broken, expected) in cases {

@@ -19,7 +19,7 @@ use crate::tree::Epoch;
 Examples:
   karat image convert web_1.raw --to qcow2 -o web_1.qcow2
   karat image convert web_1.raw --to vhd -o web_1.vhd       for Azure: whole MiB
-  karat image convert web_1.raw --to gcp -o web_1.tar.gz    for Google: whole GiB
+  karat image convert web_1.raw --to gcp -o web_1.gcp.tar.gz   for Google: whole GiB
   karat image convert web_1.vmdk --to raw -o web_1.raw      and back
 
 The same disk gives the same bytes. The containers: docs/formats/containers.md.")]

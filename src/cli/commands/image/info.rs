@@ -17,7 +17,7 @@ use crate::ops::disk;
 #[command(after_help = "\
 Examples:
   karat image info web_1.vhd
-  karat image info web_1.tar.gz --digest --json
+  karat image info web_1.gcp.tar.gz --digest --json
 
 With --digest, two containers can be compared: the digest is that of the disk in them. A container
 that needs a second file, is encrypted, or has snapshots is refused.")]
