@@ -73,7 +73,7 @@ fn epoch() -> Epoch {
 fn a_disk_has_what_was_delivered_and_is_as_if_built_with_it() {
     let place = Place::new("delivered", &[]);
     let raw = place.path(".raw");
-    assert_eq!(place.deliver(b"envelope"), [raw.clone()]);
+    assert_eq!(place.deliver(b"envelope"), std::slice::from_ref(&raw));
     let once = fs::read(&raw).unwrap();
     let esp = Disk::read(&once).unwrap();
     let esp = esp
@@ -85,7 +85,7 @@ fn a_disk_has_what_was_delivered_and_is_as_if_built_with_it() {
     let volume = Volume::read(&part).unwrap();
     let file = volume.file("karat/web_1.0.dsse.json").unwrap();
     assert_eq!(file.read(&part, 100).unwrap(), b"envelope");
-    assert_eq!(place.deliver(b"envelope"), [PathBuf::new(); 0]);
+    assert!(place.deliver(b"envelope").is_empty(), "nothing to do");
     assert_eq!(
         place.names(),
         ["web_1.0.attached.SHA256SUMS", "web_1.0.raw"],
