@@ -109,6 +109,12 @@ choices! {
     Initrd { "distribution" => Distribution, "karat" => Karat }
     Flavour { "generic" => Generic, "cloud" => Cloud }
     StatedFlavour { "generic" => Generic, "cloud" => Cloud, "none" => None }
-    Format { "tar" => Tar, "oci" => Oci, "erofs" => Erofs, "disk" => Disk }
+    Format {
+        "tar" => Tar,
+        "oci" => Oci,
+        "erofs" => Erofs,
+        "disk" => Disk,
+        "split" => Split,
+    }
     Compression { "zstd" => Zstd, "gzip" => Gzip, "none" => None }
 }

@@ -276,6 +276,8 @@ pub enum Format {
     Erofs,
     /// An OCI image layout.
     Oci,
+    /// What a disk is made of, each piece by itself: an update.
+    Split,
     /// A tar file.
     Tar,
 }
@@ -284,7 +286,7 @@ impl Format {
     /// Whether machines boot it, so that it needs a kernel of its own.
     pub const fn boots(self) -> bool {
         match self {
-            Self::Disk => true,
+            Self::Disk | Self::Split => true,
             Self::Erofs | Self::Oci | Self::Tar => false,
         }
     }
@@ -302,6 +304,11 @@ pub enum Compression {
 }
 
 impl Template {
+    /// Whether machines that run the image fetch newer versions of it.
+    pub fn updates(&self) -> bool {
+        self.disk.as_ref().is_some_and(|disk| disk.updates.is_some())
+    }
+
     /// What a fleet's checks look at of it.
     pub fn member(&self) -> Member {
         let names = |units: &[UnitName]| units.iter().map(ToString::to_string).collect::<Vec<_>>();

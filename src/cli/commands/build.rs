@@ -264,7 +264,10 @@ fn next(built: &Built) -> String {
         None if subjects.contains_key(&Subject::Oci) => {
             format!("karat verify --oci {}", path(".oci"))
         }
-        None if subjects.contains_key(&Subject::Uki) => format!("karat boot {}", path(".raw")),
+        None if built.disk => format!("karat boot {}", path(".raw")),
+        None if subjects.contains_key(&Subject::Uki) => {
+            "publish the pieces and their SHA256SUMS (docs/guides/disk.md)".to_owned()
+        }
         None => format!("karat verify --erofs {}", path(".erofs")),
     }
 }
