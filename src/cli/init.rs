@@ -178,7 +178,8 @@ fn over(
 ) -> Result<Infallible, IoError> {
     let state = found.chosen.state.as_ref();
     let state = state.map(|state| found.disk.partition(state)).transpose()?;
-    init::hand_over(report, Some(&found.seen.material))?;
+    let esp = found.disk.partition(&found.chosen.esp)?;
+    init::hand_over(report, &found.seen.material, &esp)?;
     root.enter(plan)?;
     init::prepare(plan, state.as_deref(), &found.seen.memory)?;
     steps.reached("places");

@@ -98,6 +98,8 @@ pub const BOOT_MODULES_MAX: usize = 512;
 pub const BOOT_CMDLINE_MAX: usize = 2047;
 /// Most places where a running system may write.
 pub const BOOT_PLACES_MAX: usize = 64;
+/// Longest address of updates: what web servers and proxies take for sure.
+pub const UPDATES_ADDRESS_MAX: usize = 1024;
 /// Largest report of an initrd: some 300 bytes for each of its findings.
 pub const BOOT_REPORT_MAX: u64 = 256 << 10;
 /// Largest file of what an instance remembers.

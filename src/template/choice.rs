@@ -118,6 +118,7 @@ choices! {
         "vhd" => Vhd,
         "vmdk" => Vmdk,
         "gcp" => Gcp,
+        "split" => Split,
     }
     Compression { "zstd" => Zstd, "gzip" => Gzip, "none" => None }
 }

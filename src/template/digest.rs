@@ -136,6 +136,10 @@ impl Template {
         let source = &self.source;
         let mut kernel = json!({ "initrd": self.kernel.initrd.word() });
         flavoured(&mut kernel, self.kernel.flavour);
+        // What fetches updates is in the lock; where from does not matter to it.
+        if let (Value::Object(kernel), true) = (&mut kernel, self.updates()) {
+            kernel.insert("updates".to_owned(), json!(true));
+        }
         json!({
             "version": 1,
             "packages": list(&self.packages, package),

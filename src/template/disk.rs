@@ -9,6 +9,7 @@ use super::diagnostic::Code;
 use super::raw::RawDisk;
 use super::reader::Sink;
 use crate::boot::{Etc, OnCorruption, OnFailure, Place, PlaceKind, Places};
+use crate::image::disk::Address;
 use crate::path::ImagePath;
 
 /// What a disk looks like, and where a machine that runs it may write.
@@ -32,6 +33,8 @@ pub struct Disk {
     pub on_failure: OnFailure,
     /// What the kernel does where a block of the root is not what was signed.
     pub on_corruption: OnCorruption,
+    /// Where a machine looks for newer versions.
+    pub updates: Option<Address>,
 }
 
 /// A number of bytes, as templates write it: `512M`, `2G`; powers of 1024.
@@ -101,6 +104,7 @@ impl Default for Disk {
             writable: places(&defaults()).unwrap_or_default(),
             on_failure: OnFailure::default(),
             on_corruption: OnCorruption::default(),
+            updates: None,
         }
     }
 }
@@ -146,16 +150,22 @@ pub(super) fn finish(raw: RawDisk, sink: &Sink) -> Option<Disk> {
         (places, _) => places.unwrap_or_default(),
     };
     let other = Disk::default();
+    let slots = raw.slots.map_or(other.slots, |at| at.value);
+    if let (Some(updates), 1) = (&raw.updates, slots) {
+        let message = "an update goes into the second slot, and slots = 1 makes one";
+        sink.report(Code::T006, &updates.span, message.to_owned(), None);
+    }
     Some(Disk {
         size: raw.size.map(|at| at.value),
         esp: raw.esp.map_or(other.esp, |at| at.value),
         root: raw.root.map(|at| at.value),
-        slots: raw.slots.map_or(other.slots, |at| at.value),
+        slots,
         state: raw.state.map_or(other.state, |at| at.value),
         etc: raw.etc.map_or(other.etc, |at| at.value),
         writable,
         on_failure: raw.on_failure.map_or(other.on_failure, |at| at.value),
         on_corruption: raw.on_corruption.map_or(other.on_corruption, |at| at.value),
+        updates: raw.updates.map(|at| at.value),
     })
 }
 
@@ -168,7 +178,7 @@ pub(super) fn json(disk: &Disk) -> Value {
         };
         (place.path.to_string(), json!(word.word()))
     });
-    json!({
+    let mut value = json!({
         "size": disk.size.map(Bytes::get),
         "esp": disk.esp.get(),
         "root": disk.root.map(Bytes::get),
@@ -178,7 +188,12 @@ pub(super) fn json(disk: &Disk) -> Value {
         "writable": Value::Object(places.collect()),
         "on_failure": disk.on_failure.word(),
         "on_corruption": disk.on_corruption.word(),
-    })
+    });
+    // Absent where no template states it: templates without it keep their digests.
+    if let (Value::Object(map), Some(updates)) = (&mut value, &disk.updates) {
+        map.insert("updates".to_owned(), json!(updates.as_str()));
+    }
+    value
 }
 
 fn defaults() -> BTreeMap<ImagePath, Writable> {

@@ -29,6 +29,8 @@ pub(super) struct DiskTable {
     writable: Option<BTreeMap<String, WritableWord>>,
     on_failure: Option<FailureWord>,
     on_corruption: Option<CorruptionWord>,
+    /// The https:// address of the directory that newer versions are fetched from; nowhere by default.
+    updates: Option<String>,
 }
 
 #[derive(JsonSchema, Deserialize)]

@@ -104,6 +104,7 @@ fn disk(parent: RawDisk, child: RawDisk) -> RawDisk {
         writable,
         on_failure: child.on_failure.or(parent.on_failure),
         on_corruption: child.on_corruption.or(parent.on_corruption),
+        updates: child.updates.or(parent.updates),
     }
 }
 

@@ -281,6 +281,8 @@ pub enum Format {
     Oci,
     /// The disk as QEMU and `OpenStack` take it.
     Qcow2,
+    /// What a disk is made of, each piece by itself: an update.
+    Split,
     /// A tar file.
     Tar,
     /// The disk as Azure takes it.
@@ -293,7 +295,7 @@ impl Format {
     /// Whether machines boot it, so that it needs a kernel of its own.
     pub const fn boots(self) -> bool {
         match self {
-            Self::Disk | Self::Gcp | Self::Qcow2 | Self::Vhd | Self::Vmdk => true,
+            Self::Disk | Self::Gcp | Self::Qcow2 | Self::Split | Self::Vhd | Self::Vmdk => true,
             Self::Erofs | Self::Oci | Self::Tar => false,
         }
     }
@@ -305,7 +307,7 @@ impl Format {
             Self::Qcow2 => Some(Container::Qcow2),
             Self::Vhd => Some(Container::Vhd),
             Self::Vmdk => Some(Container::Vmdk),
-            Self::Disk | Self::Erofs | Self::Oci | Self::Tar => None,
+            Self::Disk | Self::Erofs | Self::Oci | Self::Split | Self::Tar => None,
         }
     }
 }
@@ -322,6 +324,11 @@ pub enum Compression {
 }
 
 impl Template {
+    /// Whether machines that run the image fetch newer versions of it.
+    pub fn updates(&self) -> bool {
+        self.disk.as_ref().is_some_and(|disk| disk.updates.is_some())
+    }
+
     /// What a fleet's checks look at of it.
     pub fn member(&self) -> Member {
         let names = |units: &[UnitName]| units.iter().map(ToString::to_string).collect::<Vec<_>>();

@@ -6,6 +6,7 @@ use crate::boot::{self, Etc, OnCorruption};
 use crate::expect::Class;
 use crate::expect::fact;
 use crate::harden::Profile;
+use crate::image::disk::Address;
 use crate::instance::OnFailure;
 use crate::path::{Glob, ImagePath};
 use crate::segment::{Audience, Exposure, PackageGlob, Peer, Port, Proto, ServiceName};
@@ -141,6 +142,7 @@ pub(super) struct RawDisk {
     pub(super) writable: Vec<(At<String>, At<String>)>,
     pub(super) on_failure: Option<At<boot::OnFailure>>,
     pub(super) on_corruption: Option<At<OnCorruption>>,
+    pub(super) updates: Option<At<Address>>,
 }
 
 #[derive(Clone, Debug)]

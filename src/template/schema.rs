@@ -390,7 +390,7 @@ enum ClassWord {
 #[derive(JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OutputsTable {
-    /// tar, oci, erofs, disk, qcow2, vhd, vmdk and gcp; the first two by default.
+    /// tar, oci, erofs, disk, split, qcow2, vhd, vmdk and gcp; the first two by default.
     formats: Option<Vec<String>>,
     compression: Option<CompressionWord>,
 }

@@ -75,7 +75,8 @@ pub struct Args {
     #[arg(long)]
     no_cache: bool,
 
-    /// Formats to write, instead of the template's: tar, oci, erofs, disk, qcow2, vhd, vmdk, gcp
+    /// Formats to write, instead of the template's: tar, oci, erofs, disk, split,
+    /// qcow2, vhd, vmdk, gcp
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = format)]
     format: Vec<Format>,
 
@@ -265,7 +266,10 @@ fn next(built: &Built) -> String {
         None if subjects.contains_key(&Subject::Oci) => {
             format!("karat verify --oci {}", path(".oci"))
         }
-        None if subjects.contains_key(&Subject::Uki) => format!("karat boot {}", path(".raw")),
+        None if built.disk => format!("karat boot {}", path(".raw")),
+        None if subjects.contains_key(&Subject::Uki) => {
+            "publish the pieces and their SHA256SUMS (docs/guides/disk.md)".to_owned()
+        }
         None => format!("karat verify --erofs {}", path(".erofs")),
     }
 }

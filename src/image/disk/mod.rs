@@ -27,4 +27,4 @@ pub use container::{Container, ContainerError, Opened};
 pub use error::DiskError;
 pub use pass::{Identity, Job};
 pub use raw::Sparse;
-pub use sysupdate::{Piece, Split, SplitError, Transfer};
+pub use sysupdate::{Address, Piece, Split, Transfer};

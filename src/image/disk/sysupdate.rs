@@ -6,6 +6,8 @@
 use std::fmt::Write as _;
 
 use crate::baseline::{ImageName, ImageVersion};
+use crate::layout::Uuid;
+use crate::limits;
 
 /// A piece of an image that updates bring by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,18 +29,16 @@ pub enum Piece {
 pub struct Split {
     /// The image's name.
     pub name: ImageName,
-    /// The address (HTTPS) of the directory with the pieces and their `SHA256SUMS`.
-    pub address: String,
-    /// Whether `SHA256SUMS` is signed with OpenPGP, by a key in the image's
-    /// `/usr/lib/systemd/import-pubring.gpg`. Without, a server can waste a download: the slot that
-    /// it fills does not boot, since the initrd believes the envelope alone.
-    pub signed: bool,
+    /// The directory with the pieces and their `SHA256SUMS`.
+    pub address: Address,
     /// Whether the image's trust root asks for a receipt.
     pub receipt: bool,
-    /// The systemd of the image: from 254 on it knows where the ESP is mounted, from 257 on the
-    /// files are called `.transfer`.
-    pub systemd: u32,
 }
+
+/// The address of a directory that updates come from: `https://`, printable ASCII without blanks, and
+/// none of `%`, `@` and `\`, which systemd would replace; without a `/` at the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address(String);
 
 /// A file of sysupdate.d(5).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,13 +48,6 @@ pub struct Transfer {
     /// Its text.
     pub text: String,
 }
-
-/// An address that does not go into a file of sysupdate.d(5).
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "an address of updates is https:// and printable ASCII without blanks, '%' and '@', which systemd would replace"
-)]
-pub struct SplitError;
 
 impl Piece {
     /// All of them, in the order in which they are brought.
@@ -66,17 +59,16 @@ impl Piece {
         Self::Kernel,
     ];
 
-    /// The name of this piece's file. `partition` is the id of the partition that it goes into, as
-    /// the bytes of a UUID in the order in which they are written.
+    /// The name of this piece's file. `partition` is the id of the partition that it goes into.
     pub fn file_name(
         self,
         name: &ImageName,
         version: &ImageVersion,
-        partition: [u8; 16],
+        partition: Uuid,
     ) -> String {
         let stem = format!("{}_{}", name.as_str(), version.as_str());
         match self {
-            Self::Verity | Self::Root => format!("{stem}_{}{}", uuid(partition), self.suffix()),
+            Self::Verity | Self::Root => format!("{stem}_{partition}{}", self.suffix()),
             Self::Envelope | Self::Receipt | Self::Kernel => format!("{stem}{}", self.suffix()),
         }
     }
@@ -111,103 +103,94 @@ impl Piece {
     }
 }
 
-impl Split {
-    /// The files of sysupdate.d(5) for both slots of an image, in the order in which they are read.
-    ///
-    /// # Errors
-    /// The address cannot stand in them.
-    pub fn transfers(&self) -> Result<Vec<Transfer>, SplitError> {
-        let printable = |byte: u8| byte.is_ascii_graphic() && byte != b'%' && byte != b'@';
-        let address = self.address.trim_end_matches('/');
-        if !address.starts_with("https://") || !address.bytes().all(printable) {
-            return Err(SplitError);
-        }
-        let end = if self.systemd >= 257 {
-            "transfer"
-        } else {
-            "conf"
-        };
-        let wanted = |piece: &Piece| *piece != Piece::Receipt || self.receipt;
-        Ok(Piece::ALL
-            .into_iter()
-            .filter(wanted)
-            .map(|piece| Transfer {
-                name: format!("{}.{end}", piece.transfer()),
-                text: self.text(piece, address),
-            })
-            .collect())
+impl Address {
+    /// The rule, for people.
+    pub const RULE: &str =
+        "an address of updates is https:// and visible ASCII, without any of '%', '@', '\\' and '\"'";
+
+    /// Takes an address.
+    pub fn parse(text: &str) -> Option<Self> {
+        let plain = |byte: u8| byte.is_ascii_graphic() && !b"%@\\\"".contains(&byte);
+        let text = text.trim_end_matches('/');
+        let rest = text.strip_prefix("https://")?;
+        let fits = !rest.is_empty() && text.len() <= limits::UPDATES_ADDRESS_MAX;
+        (fits && rest.bytes().all(plain)).then(|| Self(text.to_owned()))
     }
 
-    fn text(&self, piece: Piece, address: &str) -> String {
+    /// The address as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Split {
+    /// Where the files are.
+    pub const DIRECTORY: &str = "/usr/lib/sysupdate.d";
+
+    /// The files of sysupdate.d(5) for both slots of an image, in the order in which they are read.
+    ///
+    /// None of them asks for a signature over `SHA256SUMS` (`Verify=no`): whoever serves another update
+    /// wastes a download and fills a slot that does not start, since the initrd believes the envelope
+    /// alone.
+    pub fn transfers(&self) -> Vec<Transfer> {
+        let wanted = |piece: &Piece| *piece != Piece::Receipt || self.receipt;
+        let pieces = Piece::ALL.into_iter().filter(wanted);
+        let transfers = pieces.map(|piece| Transfer {
+            name: format!("{}.transfer", piece.transfer()),
+            text: self.text(piece),
+        });
+        transfers.collect()
+    }
+
+    fn text(&self, piece: Piece) -> String {
         let (name, suffix) = (self.name.as_str(), piece.suffix());
-        let verify = if self.signed { "yes" } else { "no" };
-        // The version that runs is never written over.
-        let mut text = format!("[Transfer]\nProtectVersion=%A\nVerify={verify}\n\n");
+        let address = self.address.as_str();
         let id = if piece.partition_type().is_some() {
             "_@u"
         } else {
             ""
         };
-        let _ = write!(
-            text,
-            "[Source]\nType=url-file\nPath={address}/\nMatchPattern={name}_@v{id}{suffix}\n\n[Target]\n"
+        // The version that runs is never written over.
+        let mut text = format!(
+            "[Transfer]\nProtectVersion=%A\nVerify=no\n\n\
+             [Source]\nType=url-file\nPath={address}/\nMatchPattern={name}_@v{id}{suffix}\n\n[Target]\n"
         );
         if let Some(kind) = piece.partition_type() {
+            // The empty slot is marked so that nobody mounts it; a filled one is as it was built.
             let _ = write!(
                 text,
-                "Type=partition\nPath=auto\nMatchPattern={name}_@v\nMatchPartitionType={kind}\nReadOnly=yes\n"
+                "Type=partition\nPath=auto\nMatchPattern={name}_@v\nMatchPartitionType={kind}\n\
+                 ReadOnly=yes\nPartitionNoAuto=no\n"
             );
             return text;
         }
-        let directory = if piece == Piece::Kernel {
-            "/EFI/Linux"
-        } else {
-            "/karat"
+        let (directory, target) = match piece {
+            Piece::Kernel => (
+                "/EFI/Linux",
+                format!(
+                    "{name}_@v+@l-@d.efi {name}_@v+@l.efi {name}_@v.efi\nTriesLeft=3\nTriesDone=0"
+                ),
+            ),
+            _ => ("/karat", format!("{name}_@v{suffix}")),
         };
-        let place = if self.systemd >= 254 {
-            format!("Path={directory}\nPathRelativeTo=esp\n")
-        } else {
-            format!("Path=/efi{directory}\n")
-        };
-        text.push_str("Type=regular-file\n");
-        text.push_str(&place);
-        if piece == Piece::Kernel {
-            let _ = write!(
-                text,
-                "MatchPattern={name}_@v+@l-@d.efi {name}_@v+@l.efi {name}_@v.efi\nTriesLeft=3\nTriesDone=0\n"
-            );
-        } else {
-            let _ = writeln!(text, "MatchPattern={name}_@v{suffix}");
-        }
-        text.push_str("Mode=0444\nInstancesMax=2\n");
+        let _ = write!(
+            text,
+            "Type=regular-file\nPath={directory}\nPathRelativeTo=esp\nMatchPattern={target}\n\
+             InstancesMax=2\n"
+        );
         text
     }
-}
-
-/// A UUID as it is written (RFC 9562, section 4).
-fn uuid(bytes: [u8; 16]) -> String {
-    let mut text = String::with_capacity(36);
-    for (index, byte) in bytes.iter().enumerate() {
-        if matches!(index, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn split(systemd: u32) -> Split {
+    fn split(receipt: bool) -> Split {
         Split {
             name: ImageName::parse("web").unwrap(),
-            address: "https://images.example/web/".to_owned(),
-            signed: false,
-            receipt: systemd >= 257,
-            systemd,
+            address: Address::parse("https://images.example/web/").unwrap(),
+            receipt,
         }
     }
 
@@ -217,10 +200,10 @@ mod tests {
             ImageName::parse("web").unwrap(),
             ImageVersion::parse("2026.11.1").unwrap(),
         );
-        let id = *b"\x01\x23\x45\x67\x89\xab\xcd\xef\x01\x23\x45\x67\x89\xab\xcd\xef";
+        let id = Uuid::from_bytes([0x5a; 16]);
         let named = Piece::ALL.map(|piece| piece.file_name(&name, &version, id));
         let stem = "web_2026.11.1";
-        let with_id = format!("{stem}_01234567-89ab-cdef-0123-456789abcdef");
+        let with_id = format!("{stem}_5a5a5a5a-5a5a-5a5a-5a5a-5a5a5a5a5a5a");
         assert_eq!(
             named,
             [
@@ -234,9 +217,9 @@ mod tests {
     }
 
     #[test]
-    fn the_files_are_those_of_the_systemd_that_reads_them() {
-        let new = split(257).transfers().unwrap();
-        let names: Vec<&str> = new.iter().map(|each| each.name.as_str()).collect();
+    fn each_piece_has_its_file() {
+        let transfers = split(true).transfers();
+        let names: Vec<&str> = transfers.iter().map(|each| each.name.as_str()).collect();
         assert_eq!(
             names,
             [
@@ -248,40 +231,41 @@ mod tests {
             ]
         );
         assert_eq!(
-            new[1].text,
+            transfers[1].text,
             "[Transfer]\nProtectVersion=%A\nVerify=no\n\n\
              [Source]\nType=url-file\nPath=https://images.example/web/\nMatchPattern=web_@v_@u.root\n\n\
-             [Target]\nType=partition\nPath=auto\nMatchPattern=web_@v\nMatchPartitionType=root\nReadOnly=yes\n"
+             [Target]\nType=partition\nPath=auto\nMatchPattern=web_@v\nMatchPartitionType=root\n\
+             ReadOnly=yes\nPartitionNoAuto=no\n"
         );
         assert_eq!(
-            new[4].text,
+            transfers[4].text,
             "[Transfer]\nProtectVersion=%A\nVerify=no\n\n\
              [Source]\nType=url-file\nPath=https://images.example/web/\nMatchPattern=web_@v.efi\n\n\
              [Target]\nType=regular-file\nPath=/EFI/Linux\nPathRelativeTo=esp\n\
              MatchPattern=web_@v+@l-@d.efi web_@v+@l.efi web_@v.efi\nTriesLeft=3\nTriesDone=0\n\
-             Mode=0444\nInstancesMax=2\n"
+             InstancesMax=2\n"
         );
-        let old = split(252).transfers().unwrap();
-        assert_eq!(old.len(), 4, "no receipt was asked for");
-        assert_eq!(old[3].name, "50-kernel.conf");
-        assert!(old[3].text.contains("\nPath=/efi/EFI/Linux\nMatchPattern"));
+        assert_eq!(split(false).transfers().len(), 4, "no receipt is asked for");
     }
 
     #[test]
     fn an_address_is_no_place_for_directives() {
+        let parsed = |text| Address::parse(text).map(|it| it.as_str().to_owned());
+        let good = "https://images.example:8443/web";
+        assert_eq!(parsed(good).as_deref(), Some(good));
+        assert_eq!(parsed(&format!("{good}/")).as_deref(), Some(good));
+        let long = format!("https://{}", "a".repeat(limits::UPDATES_ADDRESS_MAX));
         for address in [
             "http://images.example",
+            "https://",
             "https://a\nVerify=no",
             "https://a/%H",
             "https://a/@v",
+            "https://a\\x20b",
             "https://a b",
+            &long,
         ] {
-            let address = address.to_owned();
-            let split = Split {
-                address,
-                ..split(257)
-            };
-            assert_eq!(split.transfers(), Err(SplitError));
+            assert_eq!(Address::parse(address), None, "{address}");
         }
     }
 }

@@ -63,7 +63,9 @@ impl<'a> Files<'a> {
         };
         fs::remove_tree(files.place(".SHA256SUMS").1)?;
         fs::remove_tree(files.place(ATTACHED_SUMS).1)?;
-        fs::remove_temporaries(files.directory, &format!("{stem}."))?;
+        for start in [".", "_"] {
+            fs::remove_temporaries(files.directory, &format!("{stem}{start}"))?;
+        }
         Ok(files)
     }
 
@@ -83,6 +85,19 @@ impl<'a> Files<'a> {
     /// Takes note of a file that was written there.
     pub(super) fn made(&mut self, suffix: &str, content: Content) {
         self.written.push((self.place(suffix).0, content));
+    }
+
+    /// Removes what an earlier build of the same name and version left of pieces (`STEM_ID`) with these
+    /// suffixes: their names tell what is in them, and change with it.
+    pub(super) fn forget_pieces(&self, suffixes: &[&str]) -> Result<(), BuildError> {
+        let start = format!("{}_", self.stem);
+        for name in fs::list(self.directory)? {
+            let text = name.to_string_lossy();
+            if text.starts_with(&start) && suffixes.iter().any(|end| text.ends_with(end)) {
+                fs::remove_tree(self.directory.join(&name))?;
+            }
+        }
+        Ok(())
     }
 
     /// Writes a small file that the statement does not name: it gets into the list of further outputs.

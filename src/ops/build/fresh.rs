@@ -3,7 +3,8 @@
 use std::io;
 
 use super::files::Alone;
-use super::{BuildError, Built, Plan, Request, units};
+use super::disk::{Prepare, RAW};
+use super::{BuildError, Built, Plan, Request, Trust, units};
 use crate::baseline::{Draft, Subject};
 use crate::image::compress::Compression;
 use crate::image::sums::Sums;
@@ -26,15 +27,21 @@ pub(super) fn find(
     request: &Request<'_>,
     plan: &Plan,
     template: &Template,
+    trust: Option<&Trust>,
 ) -> Result<Option<(Draft, Alone)>, BuildError> {
     if !fs::exists(&request.out)? {
         return Ok(None);
     }
     let alone = Alone::in_directory(&request.out)?;
-    Ok(whole(request, plan, template).map(|draft| (draft, alone)))
+    Ok(whole(request, plan, template, trust).map(|draft| (draft, alone)))
 }
 
-fn whole(request: &Request<'_>, plan: &Plan, template: &Template) -> Option<Draft> {
+fn whole(
+    request: &Request<'_>,
+    plan: &Plan,
+    template: &Template,
+    trust: Option<&Trust>,
+) -> Option<Draft> {
     let file = |suffix: &str| request.out.join(format!("{}{suffix}", plan.stem));
     let statement = fs::read(file(".statement.json"), limits::ENVELOPE_MAX).ok()?;
     let list = fs::read_text(file(".SHA256SUMS"), limits::LOCKFILE_MAX).ok()?;
@@ -53,6 +60,15 @@ fn whole(request: &Request<'_>, plan: &Plan, template: &Template) -> Option<Draf
         let manifest = Manifest::parse(&manifest).ok()?;
         let has_units = units::are_in(&manifest, template.verify.on_failure);
         has_units.ok().filter(|has| *has)?;
+        if plan.formats.iter().any(|format| format.boots()) {
+            let disk = &template.disk.clone().unwrap_or_default();
+            let prepare = Prepare {
+                template,
+                disk,
+                trust,
+            };
+            prepare.is_in(&manifest).ok().filter(|is| *is)?;
+        }
     }
     // A disk that Envelope and Receipt were delivered on has another digest than as it was built.
     let later = fs::read_text(file(ATTACHED_SUMS), limits::LOCKFILE_MAX).ok();
@@ -67,12 +83,15 @@ fn whole(request: &Request<'_>, plan: &Plan, template: &Template) -> Option<Draf
 fn has_all(request: &Request<'_>, plan: &Plan, draft: &Draft, sums: &Sums) -> bool {
     let subjects = &draft.baseline().subjects;
     let has = |format| plan.formats.contains(&format);
+    let boots = plan.formats.iter().any(|format| format.boots());
     let tar = Compression::suffix(plan.compression);
     has(Format::Tar) == subjects.contains_key(&Subject::Tar)
-        && (has(Format::Erofs) || has(Format::Disk)) == subjects.contains_key(&Subject::Erofs)
-        && (has(Format::Erofs) || has(Format::Disk)) == subjects.contains_key(&Subject::Verity)
+        && (has(Format::Erofs) || boots) == subjects.contains_key(&Subject::Erofs)
+        && (has(Format::Erofs) || boots) == subjects.contains_key(&Subject::Verity)
         && has(Format::Oci) == subjects.contains_key(&Subject::Oci)
-        && has(Format::Disk) == subjects.contains_key(&Subject::Uki)
+        && boots == subjects.contains_key(&Subject::Uki)
+        && has(Format::Disk) == sums.get(&format!("{}{RAW}", plan.stem)).is_some()
+        && has(Format::Split) == sums.iter().any(|(name, _)| name.ends_with(".root"))
         && (!has(Format::Erofs) || erofs_is(request, plan))
         && Format::WORDS
             .iter()
@@ -108,6 +127,7 @@ pub(super) fn built(draft: Draft, request: &Request<'_>, plan: &Plan, lock: Lock
         paths: 0,
         bytes: 0,
         files: Vec::new(),
+        disk: plan.formats.contains(&Format::Disk),
         fresh: true,
         configured_before: true,
         signed: None,

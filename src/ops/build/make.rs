@@ -119,7 +119,13 @@ impl Making<'_> {
         let boots = plan.formats.iter().any(|format| format.boots());
         let disk = boots.then(|| template.disk.clone().unwrap_or_default());
         if let Some(disk) = &disk {
-            disk::prepare(&mut tree, disk)?;
+            let (template, trust) = (self.template, self.trust);
+            let prepare = disk::Prepare {
+                template,
+                disk,
+                trust,
+            };
+            prepare.tree(&mut tree, &mut added, &configured.blobs)?;
         }
         let mut facts = template.facts();
         let mut rules = None;
@@ -134,7 +140,11 @@ impl Making<'_> {
         let tree = tree.seal()?;
         let manifest = Manifest::of(&tree).to_bytes();
         let places = disk.as_ref().map(disk::places).transpose()?;
-        let expectations = Expectations::new(template.expectations())?
+        let mutable = match &disk {
+            Some(_) => disk::expectations(template.expectations()),
+            None => template.expectations(),
+        };
+        let expectations = Expectations::new(mutable)?
             .with_facts(facts)?
             .with_places(places.unwrap_or_default())?
             .to_bytes();
@@ -178,6 +188,7 @@ impl Making<'_> {
             paths: tree.len(),
             bytes: tree.iter().map(|entry| size(entry.inode)).sum(),
             files: files.finish()?,
+            disk: plan.formats.contains(&Format::Disk),
             fresh: false,
             configured_before: configured.reused,
             signed: None,
@@ -241,9 +252,12 @@ impl Making<'_> {
         let watch = Stopwatch::start();
         let threads = sys::cpu::count();
         self.progress.started("outputs", None, Unit::Items);
+        let has = |format| plan.formats.contains(&format);
         for format in &plan.formats {
             match format {
-                Format::Disk => {
+                // The pieces of a disk are of the same making.
+                Format::Split if has(Format::Disk) => {}
+                Format::Disk | Format::Split => {
                     let image = DiskImage {
                         tree,
                         blobs,
@@ -253,6 +267,8 @@ impl Making<'_> {
                         trust: self.trust,
                         seed: seed(subjects),
                         root: self.erofs(subjects, threads),
+                        whole: has(Format::Disk),
+                        pieces: has(Format::Split),
                     };
                     verity = Some(image.write(files, subjects)?);
                 }

@@ -92,6 +92,8 @@ pub struct Built {
     pub bytes: u64,
     /// The files written, with their sizes; empty where they were there already.
     pub files: Vec<(String, u64)>,
+    /// Whether a disk is among them.
+    pub disk: bool,
     /// Whether everything was there already and nothing was built.
     pub fresh: bool,
     /// Whether the configured tree came from the cache.
@@ -156,7 +158,7 @@ pub fn build(request: &Request<'_>, progress: &dyn Progress) -> Result<Built, Bu
         stem: format!("{}_{}", template.image.name, template.image.version),
     };
     // Held until the last file is signed: all files of one name are of one build.
-    let (mut built, _alone) = match fresh::find(request, &plan, &template)? {
+    let (mut built, _alone) = match fresh::find(request, &plan, &template, trust.as_ref())? {
         Some((draft, alone)) => (fresh::built(draft, request, &plan, lock), alone),
         None => Making {
             request,

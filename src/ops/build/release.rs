@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::disk::RAW;
 use super::{BuildError, Built, Request, Signing};
-use crate::baseline::{ImageName, Subject};
+use crate::baseline::ImageName;
 use crate::key::TrustRoot;
 use crate::limits;
 use crate::ops::disk;
@@ -88,7 +88,7 @@ pub(super) fn sign(
 /// for them there.
 fn deliver(built: &Built, progress: &dyn Progress) -> Result<(), BuildError> {
     let disk = built.out.join(format!("{}{RAW}", built.stem));
-    if !built.draft.baseline().subjects.contains_key(&Subject::Uki) {
+    if !built.disk {
         return Ok(());
     }
     let mut files = BTreeMap::new();

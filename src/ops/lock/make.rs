@@ -53,7 +53,7 @@ pub fn lock(
     };
     let mut packages = resolved(&resolution)?;
     if let Some(flavour) = template.kernel.flavour {
-        for root in boot(flavour, &architecture) {
+        for root in boot(flavour, &architecture, template.updates()) {
             request.roots.push(root.parse()?);
         }
         let booting = resolved(&resolve(&universe, &request)?)?;

@@ -6,18 +6,25 @@ use crate::deb::{Architecture, PackageName, Request, Version};
 use crate::lock::Lockfile;
 use crate::template::{Flavour, Initrd, PinTarget, Template};
 
+/// What comes with each kernel.
+const ALWAYS: [&str; 3] = ["systemd-boot-efi", "systemd-boot", "e2fsprogs"];
+/// What comes with `[disk] updates`.
+const UPDATES: [&str; 2] = ["systemd-container", "ca-certificates"];
+
 /// What an image of this flavour boots with, besides what the template names: the kernel, the programs
-/// for firmware that start it, and what makes the file system of a state partition.
-pub(super) fn boot(flavour: Flavour, architecture: &Architecture) -> Vec<String> {
+/// for firmware that start it, what takes a new version's counter away, and what makes the file system
+/// of a state partition. With `updates`, what fetches them, and whom it believes to be a web server.
+pub(super) fn boot(flavour: Flavour, architecture: &Architecture, updates: bool) -> Vec<String> {
     let kernel = match flavour {
         Flavour::Generic => "linux-image",
         Flavour::Cloud => "linux-image-cloud",
     };
-    vec![
-        format!("{kernel}-{architecture}"),
-        "systemd-boot-efi".to_owned(),
-        "e2fsprogs".to_owned(),
-    ]
+    let mut packages = vec![format!("{kernel}-{architecture}")];
+    packages.extend(ALWAYS.map(str::to_owned));
+    if updates {
+        packages.extend(UPDATES.map(str::to_owned));
+    }
+    packages
 }
 
 pub(super) fn request(

@@ -9,6 +9,7 @@ use std::process::Stdio;
 
 use rustix::mount::{MountFlags, mount, mount_move};
 
+use super::device::path_of;
 use super::{Device, esp, mapper};
 use crate::appraise::Material;
 use crate::boot::{Chosen, Cleared, Plan, Report};
@@ -20,6 +21,8 @@ use crate::sys::process;
 const HERE: &str = "/sysroot";
 /// Where the running system finds what was delivered with the image.
 const DELIVERED: &str = "/run/karat/baseline";
+/// A link to the EFI system partition.
+const ESP: &str = "/run/karat/esp";
 /// What takes over.
 const INIT: &str = "/sbin/init";
 /// The kernel's file systems, which go along.
@@ -73,18 +76,17 @@ impl NewRoot {
     }
 }
 
-/// Leaves the report of this boot, and what was delivered with the image, to the running system.
+/// Leaves the report of this boot, and what was delivered with the image, to the running system; and
+/// which partition that came from, by the kernel's name: systemd mounts it to write to it.
 ///
 /// # Errors
 /// It cannot be written.
-pub fn hand_over(report: &Report, material: Option<&Material>) -> Result<(), IoError> {
+pub fn hand_over(report: &Report, material: &Material, esp: &str) -> Result<(), IoError> {
     let path = Path::new(Report::PATH);
     fs::make_dirs(path.parent().unwrap_or(path), 0o755)?;
     fs::write_atomic(path, report.as_bytes(), 0o644)?;
-    match material {
-        Some(material) => esp::hand_over(material, Path::new(DELIVERED)),
-        None => Ok(()),
-    }
+    rustix::fs::symlink(path_of(esp), ESP).at("make", ESP)?;
+    esp::hand_over(material, Path::new(DELIVERED))
 }
 
 /// Becomes the image's own first process. It comes back only where that failed.

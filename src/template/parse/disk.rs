@@ -1,5 +1,6 @@
 //! `[disk]`.
 
+use crate::image::disk::Address;
 use crate::template::disk::Bytes;
 use crate::template::raw::RawDisk;
 use crate::template::reader::Reader;
@@ -20,6 +21,7 @@ pub(super) fn disk(table: Reader<'_>, is_stated: bool) -> RawDisk {
         writable: table.pairs("writable"),
         on_failure: table.choice("on_failure"),
         on_corruption: table.choice("on_corruption"),
+        updates: table.parsed("updates", Address::RULE, Address::parse),
     };
     table.finish();
     raw

@@ -31,6 +31,12 @@ pub enum DiskImageError {
          or name systemd-boot-efi among its packages"
     )]
     Missing(ImagePath),
+    /// The template wants updates, and nothing in the image fetches them.
+    #[error(
+        "[disk] updates needs systemd-sysupdate, and the image has none: Debian has it from 13 on, in \
+         systemd-container, which comes with [kernel] flavour"
+    )]
+    NoUpdater,
     /// The kernel's command line is no line of printable ASCII.
     #[error("the kernel's command line, /etc/kernel/cmdline, is not printable ASCII")]
     CommandLine,
@@ -75,6 +81,9 @@ pub enum DiskImageError {
     /// The partitions.
     #[error(transparent)]
     Partitions(#[from] PlanError),
+    /// What was written cannot be read again.
+    #[error(transparent)]
+    Table(#[from] crate::layout::gpt::GptError),
     /// What lies in them.
     #[error(transparent)]
     Disk(#[from] DiskError),

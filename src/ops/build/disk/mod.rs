@@ -7,7 +7,9 @@
 //! used. The layout is written down in `docs/formats/disk.md`.
 
 mod error;
+mod parts;
 mod prepare;
+mod split;
 mod start;
 
 use std::collections::BTreeMap;
@@ -17,7 +19,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 pub use error::DiskImageError;
-pub(super) use prepare::{places, prepare};
+pub(super) use prepare::{Prepare, expectations, places};
 
 use self::start::{Sources, Started};
 use super::agent::Agent;
@@ -47,6 +49,10 @@ pub(super) struct DiskImage<'a> {
     pub(super) seed: Digest,
     /// How its root is written.
     pub(super) root: erofs::Options,
+    /// Whether the disk as a whole is wanted.
+    pub(super) whole: bool,
+    /// Whether its pieces are.
+    pub(super) pieces: bool,
 }
 
 /// The disk's suffix.
@@ -71,7 +77,7 @@ struct Made {
 }
 
 impl DiskImage<'_> {
-    /// Writes the disk, the unified kernel image and what it measures; gives what the root is checked
+    /// Writes the disk, its pieces, the unified kernel image and what it measures; gives what the root is checked
     /// against, and puts the digests into `subjects`.
     pub(super) fn write(
         &self,
@@ -81,8 +87,20 @@ impl DiskImage<'_> {
         let path = files.path(RAW);
         let whole = AtomicFile::create(&path, 0o644)?;
         let made = self.make(&whole, &path)?;
-        whole.commit()?;
-        files.made(RAW, made.raw);
+        if self.pieces {
+            let whole = split::Whole {
+                name: &self.template.image.name,
+                version: &self.template.image.version,
+                disk: whole.file(),
+                verity: &made.verity,
+                digests: [made.erofs, made.tree],
+            };
+            whole.write(files)?;
+        }
+        if self.whole {
+            whole.commit()?;
+            files.made(RAW, made.raw);
+        }
         let Started {
             uki, measurements, ..
         } = &made.started;

@@ -1,9 +1,9 @@
 //! What firmware starts: from an image's kernel to a unified kernel image.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 use super::DiskImageError;
+use super::prepare::OS_RELEASE;
 use crate::boot::{Plan, Root};
 use crate::image::initrd::{self, Cause, Initrd, Kernel, Modules};
 use crate::image::measure::{Measurements, predict};
@@ -85,7 +85,7 @@ impl Sources<'_> {
             kernel: &self.read(&kernel.image()?)?,
             initrd: initrd.bytes(),
             cmdline: &cmdline,
-            os_release: &self.os_release()?,
+            os_release: &self.read(&path(OS_RELEASE)?)?,
             uname: Some(kernel.version()),
             sbat: "",
             splash: None,
@@ -125,26 +125,6 @@ impl Sources<'_> {
             });
         }
         Ok(words.join(" "))
-    }
-
-    /// os-release(5) of the distribution, with the image's own name and version in it.
-    fn os_release(&self) -> Result<Vec<u8>, DiskImageError> {
-        let bytes = self.read(&path("/usr/lib/os-release")?)?;
-        let mut text = String::new();
-        for line in String::from_utf8_lossy(&bytes).lines() {
-            if !line.starts_with("IMAGE_ID=") && !line.starts_with("IMAGE_VERSION=") {
-                text.push_str(line);
-                text.push('\n');
-            }
-        }
-        let image = &self.template.image;
-        // Writing to a String does not fail.
-        _ = write!(
-            text,
-            "IMAGE_ID={}\nIMAGE_VERSION={}\n",
-            image.name, image.version
-        );
-        Ok(text.into_bytes())
     }
 
     /// A file of the image, symbolic links followed.
