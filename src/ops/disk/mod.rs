@@ -3,7 +3,9 @@
 mod attach;
 mod convert;
 mod error;
+mod verify;
 
 pub use attach::{ATTACHED_SUMS, deliver};
 pub use convert::{Conversion, ConvertError, Known, convert, info, unpack};
 pub use error::{DiskFileError, Rule};
+pub use verify::{Against, verify};
