@@ -21,7 +21,7 @@
 //! | 2 | [`tree`] [`key`] | the file tree as a value; keys, signatures, the trust root, the one threshold loop |
 //! | 3 | [`manifest`] [`envelope`] [`tlog`] [`layout`] | the canonical mtree(5) list; DSSE; the transparency log's formats and proofs; what lies on disks |
 //! | 4 | [`baseline`] [`expect`] [`peers`] | the signed statement; what may vary; who a segment's peers are |
-//! | 5 | [`appraise`] [`boot`] [`instance`] | Evidence against Baseline gives a Verdict; what an initrd is told and how it judges; what an instance is told and remembers |
+//! | 5 | [`appraise`] [`boot`] [`disk`] [`instance`] | Evidence against Baseline gives a Verdict; what an initrd is told and how it judges; a disk verified as it lies; what an instance is told and remembers |
 //! | | [`sys`] | the only module that touches the machine; what it scans is Evidence |
 //! | | *wall* | above it is all that `karat-agent` contains |
 //! | 6 | [`deb`] [`harden`] [`image`] [`progress`] [`segment`] [`written`] | packages, versions, relations, archives' metadata; hardening rules; tar, OCI, initrds, containers of disks, compression; what a long operation says; what may reach what; TOML with places |
@@ -50,6 +50,7 @@ pub mod peers;
 
 pub mod appraise;
 pub mod boot;
+pub mod disk;
 pub mod instance;
 pub mod sys;
 

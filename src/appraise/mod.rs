@@ -12,6 +12,7 @@ mod choice;
 mod circumstances;
 mod compare;
 mod differences;
+mod disk;
 mod door;
 mod drift;
 mod effect;
@@ -39,6 +40,7 @@ pub use circumstances::{
     Assurance, BootId, BootIdError, Booted, Circumstances, Expiry, ExpiryError, Remembered,
 };
 pub use compare::appraise;
+pub use disk::{BootFile, DiskFacts, PartitionFacts, PartitionRole, SlotFacts};
 pub use door::{Material, Neighbour, Opened, Terms, newest_root};
 pub use drift::{Change, Drift, Owner, Severity};
 pub use effect::Effect;

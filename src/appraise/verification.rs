@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::compare::drifts_of;
 use super::{
-    Change, Circumstances, Drift, Evidence, Group, Lines, Nonce, NotChecked, Report, Verdict,
+    Change, Circumstances, DiskFacts, Drift, Evidence, Group, Lines, Nonce, NotChecked, Report, Verdict,
 };
 use crate::digest::Digest;
 use crate::expect::{Expectations, Mutable};
@@ -29,6 +29,8 @@ pub struct Verification {
     pub artefact: Option<Artefact>,
     /// The comparison path by path; `None` where there was nothing trusted to compare with.
     pub report: Option<Report>,
+    /// What lies on the disk, where one was verified as it lies.
+    pub disk: Option<DiskFacts>,
     /// All that is known of the path that was asked about.
     pub explanation: Option<Explanation>,
     /// What was judged by.
@@ -53,7 +55,7 @@ pub struct Inputs {
 /// What was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// `root`, `tar` or `oci`.
+    /// `root`, `tar`, `erofs`, `oci` or `disk`.
     pub kind: &'static str,
     /// Where, as given.
     pub path: String,

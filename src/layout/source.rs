@@ -14,6 +14,12 @@ pub trait Source: Sync {
     /// # Errors
     /// [`SourceError::Outside`] where it ends before that; else what reading met.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), SourceError>;
+
+    /// The first offset from `offset` on where there may be anything but zeros; its size where there
+    /// is nothing. It spares a reader the holes of a file, and nobody has to know of any.
+    fn next_data(&self, offset: u64) -> u64 {
+        offset
+    }
 }
 
 /// Why bytes could not be read.
@@ -83,6 +89,11 @@ impl<S: Source + ?Sized> Source for Part<'_, S> {
         let offset = self.start.checked_add(offset).ok_or(outside)?;
         self.whole.read_at(offset, buffer)
     }
+
+    fn next_data(&self, offset: u64) -> u64 {
+        let found = self.whole.next_data(self.start.saturating_add(offset));
+        found.saturating_sub(self.start).max(offset)
+    }
 }
 
 impl<S: Source + ?Sized> Source for &S {
@@ -93,6 +104,10 @@ impl<S: Source + ?Sized> Source for &S {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), SourceError> {
         (**self).read_at(offset, buffer)
     }
+
+    fn next_data(&self, offset: u64) -> u64 {
+        (**self).next_data(offset)
+    }
 }
 
 impl<S: Source + ?Sized> Source for Box<S> {
@@ -102,6 +117,10 @@ impl<S: Source + ?Sized> Source for Box<S> {
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), SourceError> {
         (**self).read_at(offset, buffer)
+    }
+
+    fn next_data(&self, offset: u64) -> u64 {
+        (**self).next_data(offset)
     }
 }
 

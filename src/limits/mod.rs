@@ -251,10 +251,16 @@ pub const PE_MAX: u64 = 1 << 30;
 pub const PE_SECTIONS_MAX: u16 = 96;
 /// Largest certificate table of a PE image: a signature with its certificates has some 2 to 10 kB.
 pub const PE_CERTIFICATES_MAX: u64 = 1 << 20;
+/// Largest file of predicted measurements: some ten sections and registers.
+pub const MEASURE_MAX: u64 = 1 << 20;
 /// Largest kernel module, compressed or plain; the largest of Debian's, amdgpu, has some 30 MB.
 pub const MODULE_MAX: u64 = 128 << 20;
 /// Most bytes that the modules of one initrd have: those of a generic kernel have some 8 MB.
 pub const INITRD_MODULES_MAX: u64 = 256 << 20;
+/// Most bytes of an initrd once it is unpacked: the agent, and modules up to [`INITRD_MODULES_MAX`].
+pub const INITRD_MAX: u64 = 320 << 20;
+/// Most files and directories of an initrd: real ones have a hundred.
+pub const INITRD_ENTRIES_MAX: usize = 16_384;
 /// Largest list of a kernel's modules, or configuration; `modules.alias` has some 1.5 MB.
 pub const MODULES_LIST_MAX: u64 = 16 << 20;
 /// Most modules that wait for each other in a row; real rows have up to ten.

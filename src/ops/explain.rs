@@ -59,7 +59,9 @@ pub(super) struct Answer {
 /// finding says so.
 pub(super) fn explain(question: &Question<'_>) -> Result<Answer, DiffError> {
     let mut answer = Answer::default();
-    let subject = image_of(question.subject, question.threads);
+    let Some(subject) = image_of(question.subject, question.threads) else {
+        return Ok(answer);
+    };
     let named = match question.against {
         Some(path) => Some(named(path, question.threads)?),
         None => None,
@@ -91,13 +93,15 @@ pub(super) fn explain(question: &Question<'_>) -> Result<Answer, DiffError> {
     Ok(answer)
 }
 
-fn image_of(subject: &Checked, threads: NonZero<usize>) -> Image {
-    match subject {
+/// What was verified, as an image; a disk is none.
+fn image_of(subject: &Checked, threads: NonZero<usize>) -> Option<Image> {
+    Some(match subject {
+        Checked::Disk(_) => return None,
         Checked::Erofs(path) => Image::Erofs(path.clone(), threads),
         Checked::Oci(path) => Image::Oci(path.clone()),
         Checked::Root(path) => Image::Directory(path.clone(), threads),
         Checked::Tar(path) => Image::Tar(path.clone()),
-    }
+    })
 }
 
 fn named(path: &Path, threads: NonZero<usize>) -> Result<Image, DiffError> {
@@ -111,9 +115,11 @@ fn named(path: &Path, threads: NonZero<usize>) -> Result<Image, DiffError> {
 /// An image beside the Envelope that is not what was verified.
 fn beside(question: &Question<'_>) -> Result<Option<Image>, DiffError> {
     let subject = match question.subject {
-        Checked::Erofs(path) | Checked::Oci(path) | Checked::Root(path) | Checked::Tar(path) => {
-            fs::absolute(path)?
-        }
+        Checked::Disk(path)
+        | Checked::Erofs(path)
+        | Checked::Oci(path)
+        | Checked::Root(path)
+        | Checked::Tar(path) => fs::absolute(path)?,
     };
     for suffix in TAR_SUFFIXES.iter().chain([&".oci", &EROFS_SUFFIX]) {
         let path = with_suffix(question.stem, suffix);

@@ -56,7 +56,7 @@ pub(super) fn compare(path: &Path, listed: Content, most: u64) -> Result<Compare
     }
 }
 
-/// The results of hardening rules and the further outputs beside the Envelope are those that were signed;
+/// The results of hardening rules, predicted measurements and the further outputs beside the Envelope are those that were signed;
 /// where they are not at hand, nothing else that is verified depends on them.
 ///
 /// # Errors
@@ -87,6 +87,7 @@ pub(super) fn neighbours(
         Ok(Some(bytes))
     };
     bytes(Subject::Rules, limits::RULE_RESULTS_MAX)?;
+    bytes(Subject::Measure, limits::MEASURE_MAX)?;
     if let Some(list) = bytes(Subject::Outputs, limits::FURTHER_MAX)? {
         findings.extend(further(stem, &list)?);
     }

@@ -8,17 +8,20 @@ use std::path::{Path, PathBuf};
 
 use super::diff::DiffError;
 use super::explain::{Question, explain};
+use super::disk;
 use super::further::neighbours;
 use super::outputs::LayoutDirectory;
 use super::verity;
 use super::workspace::Workspace;
 use crate::appraise::{
     Artefact, Assurance, Circumstances, Evidence, Expiry, Explanation, Finding, Nonce, Opening,
-    Target, Verdict, Verification, Within, appraise, fact,
+    Target, Terms, Verdict, Verification, Within, appraise, fact,
 };
 use crate::baseline::{ImageName, Statement, Subject};
 use crate::digest::{Digest, HashingReader};
+use crate::disk::Outside;
 use crate::image::compress::Decoder;
+use crate::image::disk::Container;
 use crate::image::erofs::{self, ErofsError};
 use crate::image::oci::{self, OciError};
 use crate::image::tar::{self, TarError};
@@ -26,7 +29,8 @@ use crate::layout::SourceError;
 use crate::layout::erofs::ReadError;
 use crate::limits;
 use crate::path::{Escaped, ImagePath};
-use crate::sys::clock::Deadline;
+use crate::progress::{Progress, Silent};
+use crate::sys::clock::{self, Deadline};
 use crate::sys::facts;
 use crate::sys::fs::{self, IoContext as _, IoError};
 use crate::sys::material::{self, ENVELOPE_SUFFIX};
@@ -64,6 +68,8 @@ pub struct Request {
 /// What is to be verified.
 #[derive(Clone, Debug)]
 pub enum Checked {
+    /// A disk, in a file of any container or a block device.
+    Disk(PathBuf),
     /// An EROFS image, a file.
     Erofs(PathBuf),
     /// An OCI image layout, a directory.
@@ -108,7 +114,19 @@ pub enum VerifyError {
 /// What is to be checked cannot be opened, or the request makes no sense. Whatever is wrong with
 /// signatures, neighbours, or what was found is in the [`Verification`].
 pub fn verify(request: &Request) -> Result<Verification, VerifyError> {
+    verify_and_tell(request, &Silent)
+}
+
+/// The same, and tells `progress` how far it is with what takes long.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_and_tell(
+    request: &Request,
+    progress: &dyn Progress,
+) -> Result<Verification, VerifyError> {
     let (kind, path) = match &request.subject {
+        Checked::Disk(path) => return verify_disk(request, path, progress),
         Checked::Erofs(path) => ("erofs", path),
         Checked::Oci(path) => ("oci", path),
         Checked::Root(path) => ("root", path),
@@ -142,6 +160,7 @@ pub fn verify(request: &Request) -> Result<Verification, VerifyError> {
         findings: opened.findings.clone(),
         artefact: None,
         report: None,
+        disk: None,
         explanation: None,
         inputs,
         nonce: request.nonce.clone(),
@@ -156,7 +175,9 @@ pub fn verify(request: &Request) -> Result<Verification, VerifyError> {
     if let (Some((manifest, expectations)), Some(evidence)) = (&opened.expected, looked.evidence) {
         let scene = match &request.subject {
             Checked::Root(root) => facts::scene(root, expectations.facts(), manifest)?,
-            Checked::Erofs(_) | Checked::Oci(_) | Checked::Tar(_) => fact::Scene::Snapshot,
+            Checked::Disk(_) | Checked::Erofs(_) | Checked::Oci(_) | Checked::Tar(_) => {
+                fact::Scene::Snapshot
+            }
         };
         let report = appraise(manifest, expectations, &evidence);
         let within = Within::new(manifest, request.max_bytes);
@@ -187,13 +208,86 @@ pub fn verify(request: &Request) -> Result<Verification, VerifyError> {
     Ok(verification)
 }
 
+/// A disk has all inside; an Envelope that is named lies outside, with its neighbours.
+fn verify_disk(
+    request: &Request,
+    path: &Path,
+    progress: &dyn Progress,
+) -> Result<Verification, VerifyError> {
+    let (trust, assurance) = trust(request)?;
+    let outside = match &request.baseline {
+        Some(_) => {
+            let material = material::read(&stem(request, path)?, &trust)?;
+            Some(Outside {
+                envelope: material.envelope,
+                receipt: material.receipt,
+                manifest: material.manifest,
+                expectations: material.expectations,
+                newer_roots: material.newer_roots,
+            })
+        }
+        None => None,
+    };
+    let terms = Terms {
+        image: request.image.clone(),
+        expiry: request.expiry,
+        now: clock::now(),
+    };
+    let clock = terms.now;
+    let against = disk::Against {
+        trust: material::neighbour(&trust, limits::TRUST_ROOT_MAX)?,
+        outside,
+        terms,
+        explain: request.explain.clone(),
+        threads: request.threads,
+        progress,
+    };
+    let answer = disk::verify(path, &against)?;
+    let mut findings = answer.findings;
+    findings.extend(neighbours(&disk_stem(path), answer.statement.as_deref())?);
+    Ok(Verification {
+        target: Target {
+            kind: "disk",
+            path: Escaped(path.as_os_str().as_bytes()).to_string(),
+        },
+        circumstances: Circumstances {
+            assurance,
+            clock,
+            expiry: request.expiry,
+            boot: None,
+            booted: None,
+            remembered: None,
+        },
+        baseline: answer.baseline,
+        findings,
+        artefact: answer.artefact,
+        report: answer.report,
+        disk: answer.disk,
+        explanation: answer.explanation,
+        inputs: answer.inputs,
+        nonce: request.nonce.clone(),
+        groups: Vec::new(),
+        lines: std::collections::BTreeMap::new(),
+    })
+}
+
+/// `X` of `X.raw`, or of a disk in another container: what else the build wrote lies beside it.
+fn disk_stem(path: &Path) -> PathBuf {
+    let suffixes = Container::ALL.into_iter().map(Container::suffix);
+    let stem = suffixes.filter_map(|suffix| material::without_suffix(path, suffix));
+    stem.last().unwrap_or_else(|| path.to_owned())
+}
+
 /// The Envelope that `request` verifies against.
 ///
 /// # Errors
 /// Neither it nor what is to be checked says which one.
 pub fn envelope(request: &Request) -> Result<PathBuf, VerifyError> {
-    let (Checked::Erofs(path) | Checked::Oci(path) | Checked::Root(path) | Checked::Tar(path)) =
-        &request.subject;
+    let (Checked::Disk(path)
+    | Checked::Erofs(path)
+    | Checked::Oci(path)
+    | Checked::Root(path)
+    | Checked::Tar(path)) = &request.subject;
     Ok(material::with_suffix(
         &stem(request, path)?,
         ENVELOPE_SUFFIX,
@@ -207,6 +301,7 @@ fn stem(request: &Request, path: &Path) -> Result<PathBuf, VerifyError> {
             .ok_or_else(|| VerifyError::BaselineName(baseline.clone()));
     }
     let suffixes: &[&str] = match &request.subject {
+        Checked::Disk(_) => return Ok(disk_stem(path)),
         Checked::Erofs(_) => &[".erofs"],
         Checked::Oci(_) => &[".oci", ".oci/"],
         Checked::Root(_) => &[],
@@ -250,6 +345,12 @@ struct Looked {
 fn look(request: &Request, stem: &Path, opening: &Opening) -> Result<Looked, VerifyError> {
     let statement = || opening.opened().statement.as_deref();
     match &request.subject {
+        // It has a door of its own.
+        Checked::Disk(_) => Ok(Looked {
+            evidence: None,
+            artefact: None,
+            findings: Vec::new(),
+        }),
         Checked::Root(root) => {
             let bounds = Bounds {
                 threads: request.threads,

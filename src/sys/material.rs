@@ -9,6 +9,7 @@ use super::fs::{self, IoContext as _, IoError};
 use super::{clock, cpu};
 use crate::appraise::{Candidate, Expiry, Material, Neighbour, NewerRoot, Terms};
 use crate::baseline::Subject;
+use crate::disk::version_of;
 use crate::limits;
 use crate::manifest::Parts;
 use crate::path::Escaped;
@@ -100,12 +101,6 @@ pub fn newer_roots(directory: &Path) -> Result<Vec<NewerRoot>, IoError> {
     }
     crate::order::sort_by(&mut roots, |a, b| a.version.cmp(&b.version));
     Ok(roots)
-}
-
-/// A version in its one spelling: no sign, no zero in front.
-pub(super) fn version_of(text: &str) -> Option<u64> {
-    let version: u64 = text.parse().ok()?;
-    (version.to_string() == text).then_some(version)
 }
 
 /// The names in a directory; none where it is not there.

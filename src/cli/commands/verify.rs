@@ -11,6 +11,7 @@ use crate::cli::console::Console;
 use crate::cli::failure::Failure;
 use crate::cli::keys;
 use crate::cli::passphrase::Source;
+use crate::cli::progress::ProgressArgs;
 use crate::cli::report::{self, Detail, Format, Output, Outputs, Style};
 use crate::key::Signer;
 use crate::ops::signer::KeySpec;
@@ -24,9 +25,9 @@ use crate::tree::Epoch;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The baseline is the signed envelope X.dsse.json; X.mtree, X.expect.json and X.tlog-proof are found
-beside it. For --tar X.tar.zst, --erofs X.erofs and --oci X.oci it is found by name. The trust root
-is --trust, else keys/trust.json of the workspace at or above the working directory; never one from
-the image.
+beside it. For --tar X.tar.zst, --erofs X.erofs and --oci X.oci it is found by name. A disk has all of
+that inside; --baseline names an envelope that is not on it yet. The trust root is --trust, else keys/trust.json of the workspace at or above the working directory; never one from the
+image.
 
 Reports: canonical=FILE, json=FILE, junit=FILE, prometheus=FILE, sarif=FILE (- is standard output);
 journal or journal=SOCKET (systemd's journal).
@@ -57,11 +58,11 @@ pub struct Args {
     explain: Option<PathBuf>,
 
     /// Read no more bytes of files, the smallest first; others are not checked.
-    #[arg(long, value_name = "N", conflicts_with_all = ["tar", "erofs", "oci"])]
+    #[arg(long, value_name = "N", conflicts_with_all = ["tar", "erofs", "oci", "disk"])]
     max_bytes: Option<u64>,
 
     /// Look at the tree no longer; what is left is not checked.
-    #[arg(long, value_name = "SECONDS", conflicts_with_all = ["tar", "erofs", "oci"])]
+    #[arg(long, value_name = "SECONDS", conflicts_with_all = ["tar", "erofs", "oci", "disk"])]
     max_time: Option<u64>,
 
     /// Show every path, those of upgraded packages too.
@@ -70,7 +71,7 @@ pub struct Args {
 
     /// An image whose files are the signed ones: shows which lines of text files differ. For
     /// --explain, one beside the baseline is found by name.
-    #[arg(long, value_name = "IMAGE")]
+    #[arg(long, value_name = "IMAGE", conflicts_with = "disk")]
     against: Option<PathBuf>,
 
     /// 16 to 64 bytes that the report answers: its digest then stands for them too.
@@ -91,6 +92,9 @@ pub struct Args {
 
     #[command(flatten)]
     passphrase: Source,
+
+    #[command(flatten)]
+    progress: ProgressArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -111,6 +115,10 @@ struct SubjectArgs {
     /// An OCI image layout.
     #[arg(long, value_name = "DIR")]
     oci: Option<PathBuf>,
+
+    /// A disk: raw, qcow2, VHD, VMDK or the tar.gz of Google's, or a block device.
+    #[arg(long, value_name = "FILE")]
+    disk: Option<PathBuf>,
 }
 
 impl SubjectArgs {
@@ -119,7 +127,8 @@ impl SubjectArgs {
         let tar = self.tar.clone().map(Checked::Tar);
         let oci = self.oci.clone().map(Checked::Oci);
         let erofs = self.erofs.clone().map(Checked::Erofs);
-        root.or(tar).or(erofs).or(oci)
+        let disk = self.disk.clone().map(Checked::Disk);
+        root.or(tar).or(erofs).or(oci).or(disk)
     }
 }
 
@@ -127,7 +136,7 @@ impl SubjectArgs {
 pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     let Some(subject) = args.subject.checked() else {
         return Err(Failure::usage(
-            "one of --root, --tar, --erofs and --oci is needed",
+            "one of --root, --tar, --erofs, --oci and --disk is needed",
         ));
     };
     let explain = match &args.explain {
@@ -164,7 +173,8 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         max_time: args.max_time,
         threads: crate::sys::cpu::count(),
     };
-    let verification = verify::verify(&request)?;
+    let progress = args.progress.listener(console.is_quiet())?;
+    let verification = verify::verify_and_tell(&request, &progress)?;
     let written = deliver(
         args,
         &request,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::canonical;
+use super::disk::DiskJson;
 use crate::appraise::fact::FactCounts;
 use crate::appraise::{
     Artefact, Booted, Change, Counts, Drift, Effect, Explanation, Facts, Finding, Group, Inputs,
@@ -56,6 +57,7 @@ pub fn document(verification: &Verification) -> impl Serialize {
             .map(FindingJson::from)
             .collect(),
         artefact: verification.artefact.as_ref().map(ArtefactJson::from),
+        disk: verification.disk.as_ref().map(DiskJson::from),
         comparison: verification
             .report
             .as_ref()
@@ -95,6 +97,9 @@ struct Document {
     baseline: Option<BaselineJson>,
     findings: Vec<FindingJson>,
     artefact: Option<ArtefactJson>,
+    /// Not there where no disk was verified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disk: Option<DiskJson>,
     comparison: Option<ComparisonJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     explanation: Option<ExplanationJson>,

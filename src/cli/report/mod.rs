@@ -11,6 +11,7 @@
 //! | `junit`, `sarif` | for CI; `karat` alone |
 
 pub mod canonical;
+mod disk;
 mod drifts;
 mod excerpt;
 mod facts;

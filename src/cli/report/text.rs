@@ -16,6 +16,9 @@ pub fn text(verification: &Verification, style: Style, detail: Detail) -> String
     if let Some(facts) = &verification.baseline {
         page.facts(facts);
     }
+    if let Some(disk) = &verification.disk {
+        page.disk(disk);
+    }
     if let Some(report) = &verification.report {
         page.counts(report);
     }

@@ -19,7 +19,9 @@
 //! be put behind it.
 
 mod error;
+mod reader;
 mod writer;
 
 pub use error::CpioError;
+pub use reader::{CpioReadError, Packed, read};
 pub use writer::Writer;

@@ -3,20 +3,11 @@
 use std::borrow::Cow;
 
 use super::UkiError;
+pub use crate::disk::LOADER_CONF;
 use crate::layout::pe::{Image, Machine};
 
 /// A file of the partition: its path, with `/` between names, and its bytes.
 pub type EspFile<'a> = (String, Cow<'a, [u8]>);
-
-/// What systemd-boot reads: it shows no menu, lets nobody edit command lines, enrols no keys, and
-/// starts nothing but the unified kernel images beside it.
-pub const LOADER_CONF: &str = "\
-timeout 0
-editor no
-auto-entries no
-auto-firmware no
-secure-boot-enroll off
-";
 
 impl Machine {
     /// How UEFI and systemd call the processor in names of files: `x64`, `aa64`.

@@ -12,12 +12,14 @@
 //! | `sbat` | generations for revocation, merged |
 //! | `write` | headers and sections as bytes |
 //! | `assemble` | what goes into an image, in which order |
+//! | `inside` | what of an image is not as signed |
 //! | `loader` | systemd-boot's files |
 //!
 //! Sources: UAPI Group, Unified Kernel Image; systemd-stub(7); shim, SBAT.md.
 
 mod assemble;
 mod error;
+mod inside;
 mod kernel;
 mod loader;
 mod sbat;
@@ -27,6 +29,7 @@ mod write;
 pub(in crate::image) use assemble::is_command_line;
 pub use assemble::{Parts, Uki, assemble};
 pub use error::UkiError;
+pub use inside::inside;
 pub use kernel::release;
 pub use loader::{EspFile, LOADER_CONF, loader_files, uki_path};
 pub use stub::{Stub, StubVersion};

@@ -27,7 +27,7 @@ pub(super) struct Geometry {
 }
 
 /// Bytes of a sector.
-const SECTOR: u64 = 512;
+pub(super) const SECTOR: u64 = 512;
 /// With fewer clusters, some readers take it for FAT16 (section 3.5).
 const CLUSTERS_MIN: u64 = 65_525;
 /// Whether it was unmounted: the one byte of the boot sector that changes, and only in the first.

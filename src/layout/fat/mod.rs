@@ -14,6 +14,7 @@ mod directory;
 mod error;
 mod file;
 mod name;
+mod stray;
 mod table;
 mod volume;
 

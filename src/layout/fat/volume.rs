@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::FatError;
 use super::boot::Geometry;
 use super::directory::{self, Entry, Place};
-use super::file::{File, read_pieces};
+use super::file::{Extent, File, read_pieces};
 use super::table::Table;
 use crate::layout::Source;
 use crate::limits;
@@ -27,6 +27,10 @@ pub struct Volume {
     pub files: Vec<File>,
     /// The paths of every directory below the root, in order.
     pub directories: Vec<String>,
+    /// Where things lie.
+    pub(super) geometry: Geometry,
+    /// Where the directories lie.
+    pub(super) directory_extents: Vec<Extent>,
 }
 
 /// A directory that is still to be read.
@@ -53,6 +57,8 @@ impl Volume {
             free: 0,
             files: Vec::new(),
             directories: Vec::new(),
+            geometry,
+            directory_extents: Vec::new(),
         };
         let mut pending = vec![Pending {
             path: String::new(),
@@ -71,6 +77,7 @@ impl Volume {
             let mut bytes = vec![0; length];
             read_pieces(source, &extents, size, 0, &mut bytes)?;
             let listing = directory::parse(&at.path, at.place, &bytes)?;
+            volume.directory_extents.extend(extents);
             volume.label = volume.label.or(listing.label);
             distinct(&at.path, &listing.entries)?;
             for entry in listing.entries {

@@ -4,8 +4,10 @@ mod attach;
 mod containers;
 mod convert;
 mod error;
+mod verify;
 
 pub use attach::{ATTACHED_SUMS, deliver};
 pub use containers::Packed;
 pub use convert::{Conversion, ConvertError, Known, convert, info, unpack};
 pub use error::{DiskFileError, Rule};
+pub use verify::{Against, verify};

@@ -71,6 +71,16 @@ impl Source for FileSource {
         let read = self.file.read_exact_at(buffer, offset);
         read.map_err(|error| SourceError::Io { offset, error })
     }
+
+    fn next_data(&self, offset: u64) -> u64 {
+        // Who reads by offsets does not mind where the file stands (lseek(2)).
+        match rustix::fs::seek(&self.file, rustix::fs::SeekFrom::Data(offset)) {
+            Ok(found) => found.clamp(offset, self.size.max(offset)),
+            Err(rustix::io::Errno::NXIO) => self.size.max(offset),
+            // Block devices, and file systems that know of no holes.
+            Err(_) => offset,
+        }
+    }
 }
 
 struct Reader<'a> {

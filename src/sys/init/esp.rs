@@ -6,6 +6,7 @@ use std::path::Path;
 use super::Device;
 use crate::appraise::{Expiry, Material, Neighbour, NewerRoot, Terms};
 use crate::boot::Plan;
+use crate::disk::version_of;
 use crate::layout::Source;
 use crate::layout::fat::{FatError, Volume};
 use crate::layout::gpt::Partition;
@@ -43,7 +44,7 @@ pub fn material(plan: &Plan, disk: &Device, esp: &Partition) -> Material {
         let is_root = start.is_some_and(|start| start.eq_ignore_ascii_case(ROOTS));
         let name = file.path.get(ROOTS.len()..).filter(|_| is_root);
         let name = name.and_then(|name| name.strip_suffix(".json"));
-        let Some(version) = name.and_then(material::version_of) else {
+        let Some(version) = name.and_then(version_of) else {
             continue;
         };
         if newer_roots.len() < limits::NEWER_ROOTS_MAX {

@@ -1,0 +1,200 @@
+//! What is inside of a unified kernel image, against what was signed: which part is another.
+
+use super::super::compress::Decoder;
+use super::super::cpio::{self, CpioReadError};
+use crate::baseline::Statement;
+use crate::boot::{Plan, PlanError};
+use crate::digest::Digest;
+use crate::disk::KernelImage;
+use crate::layout::pe::{PeError, Section};
+use crate::layout::{Source, SourceError};
+use crate::limits;
+use crate::manifest::Manifest;
+use crate::path::Escaped;
+use crate::tree::Kind;
+
+/// The sections that are put into a stub, in their order; the third last may be missing.
+const ORDER: [&str; 6] = [".osrel", ".cmdline", ".uname", ".splash", ".linux", ".initrd"];
+const OPTIONAL: &str = ".splash";
+/// All that a stub takes from its image besides, none of which karat puts there (systemd-stub(7)).
+const FOREIGN: [&str; 9] = [
+    ".dtb", ".dtbauto", ".efifw", ".hwids", ".pcrpkey", ".pcrsig", ".profile", ".ucode", ".addon",
+];
+/// The agent, where Linux starts it.
+const AGENT: &str = "/init";
+
+/// What of an image is not as signed, each in one sentence without a full stop: sections, command line,
+/// kernel, and what its initrd holds. Where the Authenticode digest is the signed one, nothing is.
+///
+/// # Errors
+/// This machine cannot read it.
+pub fn inside(kernel: &KernelImage<'_>) -> Result<Vec<String>, SourceError> {
+    let mut odd = sections(kernel);
+    for look in [command_line_and_initrd, linux] {
+        match look(kernel) {
+            Ok(found) => odd.extend(found),
+            Err(InsideError::Source(error)) if is_of_this_machine(&error) => return Err(error),
+            Err(error) => odd.push(Escaped(error.to_string().as_bytes()).to_string()),
+        }
+    }
+    Ok(odd)
+}
+
+/// Why a part cannot be looked at.
+#[derive(Debug, thiserror::Error)]
+enum InsideError {
+    #[error("{0}")]
+    Source(SourceError),
+    #[error("{0}")]
+    Pe(PeError),
+    #[error("it has no section {0}")]
+    Missing(&'static str),
+    #[error("its initrd: {0}")]
+    Initrd(#[from] CpioReadError),
+    #[error("its initrd has no {0}")]
+    File(&'static str),
+    #[error("its initrd's {0}")]
+    Plan(#[from] PlanError),
+}
+
+impl From<PeError> for InsideError {
+    fn from(error: PeError) -> Self {
+        match error {
+            PeError::Source(error) => Self::Source(error),
+            error => Self::Pe(error),
+        }
+    }
+}
+
+fn is_of_this_machine(error: &SourceError) -> bool {
+    matches!(error, SourceError::Io { error, .. } if error.raw_os_error().is_some())
+}
+
+/// The payload's sections are those that karat writes, each once and in their order.
+fn sections(kernel: &KernelImage<'_>) -> Vec<String> {
+    let names = kernel.image.sections().iter();
+    let names: Vec<&[u8]> = names.map(|section| section.name.as_bytes()).collect();
+    let is = |name: &[u8], list: &[&str]| list.iter().any(|it| it.as_bytes() == name);
+    let mut odd: Vec<String> = names
+        .iter()
+        .filter(|name| is(name, &FOREIGN))
+        .map(|name| format!("it has a section {} that karat never puts there", Escaped(name)))
+        .collect();
+    let payload: Vec<&&[u8]> = names.iter().filter(|name| is(name, &ORDER)).collect();
+    let has_optional = payload.iter().any(|name| **name == OPTIONAL.as_bytes());
+    let wanted = ORDER
+        .iter()
+        .filter(|name| **name != OPTIONAL || has_optional);
+    if !payload.iter().map(|name| **name).eq(wanted.map(|name| name.as_bytes())) {
+        let found: Vec<String> = payload.iter().map(|name| Escaped(name).to_string()).collect();
+        odd.push(format!("its sections are not in karat's order: {}", found.join(" ")));
+    }
+    odd
+}
+
+fn section<'a>(kernel: &KernelImage<'a>, name: &'static str) -> Result<&'a Section, InsideError> {
+    let found = kernel.image.section(name)?;
+    found.ok_or(InsideError::Missing(name))
+}
+
+/// The kernel is a file of the root.
+fn linux(kernel: &KernelImage<'_>) -> Result<Vec<String>, InsideError> {
+    let found = section(kernel, ".linux")?.sha256(kernel.bytes)?;
+    let Some(manifest) = kernel.manifest.filter(|manifest| !lists(manifest, found)) else {
+        return Ok(Vec::new());
+    };
+    let count = manifest.entries().len();
+    Ok(vec![format!(
+        "its kernel, sha256 {found}, is none of the {count} paths of the signed manifest"
+    )])
+}
+
+fn lists(manifest: &Manifest, digest: Digest) -> bool {
+    manifest
+        .entries()
+        .iter()
+        .any(|entry| matches!(entry.kind, Kind::Regular(content) if content.digest == digest))
+}
+
+/// The initrd's own plan is for this root, and the command line is the plan's; its trust root and its
+/// agent are those that the image was built with.
+fn command_line_and_initrd(kernel: &KernelImage<'_>) -> Result<Vec<String>, InsideError> {
+    let part = section(kernel, ".initrd")?.part(kernel.bytes)?;
+    let mut input = Decoder::detect(Sequential { source: &part, at: 0 }, limits::INITRD_MAX)
+        .map_err(CpioReadError::Io)?;
+    let mut keep = |path: &crate::path::ImagePath, size| {
+        path.as_bytes() == Plan::PATH.as_bytes() && size <= limits::BOOT_PLAN_MAX
+    };
+    let files = cpio::read(&mut input, &mut keep)?;
+    let find = |path: &'static str| {
+        let found = files.iter().find(|it| it.path.as_bytes() == path.as_bytes());
+        found.ok_or(InsideError::File(path))
+    };
+    let plan = find(Plan::PATH)?;
+    let plan = Plan::parse(plan.bytes.as_deref().unwrap_or_default())?;
+    let mut odd = planned(&plan, kernel.statement);
+    let line = section(kernel, ".cmdline")?;
+    let line = line.bytes(kernel.bytes, u32::try_from(limits::BOOT_PLAN_MAX).unwrap_or(0))?;
+    if line != plan.cmdline.as_bytes() {
+        odd.push(format!(
+            "its command line is \"{}\"; its initrd expects \"{}\"",
+            Escaped(&line),
+            Escaped(plan.cmdline.as_bytes())
+        ));
+    }
+    let inputs = &kernel.statement.baseline().inputs;
+    for (path, what, signed) in [
+        (Plan::TRUST, "trust root", inputs.trust),
+        (AGENT, "agent", inputs.agent),
+    ] {
+        let found = find(path)?.digest;
+        if let Some(signed) = signed.filter(|signed| *signed != found) {
+            odd.push(format!(
+                "the {what} in its initrd is another than the image was built with: sha256 {found}, signed {signed}"
+            ));
+        }
+    }
+    Ok(odd)
+}
+
+/// What a plan says otherwise than the statement.
+fn planned(plan: &Plan, statement: &Statement) -> Vec<String> {
+    let baseline = statement.baseline();
+    let mut odd = Vec::new();
+    if plan.stem() != baseline.stem() {
+        let (plan, signed) = (plan.stem(), baseline.stem());
+        odd.push(format!("its initrd is for {plan}, the envelope for {signed}"));
+    }
+    let Some(verity) = &baseline.verity else {
+        return odd;
+    };
+    let [data, tree] = verity.partitions();
+    if plan.root.hash != verity.root() {
+        let (plan, signed) = (plan.root.hash, verity.root());
+        odd.push(format!("its initrd boots the root hash {plan}; signed is {signed}"));
+    } else if (plan.root.data, plan.root.tree) != (data, tree) {
+        odd.push("its initrd names other partitions than the root hash does".to_owned());
+    }
+    odd
+}
+
+/// A source from one end to the other.
+struct Sequential<'a> {
+    source: &'a dyn Source,
+    at: u64,
+}
+
+impl std::io::Read for Sequential<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let left = self.source.size().saturating_sub(self.at);
+        let count = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+        let bytes = buffer.get_mut(..count).unwrap_or_default();
+        match self.source.read_at(self.at, bytes) {
+            Ok(()) => {}
+            Err(SourceError::Io { error, .. }) => return Err(error),
+            Err(error) => return Err(std::io::Error::other(error)),
+        }
+        self.at = self.at.saturating_add(u64::try_from(count).unwrap_or(left));
+        Ok(count)
+    }
+}
