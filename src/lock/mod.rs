@@ -12,8 +12,10 @@
 //! | `diff` | what differs between two locks |
 //! | `purl` | packages as package URLs |
 //! | `spdx` | an image that was built from a lock as an SBOM |
+//! | `inventory` | the packages that such an SBOM lists |
 
 mod diff;
+mod inventory;
 mod purl;
 mod read;
 mod spdx;
@@ -22,6 +24,7 @@ mod value;
 mod write;
 
 pub use diff::{Change, Diff};
+pub use inventory::{Inventory, InventoryError};
 pub use read::LockError;
 pub use spdx::{Described, spdx};
 pub use stale::{Difference, Stale};

@@ -15,6 +15,9 @@ use crate::sys::fs::{self, IoContext as _, IoError};
 use crate::sys::material;
 use crate::tree::Content;
 
+/// The suffix of the list of packages: `NAME_VERSION.spdx.json`.
+pub(super) const SBOM_SUFFIX: &str = ".spdx.json";
+
 /// What came of comparing one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Compared {

@@ -80,6 +80,8 @@ pub struct Said {
     pub rules: Known<Rules>,
     /// The lock's contents.
     pub locked: Known<Locked>,
+    /// The list of packages.
+    pub sbom: Known<Sbom>,
     /// Reports of verifications of it.
     pub attestations: Vec<Attestation>,
     /// What the log of signatures says; `None`: none was named.
@@ -126,6 +128,17 @@ pub struct Locked {
     pub releases: u64,
     /// The date of the newest of those.
     pub newest: Option<Epoch>,
+}
+
+/// What a list of packages (SBOM) says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sbom {
+    /// The file.
+    pub file: Named,
+    /// How many packages of the distribution it lists.
+    pub packages: u64,
+    /// How many of them, or of those of the lock, only one of both has; `None`: the lock is not at hand.
+    pub other_than_lock: Option<u64>,
 }
 
 /// What a verification came to: a report, which nobody signed, or a signed summary.

@@ -32,8 +32,8 @@ mod weigh;
 
 pub use domain::domain_title;
 pub use facts::{
-    Attestation, Entry, Fleet, History, Image, Known, Locked, Log, Named, Rules, Said, SignedBy,
-    Standing,
+    Attestation, Entry, Fleet, History, Image, Known, Locked, Log, Named, Rules, Said, Sbom,
+    SignedBy, Standing,
 };
 pub use judge::{Case, judge};
 pub use matrix::{Matrix, SHIPPED};

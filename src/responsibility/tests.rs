@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::facts::{
-    Attestation, Entry, Fleet, History, Image, Known, Locked, Log, Named, Rules, Said, SignedBy,
-    Standing,
+    Attestation, Entry, Fleet, History, Image, Known, Locked, Log, Named, Rules, Said, Sbom,
+    SignedBy, Standing,
 };
 use super::judge::{Case, judge};
 use super::matrix::{Matrix, SHIPPED};
@@ -120,6 +120,11 @@ fn whole() -> Image {
                 packages: 200,
                 releases: 3,
                 newest: Some(Epoch::saturating(NOW - 6 * DAY)),
+            }),
+            sbom: Known::Here(Sbom {
+                file: named("web_1.spdx.json"),
+                packages: 200,
+                other_than_lock: Some(0),
             }),
             attestations: vec![Attestation {
                 file: named("report.json"),
@@ -364,6 +369,13 @@ fn one_image_that_fails_decides_for_all() {
 fn each_kind_of_evidence_can_fail() {
     let report =
         |verdict: &str| changed(|said| verdict.clone_into(&mut said.attestations[0].verdict));
+    let listed = |other| {
+        changed(|said| {
+            if let Known::Here(sbom) = &mut said.sbom {
+                sbom.other_than_lock = other;
+            }
+        })
+    };
     let audited = |verdict, open| {
         changed(|said| {
             let history = said.history.as_mut().unwrap();
@@ -423,6 +435,14 @@ fn each_kind_of_evidence_can_fail() {
             changed(|said| said.locked = Known::Broken("torn".to_owned())),
             State::Unclear,
         ),
+        (
+            "sta.inventory",
+            changed(|said| said.sbom = Known::Missing("not there".to_owned())),
+            State::Unproven,
+        ),
+        ("sta.inventory", listed(Some(1)), State::NotMet),
+        ("sta.inventory", listed(None), State::InPart),
+        ("sta.inventory", listed(Some(0)), State::InPart),
         ("tvm.malware", report("drift"), State::NotMet),
         ("tvm.malware", report("untrusted"), State::NotMet),
         ("tvm.malware", report("rollback"), State::NotMet),
@@ -566,5 +586,5 @@ fn kinds_that_karat_has_are_all_asked_for() {
         .controls()
         .flat_map(|control| control.evidence.iter().map(|need| need.kind))
         .collect();
-    assert_eq!(asked.len(), 7);
+    assert_eq!(asked.len(), 8);
 }

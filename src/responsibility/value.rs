@@ -121,6 +121,8 @@ pub enum Kind {
     Provenance,
     /// Results of hardening rules; their age is that of the build's clock.
     Rules,
+    /// The signed list of packages (SBOM); its age is that of the build's clock.
+    Sbom,
     /// The signed segment, and checks over the fleet that find nothing.
     Segment,
 }
@@ -209,6 +211,7 @@ impl Kind {
             Self::Manifest => "manifest",
             Self::Provenance => "provenance",
             Self::Rules => "rules",
+            Self::Sbom => "sbom",
             Self::Segment => "segment",
         }
     }

@@ -38,6 +38,7 @@ pub(super) fn weigh(need: &Need, image: &Image, fleet: Option<&Fleet>, at: Epoch
         Kind::Manifest => vec![manifest(said)],
         Kind::Provenance => vec![provenance(said)],
         Kind::Rules => vec![rules(need, said)],
+        Kind::Sbom => vec![sbom(said)],
         Kind::Segment => vec![segment(said, fleet)],
     };
     for raw in &mut raws {
@@ -198,6 +199,33 @@ fn lock(said: &Said) -> Raw {
     Raw::new(Holds::Yes, text)
         .of(&locked.file.name, Some(locked.file.sha256))
         .dated(newest)
+}
+
+fn sbom(said: &Said) -> Raw {
+    let sbom = match &said.sbom {
+        Known::Here(sbom) => sbom,
+        Known::Missing(why) => {
+            return Raw::new(Holds::Missing, why.clone()).next(
+                "keep NAME_VERSION.outputs.json and NAME_VERSION.spdx.json beside the statement",
+            );
+        }
+        Known::Broken(why) => return Raw::new(Holds::Unclear, why.clone()),
+    };
+    let listed = format!(
+        "{} packages with version, digest and package URL",
+        sbom.packages
+    );
+    let raw = match sbom.other_than_lock {
+        Some(0) => Raw::new(Holds::Yes, format!("{listed}, those of the lock")),
+        None => Raw::new(Holds::Yes, format!("{listed}; the lock is not at hand")),
+        Some(other) => Raw::new(
+            Holds::No,
+            format!("{listed}; {other} stand in it or in the lock alone"),
+        )
+        .next("find out who wrote it: a build lists what its lock names"),
+    };
+    raw.of(&sbom.file.name, Some(sbom.file.sha256))
+        .dated(said.epoch)
 }
 
 fn rules(need: &Need, said: &Said) -> Raw {

@@ -94,7 +94,7 @@ impl Segment {
                     proto,
                     port,
                     service: it.to.to_string(),
-                    unit: None,
+                    unit: it.unit.clone(),
                     statement: Statement::Egress(index),
                 });
             }

@@ -17,10 +17,12 @@
 //! | `export` | [`export`]: the same in the languages of others |
 //! | `check` | [`check()`]: whether a fleet keeps its own rules |
 //! | `ruleset` | [`Ruleset`]: the packet filter that follows |
+//! | `confined` | [`Confined`]: what follows for each service |
 //!
 //! The format is described in `docs/formats/segment.md`.
 
 mod check;
+mod confined;
 mod diff;
 pub mod export;
 mod flow;
@@ -33,6 +35,7 @@ mod ruleset;
 mod value;
 
 pub use check::{Demand, Finding, Rule, Spot, check, refused_package};
+pub use confined::Confined;
 pub use diff::{Difference, Reach};
 pub use flow::{Direction, Flow, SSH_PORT};
 pub use graph::{Graph, Group, Link, LinkKind, Node, Source};

@@ -77,6 +77,8 @@ pub struct Egress {
     pub proto: Option<Proto>,
     /// Why; the fleet's checks want one for [`Peer::Any`].
     pub reason: Option<String>,
+    /// Which unit alone it is for.
+    pub unit: Option<UnitName>,
 }
 
 impl Egress {
@@ -217,6 +219,7 @@ mod tests {
                 port: port.map(|text| Port::parse(text).unwrap()),
                 proto,
                 reason: None,
+                unit: None,
             };
             let openings = egress.openings().into_iter();
             openings

@@ -437,6 +437,9 @@ impl Entry for RawEgress {
         if let Some(port) = &self.port {
             key = format!("{key} {}", port.value);
         }
+        if let Some(unit) = &self.unit {
+            key = format!("{key} {}", unit.value);
+        }
         (key, &self.to.span)
     }
 

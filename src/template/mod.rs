@@ -17,6 +17,7 @@ mod facts;
 mod finish;
 mod harden;
 mod load;
+mod logins;
 mod merge;
 mod model;
 mod names;
@@ -36,6 +37,7 @@ pub use diagnostic::{Code, Diagnostic, Diagnostics, Location};
 pub use disk::{Bytes, Disk};
 pub use harden::Harden;
 pub use load::{Files, Loaded, load, load_all};
+pub use logins::LOGINS;
 pub use model::{
     Agent, Category, Compression, DataClass, FileEntry, FileKind, Flavour, Format, Group, Image,
     Initrd, Kernel, Lifecycle, Mutable, Outputs, Owner, PackageSpec, Segment, Services, Template,

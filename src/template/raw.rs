@@ -207,6 +207,7 @@ pub(super) struct RawEgress {
     pub(super) port: Option<At<Port>>,
     pub(super) proto: Option<At<Proto>>,
     pub(super) reason: Option<At<String>>,
+    pub(super) unit: Option<At<UnitName>>,
     pub(super) span: Span,
 }
 

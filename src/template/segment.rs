@@ -167,6 +167,7 @@ pub(super) fn json(segment: &Segment) -> Value {
             "port": it.port.map(|port| port.to_string()),
             "proto": it.proto.map(Choice::word),
             "reason": it.reason,
+            "unit": it.unit.as_ref().map(ToString::to_string),
         })).collect::<Vec<_>>(),
     })
 }
@@ -196,11 +197,12 @@ fn consumes_key(it: &RawConsumes) -> (String, String) {
     (it.segment.value.to_string(), it.service.value.to_string())
 }
 
-fn egress_key(it: &RawEgress) -> (Peer, Option<Port>, Option<&'static str>) {
+fn egress_key(it: &RawEgress) -> (Peer, Option<Port>, Option<&'static str>, Option<UnitName>) {
     (
         it.to.value.clone(),
         it.port.as_ref().map(|at| at.value),
         it.proto.as_ref().map(|at| at.value.word()),
+        it.unit.as_ref().map(|at| at.value.clone()),
     )
 }
 
@@ -264,6 +266,7 @@ fn let_out(raw: RawEgress, sink: &Sink) -> Option<Egress> {
         port: raw.port.map(|at| at.value),
         proto: raw.proto.map(|at| at.value),
         reason: raw.reason.map(|at| at.value),
+        unit: raw.unit.map(|at| at.value),
     })
 }
 

@@ -79,6 +79,8 @@ struct EgressTable {
     proto: Option<ProtoWord>,
     /// Why; any needs one.
     reason: Option<String>,
+    /// The one unit that it is for.
+    unit: Option<String>,
 }
 
 #[derive(JsonSchema, Deserialize)]

@@ -405,6 +405,9 @@ fn segments_on_the_host() {
     let template = "work/templates/web-frontend.toml";
     let compiled = desk.document("segment-compile", 0, &["segment", "compile", template]);
     assert_eq!(compiled["peers"], json!(["api", "bastion"]));
+    let nginx = "/etc/systemd/system/nginx.service.d/40-karat-segment.conf";
+    let files = compiled["files"].as_array().unwrap();
+    assert!(files.iter().any(|file| file["path"] == nginx), "{files:?}");
     let nothing = "packages = [\"nano\"]\n[image]\nname = \"a\"\nversion = \"1\"\n[source]\nsuite = \"trixie\"\n";
     desk.write("plain.toml", nothing);
     desk.document("error", 2, &["segment", "compile", "plain.toml"]);

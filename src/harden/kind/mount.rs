@@ -404,11 +404,16 @@ fn joined(names: &[Name]) -> String {
     let names: Vec<&str> = names.iter().map(Name::as_str).collect();
     names.join(",")
 }
-/// Whether the table of mounts shows an option: some speak to mount(8) and systemd alone.
+
+/// Whether the table of mounts shows an option: some speak to mount(8) and systemd alone. `hidepid=` is
+/// of each mount of proc(5) by itself, and a sandboxed service has one of its own: the verifier would
+/// see that one.
 fn shows(option: &Name) -> bool {
     let option = option.as_str();
     let speaks_to_mount = [
         "auto", "bind", "defaults", "noauto", "nofail", "rbind", "remount",
     ];
-    !speaks_to_mount.contains(&option) && !option.starts_with("x-")
+    !speaks_to_mount.contains(&option)
+        && !option.starts_with("x-")
+        && !option.starts_with("hidepid=")
 }

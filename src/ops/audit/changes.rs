@@ -5,8 +5,8 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use super::collect::Findings;
-use super::entries::Row;
 use super::files::below;
+use super::sbom::{self, Sbom};
 use super::scan::Reader;
 use super::{Baseline, Change, Code, Entries, EntryKind, EntryVerdict, PackageDelta};
 use crate::baseline::{Statement, Subject};
@@ -14,7 +14,7 @@ use crate::digest::Digest;
 use crate::envelope::Envelope;
 use crate::limits;
 use crate::log::{Log, LogError, Source};
-use crate::ops::diff::{Difference, diff};
+use crate::ops::diff::{Difference, PackageChange, diff};
 use crate::sys::fs;
 use crate::tlog::Entry;
 
@@ -40,7 +40,7 @@ pub(super) fn of<S: Source>(
         }
     }
     let mut reader = Reader::new(log);
-    let mut found: Vec<(&str, u64, u64, &Row, PathBuf)> = Vec::new();
+    let mut found: Vec<Found<'_>> = Vec::new();
     for (index, row) in (0_u64..).zip(entries.rows()) {
         let counts = matches!(row.verdict, EntryVerdict::Counts | EntryVerdict::Superseded);
         if row.kind != EntryKind::Signed || !counts {
@@ -51,21 +51,41 @@ pub(super) fn of<S: Source>(
         let Some(candidates) = files.get(&stem) else {
             continue;
         };
-        let Some(wanted) = manifest(&mut reader, index)? else {
+        let (Some(wanted), outputs) = named(&mut reader, index)? else {
             continue;
         };
         for path in candidates {
             let bytes = fs::read(path, limits::MANIFEST_MAX)?;
-            if Digest::of(&bytes) == wanted {
-                found.push((name, row.number, index, row, path.clone()));
-                break;
+            if Digest::of(&bytes) != wanted {
+                continue;
             }
+            let sbom = match outputs.map(|outputs| sbom::read(path, &stem, outputs)) {
+                None => None,
+                Some(read) => match read? {
+                    Ok(sbom) => sbom,
+                    Err((code, path, text)) => {
+                        if index >= since {
+                            findings.add(code, Some(index), || (path.display().to_string(), text));
+                        }
+                        None
+                    }
+                },
+            };
+            found.push(Found {
+                name,
+                serial: row.number,
+                index,
+                version: entries.version(row),
+                path: path.clone(),
+                sbom,
+            });
+            break;
         }
     }
     // The last entry of a serial stands for it.
-    found.sort_by_key(|(name, serial, index, _, _)| (*name, *serial, *index));
+    found.sort_by_key(|it| (it.name, it.serial, it.index));
     found.dedup_by(|later, earlier| {
-        let same = (later.0, later.1) == (earlier.0, earlier.1);
+        let same = (later.name, later.serial) == (earlier.name, earlier.serial);
         if same {
             std::mem::swap(later, earlier);
         }
@@ -73,25 +93,17 @@ pub(super) fn of<S: Source>(
     });
     let mut changes = Vec::new();
     for pair in found.windows(2).rev() {
-        let [(name, _, _, _, old), (other, _, index, _, new)] = pair else {
+        let [old, new] = pair else {
             continue;
         };
-        if name != other || *index < since || changes.len() >= limits::AUDIT_CHANGES_MAX {
+        let is_full = changes.len() >= limits::AUDIT_CHANGES_MAX;
+        if old.name != new.name || new.index < since || is_full {
             continue;
         }
-        let side = |(_, serial, index, row, _): &(&str, u64, u64, &Row, PathBuf)| Baseline {
-            index: *index,
-            serial: *serial,
-            version: entries.version(row).to_owned(),
-        };
-        let mut sides = pair.iter().map(side);
-        let (Some(from), Some(to)) = (sides.next(), sides.next()) else {
-            continue;
-        };
-        match diff(old, new, threads) {
-            Ok(difference) => changes.push(change(name, from, to, &difference)),
-            Err(error) => findings.add(Code::NotCompared, Some(*index), || {
-                let subject = format!("{name} {}..{}", from.serial, to.serial);
+        match diff(&old.path, &new.path, threads) {
+            Ok(difference) => changes.push(change(old, new, &difference)),
+            Err(error) => findings.add(Code::NotCompared, Some(new.index), || {
+                let subject = format!("{} {}..{}", old.name, old.serial, new.serial);
                 (subject, error.to_string())
             }),
         }
@@ -100,15 +112,43 @@ pub(super) fn of<S: Source>(
     Ok(changes)
 }
 
-/// The digest of the manifest of the statement that the entry `index` holds.
-fn manifest<S: Source>(reader: &mut Reader<'_, S>, index: u64) -> Result<Option<Digest>, LogError> {
+/// A release whose manifest is at hand.
+struct Found<'a> {
+    name: &'a str,
+    serial: u64,
+    index: u64,
+    version: &'a str,
+    path: PathBuf,
+    sbom: Option<Sbom>,
+}
+
+impl Found<'_> {
+    fn baseline(&self) -> Baseline {
+        Baseline {
+            index: self.index,
+            serial: self.serial,
+            version: self.version.to_owned(),
+            sbom: self.sbom.as_ref().map(|sbom| sbom.sha256),
+        }
+    }
+}
+
+/// The digests of the manifest and of the list of outputs that the statement of entry `index` names.
+fn named<S: Source>(
+    reader: &mut Reader<'_, S>,
+    index: u64,
+) -> Result<(Option<Digest>, Option<Digest>), LogError> {
     let bytes = reader.entry(index)?;
     let envelope = Entry::parse(&bytes).and_then(|it| Envelope::parse(it.envelope).ok());
     let statement = envelope.and_then(|it| Statement::parse(&it.signed().payload).ok());
-    Ok(statement.and_then(|it| it.baseline().digest(Subject::Manifest)))
+    let digest = |subject| {
+        let baseline = statement.as_ref().map(Statement::baseline);
+        baseline.and_then(|it| it.digest(subject))
+    };
+    Ok((digest(Subject::Manifest), digest(Subject::Outputs)))
 }
 
-fn change(image: &str, from: Baseline, to: Baseline, difference: &Difference) -> Change {
+fn change(old: &Found<'_>, new: &Found<'_>, difference: &Difference) -> Change {
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     // A path that changed in several ways stands there for each.
     let mut paths: BTreeMap<&str, &str> = BTreeMap::new();
@@ -125,24 +165,32 @@ fn change(image: &str, from: Baseline, to: Baseline, difference: &Difference) ->
         .len()
         .saturating_add(difference.mutable_removed.len());
     let expectations = mutable.saturating_add(difference.facts.len());
-    let packages = difference.packages.iter().take(limits::AUDIT_PACKAGES_MAX);
+    // What was signed says more than names of packages in manifests, or a lock beside them.
+    let mut packages: Vec<PackageDelta> = match (&old.sbom, &new.sbom) {
+        (Some(from), Some(to)) => sbom::deltas(from, to),
+        _ => difference.packages.iter().map(delta).collect(),
+    };
+    let packages_changed = count(packages.len());
+    packages.truncate(limits::AUDIT_PACKAGES_MAX);
     Change {
-        image: image.to_owned(),
-        from,
-        to,
-        packages: packages
-            .map(|package| PackageDelta {
-                name: package.name.clone(),
-                from: package.from.clone(),
-                to: package.to.clone(),
-            })
-            .collect(),
-        packages_changed: count(difference.packages.len()),
+        image: old.name.to_owned(),
+        from: old.baseline(),
+        to: new.baseline(),
+        packages,
+        packages_changed,
         paths_added: added,
         paths_removed: removed,
         paths_changed: count(paths.len())
             .saturating_sub(added)
             .saturating_sub(removed),
         expectations_changed: count(expectations),
+    }
+}
+
+fn delta(package: &PackageChange) -> PackageDelta {
+    PackageDelta {
+        name: package.name.clone(),
+        from: package.from.clone(),
+        to: package.to.clone(),
     }
 }

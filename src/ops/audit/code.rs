@@ -170,6 +170,8 @@ codes! {
     RefusedAcknowledgement = "KA902", Policy, "a fault cannot be acknowledged";
     /// Outputs that could not be compared.
     NotCompared = "KA903", Incomplete, "outputs could not be compared";
+    /// A list of packages, or the list of outputs that names it, which is not the one that was signed.
+    OtherSbom = "KA904", Policy, "an SBOM that is not the signed one";
 }
 
 impl Code {

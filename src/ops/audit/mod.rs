@@ -46,6 +46,7 @@ mod roots;
 mod run;
 #[cfg(test)]
 mod sample;
+mod sbom;
 mod scan;
 mod serials;
 

@@ -89,6 +89,9 @@ impl Code {
             Self::StaleAcknowledgement => "take it out of the file",
             Self::RefusedAcknowledgement => "clear the fault up",
             Self::NotCompared => "`karat diff` on the two says more",
+            Self::OtherSbom => {
+                "take the files of the build that was signed; find out who wrote the other ones"
+            }
         }
     }
 }

@@ -338,6 +338,9 @@ pub struct Baseline {
     pub serial: u64,
     /// Its version.
     pub version: String,
+    /// SHA-256 of its list of packages (SBOM), where that lies beside the manifest as the signed list of
+    /// outputs names it.
+    pub sbom: Option<Digest>,
 }
 
 /// A package that is another one.

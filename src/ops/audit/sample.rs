@@ -84,11 +84,13 @@ pub(crate) fn sample(size: u64, word: &str) -> Report {
                 index: size / 2,
                 serial: 40,
                 version: "13.1".to_owned(),
+                sbom: None,
             },
             to: Baseline {
                 index: size - 1,
                 serial: 41,
                 version: format!("13.2{word}"),
+                sbom: Some(Digest::of(b"sbom")),
             },
             packages: vec![
                 PackageDelta {

@@ -10,8 +10,7 @@ use crate::sys::packages::STATUS;
 use crate::template::Template;
 use crate::tree::{Blobs, Kind, Sealed, Tree};
 
-/// The suffix of its name.
-pub(super) const SUFFIX: &str = ".spdx.json";
+pub(super) use crate::ops::further::SBOM_SUFFIX as SUFFIX;
 
 /// The SBOM of an image: the packages of its lock, and what its own dpkg says about their sources.
 ///

@@ -7,24 +7,22 @@ use super::run::shown;
 use crate::baseline::{Baseline, Subject};
 use crate::digest::{Digest, HashingReader};
 use crate::harden::Results;
+use crate::image::further::Further;
 use crate::limits;
-use crate::lock::Lockfile;
-use crate::responsibility::{Finding, Known, Locked, Named, Rules, Weight};
+use crate::lock::{Inventory, Lockfile};
+use crate::ops::further::SBOM_SUFFIX;
+use crate::responsibility::{Finding, Known, Locked, Named, Rules, Sbom, Weight};
 use crate::sys::fs::{self, IoContext as _, IoError};
 use crate::sys::material::{LOCK_SUFFIX, with_suffix};
 
 /// Subjects whose files are hashed where they are there: small ones, and the manifest.
-const HASHED: [Subject; 4] = [
-    Subject::Manifest,
-    Subject::Expectations,
-    Subject::Measure,
-    Subject::Outputs,
-];
+const HASHED: [Subject; 3] = [Subject::Manifest, Subject::Expectations, Subject::Measure];
 
 /// What was found beside a statement.
 pub(super) struct Beside {
     pub(super) rules: Known<Rules>,
     pub(super) locked: Known<Locked>,
+    pub(super) sbom: Known<Sbom>,
 }
 
 /// Reads what stands beside `stem`.
@@ -48,10 +46,76 @@ pub(super) fn read(
             findings.push(other(&path, observed, expected, signed));
         }
     }
+    let rules = rules(stem, baseline, signed, findings)?;
+    let (locked, packages) = match lock(stem, baseline, signed, findings)? {
+        Known::Here((locked, packages)) => (Known::Here(locked), Some(packages)),
+        Known::Missing(why) => (Known::Missing(why), None),
+        Known::Broken(why) => (Known::Broken(why), None),
+    };
     Ok(Beside {
-        rules: rules(stem, baseline, signed, findings)?,
-        locked: lock(stem, baseline, signed, findings)?,
+        rules,
+        locked,
+        sbom: sbom(stem, baseline, packages.as_ref(), signed, findings)?,
     })
+}
+
+/// The list of packages, by way of the signed list of outputs that names it.
+fn sbom(
+    stem: &Path,
+    baseline: &Baseline,
+    locked: Option<&Inventory>,
+    signed: bool,
+    findings: &mut Vec<Finding>,
+) -> Result<Known<Sbom>, IoError> {
+    let Some(expected) = baseline.digest(Subject::Outputs) else {
+        let why = "the statement names no list of further outputs, in which an SBOM would stand";
+        return Ok(Known::Missing(why.to_owned()));
+    };
+    let path = with_suffix(stem, Subject::Outputs.suffix());
+    let bytes = match named(&path, expected, limits::FURTHER_MAX, signed, findings)? {
+        Known::Here(bytes) => bytes,
+        Known::Missing(why) => return Ok(Known::Missing(why)),
+        Known::Broken(why) => return Ok(Known::Broken(why)),
+    };
+    let further = match Further::parse(&bytes) {
+        Ok(further) => further,
+        Err(error) => {
+            let why = format!("the list of further outputs cannot be read: {error}");
+            findings.push(incomplete(&path, &why));
+            return Ok(Known::Broken(why));
+        }
+    };
+    let name = format!("{}{SBOM_SUFFIX}", baseline.stem());
+    let Some((_, listed)) = further.iter().find(|(file, _)| *file == name) else {
+        let why = format!("{} lists no {name}", shown(&path));
+        return Ok(Known::Missing(why));
+    };
+    let path = with_suffix(stem, SBOM_SUFFIX);
+    let most = limits::FURTHER_HASHED_MAX;
+    let bytes = match named(&path, listed.digest, most, signed, findings)? {
+        Known::Here(bytes) => bytes,
+        Known::Missing(why) => return Ok(Known::Missing(why)),
+        Known::Broken(why) => return Ok(Known::Broken(why)),
+    };
+    Ok(match Inventory::parse(&bytes) {
+        Ok(inventory) => Known::Here(Sbom {
+            file: Named {
+                name,
+                sha256: listed.digest,
+            },
+            packages: count(inventory.len()),
+            other_than_lock: locked.map(|locked| count(inventory.differences(locked))),
+        }),
+        Err(error) => {
+            let why = format!("the SBOM cannot be read: {error}");
+            findings.push(incomplete(&path, &why));
+            Known::Broken(why)
+        }
+    })
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
 }
 
 fn rules(
@@ -91,7 +155,7 @@ fn lock(
     baseline: &Baseline,
     signed: bool,
     findings: &mut Vec<Finding>,
-) -> Result<Known<Locked>, IoError> {
+) -> Result<Known<(Locked, Inventory)>, IoError> {
     let expected = baseline.inputs.lock;
     let path = with_suffix(stem, LOCK_SUFFIX);
     let bytes = match named(&path, expected, limits::LOCKFILE_MAX, signed, findings)? {
@@ -103,15 +167,18 @@ fn lock(
         .map_err(|error| error.to_string())
         .and_then(|text| Lockfile::parse(text).map_err(|error| error.to_string()));
     Ok(match lock {
-        Ok(lock) => Known::Here(Locked {
-            file: Named {
-                name: format!("{}{LOCK_SUFFIX}", baseline.stem()),
-                sha256: expected,
-            },
-            packages: u64::try_from(lock.packages.len()).unwrap_or(u64::MAX),
-            releases: u64::try_from(lock.releases.len()).unwrap_or(u64::MAX),
-            newest: lock.releases.iter().map(|release| release.date).max(),
-        }),
+        Ok(lock) => {
+            let locked = Locked {
+                file: Named {
+                    name: format!("{}{LOCK_SUFFIX}", baseline.stem()),
+                    sha256: expected,
+                },
+                packages: count(lock.packages.len()),
+                releases: count(lock.releases.len()),
+                newest: lock.releases.iter().map(|release| release.date).max(),
+            };
+            Known::Here((locked, Inventory::of(&lock)))
+        }
         Err(why) => {
             let why = format!("the lock cannot be read: {why}");
             findings.push(incomplete(&path, &why));

@@ -236,6 +236,7 @@ fn said(baseline: &Baseline, statement: Digest, beside: Beside) -> Said {
         placement: baseline.segment.clone(),
         rules: beside.rules,
         locked: beside.locked,
+        sbom: beside.sbom,
         attestations: Vec::new(),
         history: None,
     }

@@ -1,10 +1,7 @@
-//! `[segment]`: the packet filter, and what units may bind.
+//! `[segment]`: the packet filter, what services may bind and with whom they speak, and who logs in.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
-
-use crate::segment::{Proto, Ruleset, Segment, UnitName};
-use crate::template::{Services, Template};
+use crate::segment::{Ruleset, UnitName};
+use crate::template::{LOGINS, Services, Template};
 use crate::tree::Mode;
 
 use super::OverlayError;
@@ -14,6 +11,8 @@ use super::canvas::{Canvas, Owned, fixed, origin};
 const NFT: &str = "/usr/sbin/nft";
 /// The unit that does so at boot.
 const LOADER: &str = "nftables.service";
+/// Who has it lets people in over SSH.
+const SSHD: &str = "/etc/ssh/sshd_config";
 /// Makes it load karat's rules.
 const DROP_IN: &str = "\
 # Written by karat from [segment] of the image's template. The package's own /etc/nftables.conf, which
@@ -51,14 +50,22 @@ pub(super) fn apply(
     for directory in [Ruleset::INPUT, Ruleset::OUTPUT] {
         canvas.put_directory(&fixed(directory), Owned::root(Mode::DIRECTORY), &origin)?;
     }
+    let packaged = |unit: &UnitName| {
+        let path = fixed(&format!("/usr/lib/systemd/system/{unit}"));
+        canvas.tree().resolve(&path).is_some()
+    };
+    let confined = template.confined(packaged);
     let own = Owned::root(Mode::FILE);
     let mut drop_in = |unit: &str, name: &str, text: String| {
         let path = fixed(&format!("/etc/systemd/system/{unit}.d/{name}.conf"));
         canvas.put_file(&path, text.into_bytes(), own, &origin)
     };
     drop_in(LOADER, "10-karat", DROP_IN.to_owned())?;
-    for (unit, text) in sockets(segment) {
-        drop_in(unit.as_str(), "40-karat-segment", text)?;
+    for (unit, confined) in confined {
+        drop_in(unit.as_str(), "40-karat-segment", confined.to_string())?;
+    }
+    if let (Some(text), Some(_)) = (template.logins(), canvas.tree().resolve(&fixed(SSHD))) {
+        canvas.put_file(&fixed(LOGINS), text.into_bytes(), secret, &origin)?;
     }
     let stated = |list: &[UnitName]| list.iter().any(|unit| unit.as_str() == LOADER);
     if let (false, Some(loader)) = (
@@ -69,35 +76,4 @@ pub(super) fn apply(
         services.enable.sort();
     }
     Ok(services)
-}
-
-/// For each service that a segment names: it binds the ports that it provides and no others, and talks
-/// IP and to this machine. Who its peers are is not known while an image is built, so that it gets no
-/// `IPAddressAllow=`: the packet filter knows them once the instance does.
-fn sockets(segment: &Segment) -> BTreeMap<&UnitName, String> {
-    let mut ports: BTreeMap<&UnitName, BTreeSet<(Proto, String)>> = BTreeMap::new();
-    for it in &segment.provides {
-        // Sockets that systemd opens for a service are not bound by it.
-        if let Some(unit) = it
-            .unit
-            .as_ref()
-            .filter(|it| it.as_str().ends_with(".service"))
-        {
-            let port = (it.proto, it.port.to_string());
-            ports.entry(unit).or_default().insert(port);
-        }
-    }
-    let mut texts = BTreeMap::new();
-    for (unit, ports) in ports {
-        let mut text = String::from(
-            "# Written by karat from [segment] of the image's template.\n[Service]\n\
-             RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6\nSocketBindDeny=any\n",
-        );
-        for (proto, port) in ports {
-            // Writing to a String cannot fail.
-            let _infallible = writeln!(text, "SocketBindAllow={proto}:{port}");
-        }
-        texts.insert(unit, text);
-    }
-    texts
 }

@@ -114,6 +114,7 @@ fn egress(table: Reader<'_>) -> Option<RawEgress> {
     let reason = table.parsed("reason", LINE_RULE, |text| {
         line(text).filter(|text| !text.trim().is_empty())
     });
+    let unit = table.parsed("unit", UnitName::RULE, UnitName::new);
     let span = table.span().clone();
     table.finish();
     Some(RawEgress {
@@ -121,6 +122,7 @@ fn egress(table: Reader<'_>) -> Option<RawEgress> {
         port,
         proto,
         reason,
+        unit,
         span,
     })
 }

@@ -249,6 +249,85 @@ fn results_of_rules_and_further_outputs_are_subjects_like_others() {
 }
 
 #[test]
+fn lists_of_packages_are_compared_where_they_are_the_signed_ones() {
+    use karat::baseline::{Draft, Serial, Subject};
+    use karat::digest::Digest;
+    use karat::envelope::Envelope;
+    use karat::tlog::Kind;
+
+    let mut log = History::new("audit-outputs-sbom");
+    fs::create_dir_all(log.path("out")).unwrap();
+    let lock = String::from_utf8(crate::responsibility::desk::lock()).unwrap();
+    let mut digests = Vec::new();
+    for version in ["1", "2"] {
+        // The second release has another version of a package.
+        let lock = lock.replace("1:10.0p1-7\"", &format!("1:10.0p1-{version}\""));
+        let (sbom, outputs) = crate::responsibility::desk::sbom("web", version, lock.as_bytes());
+        digests.push(Digest::of(&sbom).to_string());
+        fs::write(log.path(&format!("out/web_{version}.spdx.json")), &sbom).unwrap();
+        let manifest = karat::manifest::Manifest::of(&crate::support::root::Sample::new().sealed());
+        let mut baseline = crate::keys::fixture::baseline("web", version);
+        let mut write = |subject: Subject, bytes: &[u8]| {
+            let name = baseline.subject_name(subject);
+            fs::write(log.path(&format!("out/{name}")), bytes).unwrap();
+            baseline.subjects.insert(subject, Digest::of(bytes));
+        };
+        write(Subject::Manifest, &manifest.to_bytes());
+        let expectations = karat::expect::Expectations::default();
+        write(Subject::Expectations, &expectations.to_bytes());
+        write(Subject::Outputs, &outputs);
+        let serial = Serial::new(version.parse().unwrap()).unwrap();
+        let statement = Draft::new(baseline).unwrap().complete(serial, None);
+        let mut envelope = Envelope::new(statement.to_signed().unwrap());
+        envelope.sign(&crate::keys::fixture::key(1)).unwrap();
+        let path = log.path(&format!("out/web_{version}.dsse.json"));
+        fs::write(path, envelope.to_bytes()).unwrap();
+        log.entry(Kind::Signed, &envelope);
+    }
+    let document = json(&log, 0, "--outputs out --envelopes out");
+    let change = &document["changes"][0];
+    assert_eq!(
+        change["packages"],
+        serde_json::json!([{"from": "1:10.0p1-1", "name": "openssh-server", "to": "1:10.0p1-2"}])
+    );
+    assert_eq!(change["from"]["sbom"], digests[0]);
+    assert_eq!(change["to"]["sbom"], digests[1]);
+
+    // Another list, or another list of outputs that would vouch for it, is a finding, and says nothing.
+    for name in ["web_2.spdx.json", "web_2.outputs.json"] {
+        let file = log.path(&format!("out/{name}"));
+        let bytes = fs::read(&file).unwrap();
+        let text = String::from_utf8(bytes.clone()).unwrap();
+        fs::write(
+            &file,
+            text.replacen(":1", ":2", 1).replacen("web", "wep", 1),
+        )
+        .unwrap();
+        let document = json(&log, 10, "--outputs out --envelopes out");
+        let findings = document["findings"].as_array().unwrap();
+        let found = findings.iter().find(|it| it["code"] == "KA904").unwrap();
+        assert_eq!(found["index"], 2, "{found}");
+        assert!(
+            found["subject"].as_str().unwrap().ends_with(name),
+            "{found}"
+        );
+        assert_eq!(
+            document["changes"][0]["to"]["sbom"],
+            Value::Null
+        );
+        fs::write(&file, bytes).unwrap();
+    }
+    // One that is not there is for nobody to judge.
+    fs::remove_file(log.path("out/web_1.spdx.json")).unwrap();
+    let document = json(&log, 0, "--outputs out --envelopes out");
+    assert_eq!(
+        document["changes"][0]["from"]["sbom"],
+        Value::Null
+    );
+    assert_eq!(document["changes"][0]["to"]["sbom"], digests[1]);
+}
+
+#[test]
 fn a_long_log_gives_a_short_text_and_a_whole_document() {
     let mut log = History::new("audit-long");
     let releases: Vec<_> = (1..=700)

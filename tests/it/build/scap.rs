@@ -59,6 +59,105 @@ fn every_exception_has_a_reason_and_a_line_in_the_guide() {
     assert_eq!(rows.count(), all.len(), "the guide names others");
 }
 
+/// Sections that are about the very thing, where the content has other rules for it: a second way to the
+/// same end.
+const BESIDE: [(&str, &str); 6] = [
+    ("ac.sudo-pw", "5.2.4"),
+    ("bt.quiet", "6.2.1.3"),
+    ("cd.systemd", "1.5.3"),
+    ("fw.deny-out", "4.3.8"),
+    ("lg.fim", "6.3.1"),
+    ("sc.reapply", "3.3.1"),
+];
+
+/// Sections that the benchmark leaves to people, and the content to nobody.
+const BY_HAND: [(&str, &str); 5] = [
+    ("fw.ports", "4.3.7"),
+    ("km.fs-l2", "1.1.1.7"),
+    ("pk.src", "1.2.1.1"),
+    ("pk.src", "1.2.1.2"),
+    ("sv.listen", "2.1.22"),
+];
+
+/// Where the content is mistaken: 2.4.1.2 is about the modes of `/etc/crontab`.
+const MISTAKEN: [(&str, &str); 1] = [("cr.allow", "2.4.1.2")];
+
+/// Each section of the benchmark of Debian 12 that a rule names is one of the content's rules that it
+/// answers, and all sections of those that it names are there.
+#[test]
+fn sections_of_cis_are_those_of_the_content() {
+    let Some(content) = scap_content("debian12") else {
+        return;
+    };
+    let text = fs::read_to_string(content).unwrap();
+    if !text.contains(&format!(">{CONTENT}</xccdf-1.2:version>")) {
+        return println!(
+            "the content is not {CONTENT}: its sections may be those of another benchmark"
+        );
+    }
+    let sections = sections(&text);
+    assert!(sections.len() > 400, "{}", sections.len());
+    let catalogue = Catalogue::shipped().unwrap();
+    let scap = Scap::of(&catalogue, |_| true).unwrap();
+    let mut known: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for (rule, of) in &sections {
+        for section in of {
+            let answering = known.entry(section).or_default();
+            answering.extend(scap.answer(rule).rules);
+        }
+    }
+    let (mut wrong, mut used) = (Vec::new(), BTreeSet::new());
+    let mut excused = |list: &'static [(&str, &str)], rule: &str, section: &str| {
+        let found = list.iter().find(|it| **it == (rule, section));
+        found.map(|it| used.insert(*it)).is_some()
+    };
+    for rule in catalogue.rules() {
+        let id = rule.id.as_str();
+        let none = Vec::new();
+        let stated = rule.refs.get("cis").unwrap_or(&none);
+        for section in stated {
+            let fits = match known.get(section.as_str()) {
+                Some(rules) => rules.contains(id) || excused(&BESIDE, id, section),
+                None => excused(&BY_HAND, id, section),
+            };
+            if !fits {
+                wrong.push(format!(
+                    "{id} names {section}, which is about something else"
+                ));
+            }
+        }
+        let names = rule.refs.get("ssg").into_iter().flatten();
+        for section in names.filter_map(|name| sections.get(name)).flatten() {
+            if !stated.contains(section) && !excused(&MISTAKEN, id, section) {
+                wrong.push(format!("{id} lacks {section}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    // What is excused no more is taken out.
+    let all = BESIDE.iter().chain(&BY_HAND).chain(&MISTAKEN).count();
+    assert_eq!(used.len(), all, "{used:?}");
+}
+
+/// Sections of CIS's Debian 12 benchmark by the content's rules.
+fn sections(text: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let benchmark = "href=\"https://www.cisecurity.org/benchmark/debian_linux/\">";
+    for rule in text.split("<xccdf-1.2:Rule ").skip(1) {
+        let (rule, _) = rule.split_once("</xccdf-1.2:Rule>").unwrap();
+        let (_, id) = rule.split_once("content_rule_").unwrap();
+        let (id, _) = id.split_once('"').unwrap();
+        for section in rule.split(benchmark).skip(1) {
+            let (section, _) = section.split_once('<').unwrap();
+            found
+                .entry(id.to_owned())
+                .or_default()
+                .insert(section.to_owned());
+        }
+    }
+    found
+}
+
 fn check(base: &str, suite: &str, content: &str) {
     let (Some(oscap), Some(content)) = (judge("oscap"), scap_content(content)) else {
         return;

@@ -74,6 +74,7 @@ fn every_form() -> Segment {
             port: port.map(|(first, last)| Port::new(first, last).unwrap()),
             proto,
             reason: None,
+            unit: None,
         });
     }
     gate.egress.sort();

@@ -65,6 +65,7 @@ fn legacy() -> [Segment; 2] {
             port: Port::one(9999),
             proto: Some(Proto::Udp),
             reason: None,
+            unit: None,
         }],
         ..Segment::default()
     };

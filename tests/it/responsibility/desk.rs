@@ -5,8 +5,11 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use karat::baseline::{Draft, Placement, Subject};
+use karat::deb::SourcePackages;
 use karat::digest::Digest;
-use karat::tree::Epoch;
+use karat::image::further::Further;
+use karat::lock::{Described, Lockfile, spdx};
+use karat::tree::{Content, Epoch};
 use serde_json::{Value, json};
 
 use crate::keys::fixture::baseline;
@@ -71,6 +74,12 @@ impl Desk {
         let (lock, rules) = (lock(), results(image.rules));
         fs::write(self.path(&format!("{stem}.lock")), &lock).unwrap();
         fs::write(self.path(&format!("{stem}.rules.json")), &rules).unwrap();
+        let (sbom, outputs) = sbom(image.name, "1", &lock);
+        fs::write(self.path(&format!("{stem}.spdx.json")), &sbom).unwrap();
+        fs::write(self.path(&format!("{stem}.outputs.json")), &outputs).unwrap();
+        baseline
+            .subjects
+            .insert(Subject::Outputs, Digest::of(&outputs));
         baseline.epoch = Epoch::new(BUILT).unwrap();
         baseline.inputs.lock = Digest::of(&lock);
         baseline.subjects.insert(Subject::Rules, Digest::of(&rules));
@@ -132,7 +141,7 @@ pub fn control<'a>(report: &'a Value, id: &str) -> &'a Value {
 }
 
 /// The example of `docs/formats/lock.md`, which a test of locks holds to its format.
-fn lock() -> Vec<u8> {
+pub fn lock() -> Vec<u8> {
     let path = format!("{}/docs/formats/lock.md", env!("CARGO_MANIFEST_DIR"));
     let text = fs::read_to_string(path).unwrap();
     let (_, after) = text.split_once("```toml\n").unwrap();
@@ -166,4 +175,19 @@ pub fn results(rules: &[(&str, &str)]) -> Vec<u8> {
     let mut bytes = serde_json::to_vec(&document).unwrap();
     bytes.push(b'\n');
     bytes
+}
+
+/// The list of packages of an image that was built from `lock`, and the list of outputs that names it.
+pub fn sbom(name: &str, version: &str, lock: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let lock = Lockfile::parse(str::from_utf8(lock).unwrap()).unwrap();
+    let described = Described {
+        name,
+        version,
+        tool: "0.1.0",
+    };
+    let sbom = spdx(&described, &lock, &SourcePackages::default()).unwrap();
+    let mut further = Further::new();
+    let file = format!("{name}_{version}.spdx.json");
+    further.add(file, Content::of(&sbom)).unwrap();
+    (sbom, further.to_bytes().unwrap())
 }

@@ -39,6 +39,8 @@ fn neighbours_that_were_changed_are_told() {
         ("web_1.rules.json", 11),
         ("web_1.lock", 11),
         ("web_1.mtree", 11),
+        ("web_1.outputs.json", 11),
+        ("web_1.spdx.json", 11),
     ] {
         let desk = Desk::with_web("duty-neighbour");
         fs::write(desk.path(&format!("out/{name}")), b"changed").unwrap();
@@ -51,6 +53,12 @@ fn neighbours_that_were_changed_are_told() {
     fs::remove_file(desk.path("out/web_1.rules.json")).unwrap();
     let report = desk.report(0, "out");
     assert_eq!(state(&report, "iam.remote"), "unproven");
+    for name in ["web_1.outputs.json", "web_1.spdx.json"] {
+        let desk = Desk::with_web("duty-inventory-gone");
+        fs::remove_file(desk.path(&format!("out/{name}"))).unwrap();
+        let report = desk.report(0, "out");
+        assert_eq!(state(&report, "sta.inventory"), "unproven", "{name}");
+    }
 }
 
 #[test]

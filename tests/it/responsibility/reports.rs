@@ -29,6 +29,24 @@ fn verified_evidence_is_linked_by_digest_and_what_is_open_comes_first() {
     let lock = &control(&report, "sta.inventory")["evidence"][0];
     assert_eq!(lock["kind"], "lock");
     assert_eq!(lock["date"], BUILT);
+    let sbom = &control(&report, "sta.inventory")["evidence"][2];
+    assert_eq!(
+        (&sbom["kind"], &sbom["holds"]),
+        (&"sbom".into(), &"yes".into())
+    );
+    assert_eq!(sbom["subject"], "web_1.spdx.json");
+    let bytes = fs::read(desk.path("out/web_1.spdx.json")).unwrap();
+    assert_eq!(
+        sbom["sha256"],
+        karat::digest::Digest::of(&bytes).to_string()
+    );
+    assert!(
+        sbom["text"]
+            .as_str()
+            .unwrap()
+            .ends_with(", those of the lock"),
+        "{sbom}"
+    );
     let order: Vec<&str> = report["controls"]
         .as_array()
         .unwrap()

@@ -2,6 +2,7 @@
 
 mod overlay;
 mod rules;
+mod segment;
 mod shipped;
 
 use std::collections::BTreeMap;

@@ -12,7 +12,7 @@ use crate::support::root::Sample;
 use crate::support::{Scratch, judge, root};
 
 /// A system with accounts, systemd's directories and merged `/usr`.
-fn system() -> Sample {
+pub(super) fn system() -> Sample {
     let mut sample = Sample::empty();
     let from = "package:base-files";
     for path in [
@@ -63,38 +63,38 @@ fn system() -> Sample {
     sample
 }
 
-fn unit(sample: &mut Sample, name: &str, install: &str) {
+pub(super) fn unit(sample: &mut Sample, name: &str, install: &str) {
     let text = format!("[Service]\nExecStart=/usr/bin/true\n{install}");
     let path = format!("/usr/lib/systemd/system/{name}");
     sample.file(path, 0o644, text.as_bytes(), "package:units");
 }
 
 /// The tree and its blobs after laying `text` over `sample`.
-fn lay(sample: &Sample, text: &str) -> Result<(Tree<Open>, MemoryBlobs), OverlayError> {
+pub(super) fn lay(sample: &Sample, text: &str) -> Result<(Tree<Open>, MemoryBlobs), OverlayError> {
     let template = resolve(&[("t.toml", &format!("{WHOLE}{text}"))]).unwrap();
     let mut new = MemoryBlobs::new();
     let tree = overlay::apply(sample.tree.clone(), &template, &mut new, &sample.blobs)?;
     Ok((tree, new))
 }
 
-fn path(text: &str) -> ImagePath {
+pub(super) fn path(text: &str) -> ImagePath {
     ImagePath::parse(text).unwrap()
 }
 
-fn text(sample: &Sample, (tree, new): &(Tree<Open>, MemoryBlobs), at: &str) -> String {
+pub(super) fn text(sample: &Sample, (tree, new): &(Tree<Open>, MemoryBlobs), at: &str) -> String {
     let content = tree.content(&path(at)).unwrap_or_else(|| panic!("{at}"));
     let bytes = Layered(new, &sample.blobs).read(&content).unwrap();
     String::from_utf8(bytes).unwrap()
 }
 
 /// `0700 1000:1000 template:users`.
-fn facts((tree, _): &(Tree<Open>, MemoryBlobs), at: &str) -> String {
+pub(super) fn facts((tree, _): &(Tree<Open>, MemoryBlobs), at: &str) -> String {
     let inode = tree.get(&path(at)).unwrap_or_else(|| panic!("{at}"));
     let stat = inode.stat;
     format!("{} {}:{} {}", stat.mode, stat.uid, stat.gid, inode.origin)
 }
 
-const KEY: &str =
+pub(super) const KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH a";
 
 #[test]
