@@ -326,7 +326,9 @@ pub enum Compression {
 impl Template {
     /// Whether machines that run the image fetch newer versions of it.
     pub fn updates(&self) -> bool {
-        self.disk.as_ref().is_some_and(|disk| disk.updates.is_some())
+        self.disk
+            .as_ref()
+            .is_some_and(|disk| disk.updates.is_some())
     }
 
     /// What a fleet's checks look at of it.

@@ -31,7 +31,7 @@ pub struct Split {
     pub name: ImageName,
     /// The directory with the pieces and their `SHA256SUMS`.
     pub address: Address,
-    /// Whether the image's trust root asks for a receipt.
+    /// Whether the image's trust root names a log, so that each version has a receipt.
     pub receipt: bool,
 }
 
@@ -60,12 +60,7 @@ impl Piece {
     ];
 
     /// The name of this piece's file. `partition` is the id of the partition that it goes into.
-    pub fn file_name(
-        self,
-        name: &ImageName,
-        version: &ImageVersion,
-        partition: Uuid,
-    ) -> String {
+    pub fn file_name(self, name: &ImageName, version: &ImageVersion, partition: Uuid) -> String {
         let stem = format!("{}_{}", name.as_str(), version.as_str());
         match self {
             Self::Verity | Self::Root => format!("{stem}_{partition}{}", self.suffix()),
@@ -105,8 +100,7 @@ impl Piece {
 
 impl Address {
     /// The rule, for people.
-    pub const RULE: &str =
-        "an address of updates is https:// and visible ASCII, without any of '%', '@', '\\' and '\"'";
+    pub const RULE: &str = "an address of updates is https:// and visible ASCII, without any of '%', '@', '\\' and '\"'";
 
     /// Takes an address.
     pub fn parse(text: &str) -> Option<Self> {

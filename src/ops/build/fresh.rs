@@ -2,8 +2,8 @@
 
 use std::io;
 
-use super::files::Alone;
 use super::disk::{Prepare, RAW};
+use super::files::Alone;
 use super::{BuildError, Built, Plan, Request, Trust, units};
 use crate::baseline::{Draft, Subject};
 use crate::image::compress::Compression;

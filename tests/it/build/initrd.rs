@@ -79,7 +79,7 @@ fn a_template_with_karats_initrd_has_the_packages_that_apt_takes_beside_a_dummy(
             .any(|one| one.name.as_str() == "systemd-boot-efi")
     );
     assert!(only.iter().any(|one| one.name.as_str() == "linux-base"));
-    let boots = format!("dummy-initrd {PACKAGES} systemd-boot-efi e2fsprogs");
+    let boots = format!("dummy-initrd {PACKAGES} systemd-boot-efi systemd-boot e2fsprogs");
     let mut theirs = apt.simulate(&options, &boots).unwrap();
     assert!(theirs.remove("dummy-initrd").is_some());
     assert_eq!(difference(&theirs, &locked(&path)), None);

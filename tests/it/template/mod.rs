@@ -145,6 +145,11 @@ fn every_broken_rule_is_reported_with_its_place() {
         ("packages = [\"a=\"]\n", &[(Code::T006, 1, 13)]),
         ("packages = [\"libc6:i386\"]\n", &[(Code::T006, 1, 13)]),
         ("[outputs]\ncompression = \"zst\"\n", &[(Code::T006, 2, 15)]),
+        ("[disk]\nupdates = \"http://x\"\n", &[(Code::T006, 2, 11)]),
+        (
+            "[disk]\nslots = 1\nupdates = \"https://x\"\n",
+            &[(Code::T006, 3, 11)],
+        ),
         (
             "[[files]]\npath = \"/a/../b\"\ncontent = \"\"\n",
             &[(Code::T006, 2, 8)],

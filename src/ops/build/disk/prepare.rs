@@ -5,7 +5,6 @@ use super::{DiskImageError, Trust};
 use crate::boot::Etc;
 use crate::expect;
 use crate::image::disk::Split;
-use crate::key::Receipts;
 use crate::manifest::Manifest;
 use crate::path::{Glob, ImagePath};
 use crate::template::{Disk, Template};
@@ -78,10 +77,7 @@ impl Prepare<'_> {
     }
 
     /// Whether the image of `manifest` was prepared by this very karat.
-    pub(in crate::ops::build) fn is_in(
-        &self,
-        manifest: &Manifest,
-    ) -> Result<bool, DiskImageError> {
+    pub(in crate::ops::build) fn is_in(&self, manifest: &Manifest) -> Result<bool, DiskImageError> {
         Ok(parts::are_in(manifest, self.split().as_ref())?)
     }
 
@@ -91,7 +87,7 @@ impl Prepare<'_> {
         Some(Split {
             name: self.template.image.name.clone(),
             address: self.disk.updates.clone()?,
-            receipt: log.is_some_and(|log| log.receipt == Receipts::Required),
+            receipt: log.is_some(),
         })
     }
 
