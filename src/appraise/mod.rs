@@ -23,7 +23,6 @@ pub mod fact;
 mod group;
 mod hardlinks;
 mod lines;
-mod measured;
 mod mount;
 mod nonce;
 mod opening;
@@ -51,7 +50,6 @@ pub use evidence::{
 pub use expected::{Expected, Known, Listed, UpTo};
 pub use group::{Group, Versions, groups};
 pub use lines::{Lines, Unified};
-pub use measured::{VERDICT_PCR, verdict_event};
 pub use nonce::{Nonce, NonceError};
 pub use opening::Opening;
 pub use report::{Counts, Report, Verdict};

@@ -3,7 +3,6 @@
 use super::document::{Measurements, Pcr, Undetermined};
 use super::pcr::Register;
 use super::{Digests, MeasuredSection, sections, stub};
-use crate::appraise::{VERDICT_PCR, Verdict, verdict_event};
 use crate::image::uki::{StubVersion, is_command_line};
 use crate::layout::Source;
 use crate::layout::pe::{Image, PeError};
@@ -35,8 +34,11 @@ const SEPARATOR: &[u8] = &[0; 4];
 /// Why PCR 7 is not predicted.
 const PCR_7: &str = "the machine's own Secure Boot variables are in it, and the certificate that its \
     firmware accepted";
-/// Largest os-release and command line; real ones have some 400 bytes.
-const OS_RELEASE_MAX: u32 = 64 << 10;
+/// Why PCR 8 is not predicted.
+const PCR_8: &str = "the digest of the initrd's own report is in it, which tells of the machine and of \
+    what the state partition remembers";
+/// Largest command line; real ones have some 30 bytes.
+const CMDLINE_MAX: u32 = 64 << 10;
 
 /// Predicts what a boot of this unified kernel image measures. `loader` is the boot loader that starts
 /// it, if firmware does not do so itself.
@@ -74,17 +76,7 @@ pub fn predict<S: Source + ?Sized>(
     };
     found.by_secure_boot(4, [pcr4(false), pcr4(true)]);
     found.undetermined(7, PCR_7);
-    match image_name(&image, source)? {
-        Some((name, number)) => {
-            let event = verdict_event(Verdict::Match, &name, &number);
-            let register = Register::ZERO.measure(event.as_bytes());
-            found.pcr(VERDICT_PCR, Verdict::Match.name(), register);
-        }
-        None => found.undetermined(
-            VERDICT_PCR,
-            "its os-release has no IMAGE_ID and IMAGE_VERSION",
-        ),
-    }
+    found.undetermined(8, PCR_8);
     match pcr11(&version, &sections) {
         Ok(values) => {
             for (when, register) in values {
@@ -245,28 +237,6 @@ fn command_line<S: Source + ?Sized>(image: &Image, source: &S) -> Result<Option<
     let Some(section) = image.section(".cmdline")? else {
         return Ok(None);
     };
-    let text = String::from_utf8(section.bytes(source, OS_RELEASE_MAX)?);
+    let text = String::from_utf8(section.bytes(source, CMDLINE_MAX)?);
     Ok(text.ok().filter(|text| is_command_line(text)))
-}
-
-/// `IMAGE_ID` and `IMAGE_VERSION` of the image's os-release(5).
-fn image_name<S: Source + ?Sized>(
-    image: &Image,
-    source: &S,
-) -> Result<Option<(String, String)>, PeError> {
-    let Some(section) = image.section(".osrel")? else {
-        return Ok(None);
-    };
-    let bytes = section.bytes(source, OS_RELEASE_MAX)?;
-    let text = String::from_utf8_lossy(&bytes);
-    let value = |key: &str| {
-        let mut lines = text.lines().rev();
-        let value = lines.find_map(|line| line.strip_prefix(key)?.strip_prefix('='))?;
-        let value = value
-            .strip_prefix('"')
-            .map_or(Some(value), |rest| rest.strip_suffix('"'))?;
-        let plain = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic());
-        plain.then(|| value.to_owned())
-    };
-    Ok(value("IMAGE_ID").zip(value("IMAGE_VERSION")))
 }

@@ -138,6 +138,8 @@ impl Watch {
         } else if let Some(failed) = after(line, "[DEPEND] ") {
             self.trouble(Trouble::FailedUnit(failed.to_owned()));
         } else if let Some(panic) = after(line, "Kernel panic - not syncing: ") {
+            // The kernel says it once more where its message ends: `---[ end Kernel panic - … ]---`.
+            let panic = panic.strip_suffix(" ]---").unwrap_or(panic);
             self.trouble(Trouble::Panic(panic.to_owned()));
         } else if line.contains("You are in emergency mode") {
             self.trouble(Trouble::Emergency);
@@ -295,6 +297,16 @@ mod tests {
             assert_eq!(watch.troubles(), [trouble], "{line}");
             assert!(!watch.is_up());
         }
+    }
+
+    #[test]
+    fn a_panic_is_one_trouble_to_its_end() {
+        let watch = heard(
+            "[    2.5] Kernel panic - not syncing: dm-verity device corrupted\n\
+             [    2.6] ---[ end Kernel panic - not syncing: dm-verity device corrupted ]---\n",
+        );
+        let trouble = Trouble::Panic("dm-verity device corrupted".to_owned());
+        assert_eq!(watch.troubles(), [trouble]);
     }
 
     #[test]
