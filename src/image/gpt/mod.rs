@@ -10,7 +10,6 @@
 mod disk;
 mod layout;
 mod plan;
-mod tables;
 
 pub use disk::{DiskError, fill, with_partition};
 pub use layout::{Layout, Slots};

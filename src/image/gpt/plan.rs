@@ -1,9 +1,10 @@
 //! Where partitions lie.
 
 use super::ALIGNMENT;
-use super::tables;
 use crate::layout::Uuid;
-use crate::layout::gpt::{Attributes, ENTRIES, Kind, NAME_MAX, Partition, SECTOR, TAIL_SECTORS};
+use crate::layout::gpt::{
+    Attributes, Disk, ENTRIES, Kind, NAME_MAX, Partition, SECTOR, TAIL_SECTORS,
+};
 
 /// A partition that somebody wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,12 +142,22 @@ impl Plan {
 
     /// What lies at the start of the disk: protective MBR, header, table.
     pub fn head(&self) -> Vec<u8> {
-        tables::head(self)
+        self.disk().head()
     }
 
     /// What lies at its end: table, header.
     pub fn tail(&self) -> Vec<u8> {
-        tables::tail(self)
+        self.disk().tail()
+    }
+
+    fn disk(&self) -> Disk {
+        Disk {
+            id: self.id,
+            partitions: self.partitions.clone(),
+            size: self.size,
+            known: self.size,
+            first: ALIGNMENT,
+        }
     }
 }
 

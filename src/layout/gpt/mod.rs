@@ -1,17 +1,26 @@
-//! GUID partition tables (UEFI 2.10, section 5), read as hostile bytes.
+//! GUID partition tables (UEFI 2.10, section 5), read as hostile bytes, and written.
 //!
 //! A disk has two copies of its table, and what one program takes from the first another takes from
 //! the second. So both must be there, whole and the same, and nothing in them may have two meanings:
 //! no overlaps, no name twice, no bytes without a meaning. Sectors have 512 bytes. What lies in no
 //! partition is listed by [`Disk::gaps`]. What karat writes: `docs/formats/disk.md`.
+//!
+//! | file | what |
+//! |---|---|
+//! | `read` | [`Disk::read`]: both copies, each rule |
+//! | `write` | [`Disk::head`] and [`Disk::tail`]: the bytes of both copies |
+//! | `grow` | [`Disk::grown`]: the tables of a disk that became larger; [`Disk::cut_off`]: half of them written |
 
 mod crc;
 mod error;
+mod grow;
 mod kind;
 mod read;
 mod value;
+mod write;
 
 pub use error::{Copy, GptError};
+pub use grow::GrowError;
 pub use kind::{Attributes, Kind, Machine};
 pub use value::{Disk, Partition};
 

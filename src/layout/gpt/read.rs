@@ -11,7 +11,7 @@ use crate::layout::{Source, Uuid};
 /// Where partitions may start: at a block of what lies on them. Tools align to 1 MiB.
 const ALIGNMENT: u64 = 4096;
 /// Bytes of a sector.
-const SECTOR_BYTES: usize = 512;
+pub(super) const SECTOR_BYTES: usize = 512;
 
 impl Disk {
     /// Reads the tables of a disk.
@@ -58,36 +58,26 @@ impl Disk {
         if table != second_table {
             return Err(GptError::Copies("tables"));
         }
-        let mut partitions = Vec::new();
-        for (at, bytes) in table.chunks(ENTRY).enumerate() {
-            partitions.extend(entry(at.saturating_add(1), Fields(bytes), first.usable)?);
-        }
-        distinct(&partitions)?;
-        Ok(Self {
-            id: first.disk,
-            partitions,
-            size,
-            known: last.saturating_add(1).saturating_mul(SECTOR),
-        })
+        first.disk(table, size)
     }
 }
 
 /// A header, without what is the same in all.
-struct Header {
+pub(super) struct Header {
     copy: Copy,
-    own: u64,
-    other: u64,
-    usable: (u64, u64),
-    disk: Uuid,
-    table: u64,
-    crc: u32,
+    pub(super) own: u64,
+    pub(super) other: u64,
+    pub(super) usable: (u64, u64),
+    pub(super) disk: Uuid,
+    pub(super) table: u64,
+    pub(super) crc: u32,
 }
 
 /// Bytes of a header; the rest of its sector is zero.
-const HEADER: usize = 92;
+pub(super) const HEADER: usize = 92;
 
 impl Header {
-    fn parse(sector: &[u8], copy: Copy) -> Result<Self, GptError> {
+    pub(super) fn parse(sector: &[u8], copy: Copy) -> Result<Self, GptError> {
         let fields = Fields(sector);
         let is = |it: bool, rule| {
             if it {
@@ -121,6 +111,25 @@ impl Header {
             disk: Uuid::from_guid(fields.array(56)),
             table: fields.u64(72),
             crc: fields.u32(88),
+        })
+    }
+
+    /// The disk of `size` bytes that this header and its table describe: nothing in them has two
+    /// meanings.
+    pub(super) fn disk(&self, table: &[u8], size: u64) -> Result<Disk, GptError> {
+        let mut partitions = Vec::new();
+        for (at, bytes) in table.chunks(ENTRY).enumerate() {
+            partitions.extend(entry(at.saturating_add(1), Fields(bytes), self.usable)?);
+        }
+        distinct(&partitions)?;
+        // Of the two copies, the second lies at the end of what they know.
+        let last = self.own.max(self.other);
+        Ok(Disk {
+            id: self.disk,
+            partitions,
+            size,
+            known: last.saturating_add(1).saturating_mul(SECTOR),
+            first: self.usable.0.saturating_mul(SECTOR),
         })
     }
 
@@ -230,7 +239,7 @@ fn distinct(partitions: &[Partition]) -> Result<(), GptError> {
     Ok(())
 }
 
-fn sectors_at(disk: &dyn Source, first: u64, count: u64) -> Result<Vec<u8>, GptError> {
+pub(super) fn sectors_at(disk: &dyn Source, first: u64, count: u64) -> Result<Vec<u8>, GptError> {
     let length = usize::try_from(count.saturating_mul(SECTOR)).unwrap_or(0);
     let mut bytes = vec![0; length];
     disk.read_at(first.saturating_mul(SECTOR), &mut bytes)?;

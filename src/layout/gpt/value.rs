@@ -35,6 +35,8 @@ pub struct Disk {
     pub size: u64,
     /// How many of them the tables know: fewer where an image was written onto a larger disk.
     pub known: u64,
+    /// Where the first partition may start at the earliest, as the tables say.
+    pub first: u64,
 }
 
 impl Partition {

@@ -40,6 +40,13 @@ pub fn gpt(bytes: &[u8]) {
 }
 
 fn disk(bytes: &[u8]) {
+    // What is mended says what was meant, and is whole.
+    if let Some(meant) = Disk::cut_off(&bytes) {
+        let mut mended = bytes.to_vec();
+        let head = meant.head();
+        mended[..head.len()].copy_from_slice(&head);
+        assert_eq!(Disk::read(&mended).unwrap(), meant);
+    }
     let Ok(disk) = Disk::read(&bytes) else {
         return;
     };
@@ -60,6 +67,18 @@ fn disk(bytes: &[u8]) {
         at = end;
     }
     assert_eq!(at, bytes.len() as u64);
+    // On a larger disk, one partition ends farther behind, and none over another.
+    let mut larger = disk.clone();
+    larger.size += 64 << 20;
+    for partition in &disk.partitions {
+        let Ok(Some(grown)) = larger.grown(partition.id) else {
+            continue;
+        };
+        let end = |disk: &Disk| disk.partitions.iter().map(|it| it.end()).max();
+        assert!(end(&grown) > end(&disk) && end(&grown) <= Some(grown.size - TAIL as u64));
+        assert_eq!(grown.head().len(), HEAD);
+        assert_eq!(grown.grown(partition.id), Ok(None));
+    }
 }
 
 fn crc(bytes: &[u8]) -> u32 {
