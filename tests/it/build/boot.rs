@@ -260,11 +260,11 @@ impl<'a> Instance<'a> {
         );
         command.args([
             "-accel",
-            "tcg,thread=multi",
+            "tcg,thread=single",
             "-cpu",
             "max",
             "-smp",
-            "2",
+            "1",
             "-m",
             "1024",
         ]);

@@ -219,11 +219,11 @@ impl<'a> Disk<'a> {
             "-machine",
             "q35",
             "-accel",
-            "tcg,thread=multi",
+            "tcg,thread=single",
             "-cpu",
             "max",
         ]);
-        command.args(["-smp", "2", "-m", "1024", "-nodefaults", "-nic", "none"]);
+        command.args(["-smp", "1", "-m", "1024", "-nodefaults", "-nic", "none"]);
         command.args(["-display", "none", "-serial", "stdio"]);
         if how == "-no-reboot" {
             command.arg(how);
