@@ -8,4 +8,4 @@ mod verify;
 pub use attach::{ATTACHED_SUMS, deliver};
 pub use convert::{Conversion, ConvertError, Known, convert, info, unpack};
 pub use error::{DiskFileError, Rule};
-pub use verify::{Against, verify};
+pub(in crate::ops) use verify::{stem, verify};
