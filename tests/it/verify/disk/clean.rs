@@ -88,7 +88,7 @@ fn the_program_says_so_to_people_and_machines() {
         (Some(0), &Value::from("disk"))
     );
     assert_eq!(report["disk"]["slots"][0]["verdict"], "match");
-    assert_eq!(report["disk"]["files"][4]["role"], "envelope");
+    assert_eq!(report["disk"]["files"][3]["role"], "envelope");
     let (code, text) = run(&[&trust[..], &["--explain", "/usr/bin/su"]].concat());
     assert_eq!(code, Some(0), "{text}");
     assert!(text.contains("/usr/bin/su"), "{text}");
