@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::compare::drifts_of;
 use super::{
-    Change, Circumstances, DiskFacts, Drift, Evidence, Group, Lines, Nonce, NotChecked, Report, Verdict,
+    Change, Circumstances, DiskFacts, Drift, Evidence, Group, Lines, Nonce, NotChecked, Report,
+    Verdict,
 };
 use crate::digest::Digest;
 use crate::expect::{Expectations, Mutable};

@@ -11,7 +11,8 @@ use crate::path::Escaped;
 
 /// Most files and directories that are named one by one; all are counted.
 const NAMED_MAX: usize = 16;
-const TAKE_OFF: &str = "find out who put it there; take it off, or write the image to the disk again";
+const TAKE_OFF: &str =
+    "find out who put it there; take it off, or write the image to the disk again";
 
 /// What each partition is, in the order of the table, and what belongs to nothing.
 ///
@@ -140,7 +141,8 @@ fn described(slots: &[Judged], partition: &Partition, role: PartitionRole) -> Op
         .and(Attributes::NO_AUTO);
     if !known.has(partition.attributes) {
         let bits = partition.attributes.0 & !known.0;
-        let message = format!("partition {number} has attributes that karat never writes: {bits:#x}");
+        let message =
+            format!("partition {number} has attributes that karat never writes: {bits:#x}");
         return Some(finding(Verdict::Untrusted, message, TAKE_OFF));
     }
     if !matches!(role, PartitionRole::Root | PartitionRole::Tree) {

@@ -146,7 +146,8 @@ fn between<'a>(path: &'a str, directory: &str, suffix: &str) -> Option<&'a str> 
 /// Without the boot loader's counter, `+LEFT` or `+LEFT-DONE` (systemd-boot(7), boot counting), which a
 /// boot changes.
 fn uncounted(name: &str) -> &str {
-    let is_number = |text: &str| (1..=4).contains(&text.len()) && text.bytes().all(|it| it.is_ascii_digit());
+    let is_number =
+        |text: &str| (1..=4).contains(&text.len()) && text.bytes().all(|it| it.is_ascii_digit());
     let Some((stem, counter)) = name.rsplit_once('+') else {
         return name;
     };
@@ -169,7 +170,10 @@ mod tests {
             ("loader/loader.conf", BootName::Settings),
             ("EFI/Linux/web_1.efi", BootName::Kernel("web_1")),
             ("EFI/Linux/web_1+3.efi", BootName::Kernel("web_1")),
-            ("EFI/LINUX/web_1.0~rc1+0-3.EFI", BootName::Kernel("web_1.0~rc1")),
+            (
+                "EFI/LINUX/web_1.0~rc1+0-3.EFI",
+                BootName::Kernel("web_1.0~rc1"),
+            ),
             ("karat/web_1.dsse.json", BootName::Envelope("web_1")),
             ("karat/web_1.tlog-proof", BootName::Receipt("web_1")),
             ("karat/trust/2.json", BootName::TrustRoot(2)),

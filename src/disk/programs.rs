@@ -88,7 +88,9 @@ fn look(content: &dyn Source, signed: Option<Digest>) -> Result<(Image, Option<S
         Some(signed) => Some(format!(
             "it is not the kernel image that was signed: Authenticode sha256 {found}, signed {signed}"
         )),
-        None => Some("the statement names no kernel image, so that nobody vouches for it".to_owned()),
+        None => {
+            Some("the statement names no kernel image, so that nobody vouches for it".to_owned())
+        }
     };
     Ok((image, wrong))
 }
@@ -97,10 +99,7 @@ fn look(content: &dyn Source, signed: Option<Digest>) -> Result<(Image, Option<S
 ///
 /// # Errors
 /// This machine cannot read the disk.
-pub(super) fn loader(
-    survey: &Survey<'_>,
-    slots: &[Judged],
-) -> Result<Vec<Finding>, SourceError> {
+pub(super) fn loader(survey: &Survey<'_>, slots: &[Judged]) -> Result<Vec<Finding>, SourceError> {
     let mut findings = Vec::new();
     let mut drift = |message| findings.push(finding(Verdict::Drift, message, WRITE_AGAIN));
     if slots.iter().all(|slot| slot.loaders.is_none()) {
@@ -121,7 +120,11 @@ pub(super) fn loader(
             format!("EFI/systemd/systemd-boot{machine}.efi"),
         ]
     };
-    let is_there = |machine: &&&str| places(machine).iter().any(|it| survey.volume.file(it).is_some());
+    let is_there = |machine: &&&str| {
+        places(machine)
+            .iter()
+            .any(|it| survey.volume.file(it).is_some())
+    };
     let there: Vec<&&str> = MACHINES.iter().filter(is_there).collect();
     if there.is_empty() {
         drift("there is no boot loader on the EFI system partition".to_owned());
@@ -142,7 +145,10 @@ pub(super) fn loader(
 
 /// Where Debian's package `systemd-boot-efi` has the boot loader.
 pub(super) fn loader_path(machine: &str) -> Option<ImagePath> {
-    ImagePath::parse(format!("/usr/lib/systemd/boot/efi/systemd-boot{machine}.efi")).ok()
+    ImagePath::parse(format!(
+        "/usr/lib/systemd/boot/efi/systemd-boot{machine}.efi"
+    ))
+    .ok()
 }
 
 /// The digests of the boot loaders that a manifest lists, by processor.

@@ -84,7 +84,8 @@ pub fn evidence(source: &dyn Source, threads: NonZero<usize>) -> Result<Evidence
         });
     }
     for (place, digest) in hashes(image, &files, threads)? {
-        if let Some(ObservedKind::Regular(content)) = entries.get_mut(place).map(|it| &mut it.kind) {
+        if let Some(ObservedKind::Regular(content)) = entries.get_mut(place).map(|it| &mut it.kind)
+        {
             content.digest = Some(digest);
         }
     }
@@ -111,11 +112,7 @@ pub fn evidence(source: &dyn Source, threads: NonZero<usize>) -> Result<Evidence
 ///
 /// # Errors
 /// What leads there is malformed.
-pub fn file(
-    source: &dyn Source,
-    path: &ImagePath,
-    cap: u64,
-) -> Result<Option<Vec<u8>>, ReadError> {
+pub fn file(source: &dyn Source, path: &ImagePath, cap: u64) -> Result<Option<Vec<u8>>, ReadError> {
     let image = Image::open(source)?;
     let mut reader = image.reader();
     let mut parent = u64::from(image.superblock().root);

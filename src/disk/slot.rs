@@ -65,32 +65,14 @@ impl Judged {
         let inputs = material.inputs();
         let kernels = survey.kernels(&stem);
         let kernel_image = kernels.first().map(|file| file.path.clone());
-        let mut judged = Self {
-            facts: SlotFacts {
-                image: stem.clone(),
-                serial: None,
-                root_hash: None,
-                partitions: None,
-                kernel_image,
-                drifts: None,
-                verdict: Verdict::Incomplete,
-            },
-            stem,
-            baseline: None,
-            findings: Vec::new(),
-            artefact: None,
-            report: None,
-            explanation: None,
-            inputs,
-            statement: None,
-            pair: None,
-            loaders: None,
-            is_stale: false,
-        };
+        let mut judged = Self::new(stem, kernel_image, inputs);
         if material.envelope.is_absent() {
             judged.add(
                 Verdict::Incomplete,
-                format!("{} is not there: {} has no envelope", material.envelope.path, judged.stem),
+                format!(
+                    "{} is not there: {} has no envelope",
+                    material.envelope.path, judged.stem
+                ),
                 "put it on the disk (karat attach), or name it: --baseline NAME_VERSION.dsse.json",
             );
             return Ok(judged.done());
@@ -102,7 +84,10 @@ impl Judged {
         };
         if statement.baseline().stem() != judged.stem {
             let (path, stem) = (&material.envelope.path, statement.baseline().stem());
-            let message = format!("{path}: it is well signed, and for {stem}, not for {}", judged.stem);
+            let message = format!(
+                "{path}: it is well signed, and for {stem}, not for {}",
+                judged.stem
+            );
             let hint = "deliver the envelope that was signed for this very image";
             judged.add(Verdict::Untrusted, message, hint);
             return Ok(judged.done());
@@ -124,19 +109,25 @@ impl Judged {
 
     /// Judges by an Envelope that does not say which image it is for: none of its signatures is trusted.
     pub(super) fn refused(stem: String, findings: Vec<Finding>, inputs: Inputs) -> Self {
-        let judged = Self {
+        let mut judged = Self::new(stem, None, inputs);
+        judged.findings = findings;
+        judged.done()
+    }
+
+    fn new(stem: String, kernel_image: Option<String>, inputs: Inputs) -> Self {
+        Self {
             facts: SlotFacts {
                 image: stem.clone(),
                 serial: None,
                 root_hash: None,
                 partitions: None,
-                kernel_image: None,
+                kernel_image,
                 drifts: None,
-                verdict: Verdict::Untrusted,
+                verdict: Verdict::Incomplete,
             },
             stem,
             baseline: None,
-            findings,
+            findings: Vec::new(),
             artefact: None,
             report: None,
             explanation: None,
@@ -145,8 +136,7 @@ impl Judged {
             pair: None,
             loaders: None,
             is_stale: false,
-        };
-        judged.done()
+        }
     }
 
     fn add(&mut self, verdict: Verdict, message: String, hint: &str) {
@@ -206,8 +196,8 @@ impl Judged {
         let report = appraise(manifest, expectations, &evidence);
         let report = fact::judge(report, expectations, manifest, &fact::Scene::Snapshot);
         let explained = question.explain.clone();
-        self.explanation = explained
-            .map(|path| Explanation::of(path, manifest, expectations, &evidence, &report));
+        self.explanation =
+            explained.map(|path| Explanation::of(path, manifest, expectations, &evidence, &report));
         self.facts.drifts = Some(report.drift_count());
         self.report = Some(report);
         Ok(())

@@ -72,12 +72,14 @@ impl<'a> Survey<'a> {
 
     /// `NAME_VERSION` of all images that have a kernel image or an Envelope there.
     pub fn stems(&self) -> BTreeSet<String> {
-        let stems = self.volume.files.iter().filter_map(|file| {
-            match BootName::of(&file.path) {
+        let stems = self
+            .volume
+            .files
+            .iter()
+            .filter_map(|file| match BootName::of(&file.path) {
                 BootName::Kernel(stem) | BootName::Envelope(stem) => Some(stem.to_owned()),
                 _ => None,
-            }
-        });
+            });
         stems.collect()
     }
 
@@ -87,7 +89,11 @@ impl<'a> Survey<'a> {
     /// This machine cannot read the disk.
     pub fn neighbour(&self, path: &str, cap: u64) -> Result<Neighbour, SourceError> {
         let (mut bytes, mut unread) = (None, None);
-        match self.volume.file(path).map(|file| file.read(&self.part, cap)) {
+        match self
+            .volume
+            .file(path)
+            .map(|file| file.read(&self.part, cap))
+        {
             None => {}
             Some(Ok(read)) => bytes = Some(read),
             Some(Err(error)) => unread = Some(error.about_the_disk()?),

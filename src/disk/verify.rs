@@ -113,7 +113,11 @@ pub fn verify(question: &Question<'_>) -> Result<Answer, SourceError> {
     slots.retain(|slot| !slot.is_stale);
     if slots.is_empty() {
         let message = "there is no image on this disk: no kernel image, and no envelope of one";
-        findings.push(finding(Verdict::Incomplete, message.to_owned(), WRITE_AGAIN));
+        findings.push(finding(
+            Verdict::Incomplete,
+            message.to_owned(),
+            WRITE_AGAIN,
+        ));
     }
     findings.extend(loader(&survey, &slots)?);
     let (roles, odd) = leftovers(&survey, &slots)?;
@@ -223,7 +227,8 @@ fn summed(slot: Judged) -> Vec<Finding> {
     }
     if let Some(artefact) = slot.artefact.filter(|artefact| !artefact.is_as_signed()) {
         let (name, found, signed) = (artefact.name, artefact.observed, artefact.expected);
-        let message = format!("{name} as a whole is not as signed: sha256 {found}, signed {signed}");
+        let message =
+            format!("{name} as a whole is not as signed: sha256 {found}, signed {signed}");
         add(Verdict::Drift, message);
     }
     if worst != Verdict::Match && findings.iter().all(|it| it.verdict != worst) {

@@ -7,21 +7,19 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::diff::DiffError;
-use super::explain::{Question, explain};
 use super::disk;
+use super::explain::{Question, explain};
 use super::further::neighbours;
 use super::outputs::LayoutDirectory;
 use super::verity;
 use super::workspace::Workspace;
 use crate::appraise::{
     Artefact, Assurance, Circumstances, Evidence, Expiry, Explanation, Finding, Nonce, Opening,
-    Target, Terms, Verdict, Verification, Within, appraise, fact,
+    Target, Verdict, Verification, Within, appraise, fact,
 };
 use crate::baseline::{ImageName, Statement, Subject};
 use crate::digest::{Digest, HashingReader};
-use crate::disk::Outside;
 use crate::image::compress::Decoder;
-use crate::image::disk::Container;
 use crate::image::erofs::{self, ErofsError};
 use crate::image::oci::{self, OciError};
 use crate::image::tar::{self, TarError};
@@ -30,7 +28,7 @@ use crate::layout::erofs::ReadError;
 use crate::limits;
 use crate::path::{Escaped, ImagePath};
 use crate::progress::{Progress, Silent};
-use crate::sys::clock::{self, Deadline};
+use crate::sys::clock::Deadline;
 use crate::sys::facts;
 use crate::sys::fs::{self, IoContext as _, IoError};
 use crate::sys::material::{self, ENVELOPE_SUFFIX};
@@ -215,67 +213,17 @@ fn verify_disk(
     progress: &dyn Progress,
 ) -> Result<Verification, VerifyError> {
     let (trust, assurance) = trust(request)?;
-    let outside = match &request.baseline {
-        Some(_) => {
-            let material = material::read(&stem(request, path)?, &trust)?;
-            Some(Outside {
-                envelope: material.envelope,
-                receipt: material.receipt,
-                manifest: material.manifest,
-                expectations: material.expectations,
-                newer_roots: material.newer_roots,
-            })
-        }
-        None => None,
+    let stem = stem(request, path)?;
+    let stem = request.baseline.is_some().then_some(stem.as_path());
+    let verification = disk::verify(path, request, (&trust, stem), progress)?;
+    let circumstances = Circumstances {
+        assurance,
+        ..verification.circumstances
     };
-    let terms = Terms {
-        image: request.image.clone(),
-        expiry: request.expiry,
-        now: clock::now(),
-    };
-    let clock = terms.now;
-    let against = disk::Against {
-        trust: material::neighbour(&trust, limits::TRUST_ROOT_MAX)?,
-        outside,
-        terms,
-        explain: request.explain.clone(),
-        threads: request.threads,
-        progress,
-    };
-    let answer = disk::verify(path, &against)?;
-    let mut findings = answer.findings;
-    findings.extend(neighbours(&disk_stem(path), answer.statement.as_deref())?);
     Ok(Verification {
-        target: Target {
-            kind: "disk",
-            path: Escaped(path.as_os_str().as_bytes()).to_string(),
-        },
-        circumstances: Circumstances {
-            assurance,
-            clock,
-            expiry: request.expiry,
-            boot: None,
-            booted: None,
-            remembered: None,
-        },
-        baseline: answer.baseline,
-        findings,
-        artefact: answer.artefact,
-        report: answer.report,
-        disk: answer.disk,
-        explanation: answer.explanation,
-        inputs: answer.inputs,
-        nonce: request.nonce.clone(),
-        groups: Vec::new(),
-        lines: std::collections::BTreeMap::new(),
+        circumstances,
+        ..verification
     })
-}
-
-/// `X` of `X.raw`, or of a disk in another container: what else the build wrote lies beside it.
-fn disk_stem(path: &Path) -> PathBuf {
-    let suffixes = Container::ALL.into_iter().map(Container::suffix);
-    let stem = suffixes.filter_map(|suffix| material::without_suffix(path, suffix));
-    stem.last().unwrap_or_else(|| path.to_owned())
 }
 
 /// The Envelope that `request` verifies against.
@@ -301,7 +249,7 @@ fn stem(request: &Request, path: &Path) -> Result<PathBuf, VerifyError> {
             .ok_or_else(|| VerifyError::BaselineName(baseline.clone()));
     }
     let suffixes: &[&str] = match &request.subject {
-        Checked::Disk(_) => return Ok(disk_stem(path)),
+        Checked::Disk(_) => return Ok(disk::stem(path)),
         Checked::Erofs(_) => &[".erofs"],
         Checked::Oci(_) => &[".oci", ".oci/"],
         Checked::Root(_) => &[],

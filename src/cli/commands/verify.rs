@@ -25,9 +25,11 @@ use crate::tree::Epoch;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The baseline is the signed envelope X.dsse.json; X.mtree, X.expect.json and X.tlog-proof are found
-beside it. For --tar X.tar.zst, --erofs X.erofs and --oci X.oci it is found by name. A disk has all of
-that inside; --baseline names an envelope that is not on it yet. The trust root is --trust, else keys/trust.json of the workspace at or above the working directory; never one from the
-image.
+beside it. For --tar X.tar.zst, --erofs X.erofs and --oci X.oci it is found by name. A disk has all
+of that inside; --baseline names an envelope that is not on it yet. The trust root is --trust, else
+keys/trust.json of the workspace at or above the working directory; never one from the image.
+
+Example: karat verify --disk out/web-frontend_1.qcow2
 
 Reports: canonical=FILE, json=FILE, junit=FILE, prometheus=FILE, sarif=FILE (- is standard output);
 journal or journal=SOCKET (systemd's journal).

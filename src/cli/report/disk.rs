@@ -1,4 +1,4 @@
-//! What lies on a disk that was verified, for both forms of the report.
+//! What lies on a disk that was verified, for both forms of the report. The agent verifies no disks.
 
 use serde::Serialize;
 
@@ -97,13 +97,17 @@ impl Page<'_> {
                 Some([root, tree]) => format!("partitions {root} and {tree}"),
                 None => "no partitions".to_owned(),
             };
-            let root = slot.root_hash.map(|it| format!(", root hash {}", it.short()));
+            let root = slot
+                .root_hash
+                .map(|it| format!(", root hash {}", it.short()));
             let root = root.unwrap_or_default();
             let verdict = match slot.verdict {
                 Verdict::Match => "as signed",
                 verdict => verdict.name(),
             };
-            self.line(format_args!("  slot       {image}: {verdict}, {place}{root}"));
+            self.line(format_args!(
+                "  slot       {image}: {verdict}, {place}{root}"
+            ));
         }
         for text in &disk.not_covered {
             self.line(format_args!("  not covered: {text}"));

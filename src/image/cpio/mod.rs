@@ -17,6 +17,8 @@
 //! ```
 //! The entry `TRAILER!!!` ends it; NUL up to a multiple of 512 follows, so that another archive may
 //! be put behind it.
+//!
+//! [`read`] takes the archives of others, too, as hostile bytes: other numbers in the header mean nothing to it.
 
 mod error;
 mod reader;

@@ -105,7 +105,9 @@ fn number(header: &[u8; HEADER], at: usize) -> Result<u32, CpioReadError> {
 fn name(input: &mut dyn Read, size: u32) -> Result<Vec<u8>, CpioReadError> {
     let length = usize::try_from(size).unwrap_or(usize::MAX);
     if !(2..=limits::PATH_MAX).contains(&length) {
-        return Err(CpioReadError::Header("a name has no length that Linux takes"));
+        return Err(CpioReadError::Header(
+            "a name has no length that Linux takes",
+        ));
     }
     let mut name = vec![0; length];
     input.read_exact(&mut name)?;
@@ -171,13 +173,19 @@ mod tests {
         let device = Device { major: 1, minor: 3 };
         let mode = Mode::of_st_mode(0o666);
         writer.character(&path("/dev/null"), mode, device).unwrap();
-        writer.file(&path("/boot.json"), Mode::FILE, b"{}\n").unwrap();
-        writer.file(&path("/init"), Mode::FILE, &[7; 100_000]).unwrap();
+        writer
+            .file(&path("/boot.json"), Mode::FILE, b"{}\n")
+            .unwrap();
+        writer
+            .file(&path("/init"), Mode::FILE, &[7; 100_000])
+            .unwrap();
         writer.finish().unwrap()
     }
 
     fn files(bytes: &[u8]) -> Result<Vec<Packed>, CpioReadError> {
-        read(&mut &*bytes, &mut |path, size| size < 10 && *path == self::path("/boot.json"))
+        read(&mut &*bytes, &mut |path, size| {
+            size < 10 && *path == self::path("/boot.json")
+        })
     }
 
     #[test]

@@ -1,20 +1,23 @@
 //! What is inside of a unified kernel image, against what was signed: which part is another.
 
-use super::super::compress::Decoder;
-use super::super::cpio::{self, CpioReadError};
 use crate::baseline::Statement;
 use crate::boot::{Plan, PlanError};
 use crate::digest::Digest;
 use crate::disk::KernelImage;
+use crate::image::compress::Decoder;
+use crate::image::cpio::{self, CpioReadError};
+use crate::key::{TrustError, TrustRoot};
 use crate::layout::pe::{PeError, Section};
 use crate::layout::{Source, SourceError};
 use crate::limits;
 use crate::manifest::Manifest;
-use crate::path::Escaped;
+use crate::path::{Escaped, ImagePath};
 use crate::tree::Kind;
 
 /// The sections that are put into a stub, in their order; the third last may be missing.
-const ORDER: [&str; 6] = [".osrel", ".cmdline", ".uname", ".splash", ".linux", ".initrd"];
+const ORDER: [&str; 6] = [
+    ".osrel", ".cmdline", ".uname", ".splash", ".linux", ".initrd",
+];
 const OPTIONAL: &str = ".splash";
 /// All that a stub takes from its image besides, none of which karat puts there (systemd-stub(7)).
 const FOREIGN: [&str; 9] = [
@@ -55,6 +58,8 @@ enum InsideError {
     File(&'static str),
     #[error("its initrd's {0}")]
     Plan(#[from] PlanError),
+    #[error("its initrd's trust root: {0}")]
+    Trust(#[from] TrustError),
 }
 
 impl From<PeError> for InsideError {
@@ -78,16 +83,31 @@ fn sections(kernel: &KernelImage<'_>) -> Vec<String> {
     let mut odd: Vec<String> = names
         .iter()
         .filter(|name| is(name, &FOREIGN))
-        .map(|name| format!("it has a section {} that karat never puts there", Escaped(name)))
+        .map(|name| {
+            format!(
+                "it has a section {} that karat never puts there",
+                Escaped(name)
+            )
+        })
         .collect();
     let payload: Vec<&&[u8]> = names.iter().filter(|name| is(name, &ORDER)).collect();
     let has_optional = payload.iter().any(|name| **name == OPTIONAL.as_bytes());
     let wanted = ORDER
         .iter()
         .filter(|name| **name != OPTIONAL || has_optional);
-    if !payload.iter().map(|name| **name).eq(wanted.map(|name| name.as_bytes())) {
-        let found: Vec<String> = payload.iter().map(|name| Escaped(name).to_string()).collect();
-        odd.push(format!("its sections are not in karat's order: {}", found.join(" ")));
+    if !payload
+        .iter()
+        .map(|name| **name)
+        .eq(wanted.map(|name| name.as_bytes()))
+    {
+        let found: Vec<String> = payload
+            .iter()
+            .map(|name| Escaped(name).to_string())
+            .collect();
+        odd.push(format!(
+            "its sections are not in karat's order: {}",
+            found.join(" ")
+        ));
     }
     odd
 }
@@ -120,21 +140,33 @@ fn lists(manifest: &Manifest, digest: Digest) -> bool {
 /// agent are those that the image was built with.
 fn command_line_and_initrd(kernel: &KernelImage<'_>) -> Result<Vec<String>, InsideError> {
     let part = section(kernel, ".initrd")?.part(kernel.bytes)?;
-    let mut input = Decoder::detect(Sequential { source: &part, at: 0 }, limits::INITRD_MAX)
-        .map_err(CpioReadError::Io)?;
-    let mut keep = |path: &crate::path::ImagePath, size| {
+    let mut input = Decoder::detect(
+        Sequential {
+            source: &part,
+            at: 0,
+        },
+        limits::INITRD_MAX,
+    )
+    .map_err(CpioReadError::Io)?;
+    let mut keep = |path: &ImagePath, size| {
         path.as_bytes() == Plan::PATH.as_bytes() && size <= limits::BOOT_PLAN_MAX
+            || path.as_bytes() == Plan::TRUST.as_bytes() && size <= limits::TRUST_ROOT_MAX
     };
     let files = cpio::read(&mut input, &mut keep)?;
     let find = |path: &'static str| {
-        let found = files.iter().find(|it| it.path.as_bytes() == path.as_bytes());
+        let found = files
+            .iter()
+            .find(|it| it.path.as_bytes() == path.as_bytes());
         found.ok_or(InsideError::File(path))
     };
     let plan = find(Plan::PATH)?;
     let plan = Plan::parse(plan.bytes.as_deref().unwrap_or_default())?;
     let mut odd = planned(&plan, kernel.statement);
     let line = section(kernel, ".cmdline")?;
-    let line = line.bytes(kernel.bytes, u32::try_from(limits::BOOT_PLAN_MAX).unwrap_or(0))?;
+    let line = line.bytes(
+        kernel.bytes,
+        u32::try_from(limits::BOOT_PLAN_MAX).unwrap_or(0),
+    )?;
     if line != plan.cmdline.as_bytes() {
         odd.push(format!(
             "its command line is \"{}\"; its initrd expects \"{}\"",
@@ -143,11 +175,14 @@ fn command_line_and_initrd(kernel: &KernelImage<'_>) -> Result<Vec<String>, Insi
         ));
     }
     let inputs = &kernel.statement.baseline().inputs;
-    for (path, what, signed) in [
-        (Plan::TRUST, "trust root", inputs.trust),
-        (AGENT, "agent", inputs.agent),
+    // A trust root is named by what was signed, without the signatures.
+    let trust = find(Plan::TRUST)?.bytes.as_deref().unwrap_or_default();
+    let trust = TrustRoot::parse(trust)?.digest();
+    let agent = find(AGENT)?.digest;
+    for (what, found, signed) in [
+        ("trust root", trust, inputs.trust),
+        ("agent", agent, inputs.agent),
     ] {
-        let found = find(path)?.digest;
         if let Some(signed) = signed.filter(|signed| *signed != found) {
             odd.push(format!(
                 "the {what} in its initrd is another than the image was built with: sha256 {found}, signed {signed}"
@@ -163,7 +198,9 @@ fn planned(plan: &Plan, statement: &Statement) -> Vec<String> {
     let mut odd = Vec::new();
     if plan.stem() != baseline.stem() {
         let (plan, signed) = (plan.stem(), baseline.stem());
-        odd.push(format!("its initrd is for {plan}, the envelope for {signed}"));
+        odd.push(format!(
+            "its initrd is for {plan}, the envelope for {signed}"
+        ));
     }
     let Some(verity) = &baseline.verity else {
         return odd;
@@ -171,7 +208,9 @@ fn planned(plan: &Plan, statement: &Statement) -> Vec<String> {
     let [data, tree] = verity.partitions();
     if plan.root.hash != verity.root() {
         let (plan, signed) = (plan.root.hash, verity.root());
-        odd.push(format!("its initrd boots the root hash {plan}; signed is {signed}"));
+        odd.push(format!(
+            "its initrd boots the root hash {plan}; signed is {signed}"
+        ));
     } else if (plan.root.data, plan.root.tree) != (data, tree) {
         odd.push("its initrd names other partitions than the root hash does".to_owned());
     }
@@ -187,7 +226,9 @@ struct Sequential<'a> {
 impl std::io::Read for Sequential<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let left = self.source.size().saturating_sub(self.at);
-        let count = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+        let count = usize::try_from(left)
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
         let bytes = buffer.get_mut(..count).unwrap_or_default();
         match self.source.read_at(self.at, bytes) {
             Ok(()) => {}

@@ -10,4 +10,4 @@ pub use attach::{ATTACHED_SUMS, deliver};
 pub use containers::Packed;
 pub use convert::{Conversion, ConvertError, Known, convert, info, unpack};
 pub use error::{DiskFileError, Rule};
-pub use verify::{Against, verify};
+pub(in crate::ops) use verify::{stem, verify};

@@ -20,6 +20,7 @@ mod attacks;
 mod budgets;
 mod classes;
 mod command;
+mod disk;
 mod events;
 mod facts;
 mod instance;

@@ -12,9 +12,10 @@ use karat::image::sums::Sums;
 use karat::image::tar;
 use karat::layout::erofs as layout;
 use karat::limits;
+use karat::path::ImagePath;
 use karat::progress::Silent;
 use karat::tlog::decode_bundle;
-use karat::tree::{MemoryBlobs, Open, Tree};
+use karat::tree::{MemoryBlobs, Mode, Open, Tree};
 
 use super::seeds::texts;
 use crate::image::fixture::{Fixture, acl, epoch, origin};
@@ -426,4 +427,38 @@ fn small_qcow2() -> Vec<u8> {
     io::Write::write_all(&mut deflate, &[9; 512]).unwrap();
     put(2560, &deflate.finish().unwrap());
     file
+}
+
+/// Paths are there once, and bytes that were kept are those that were hashed.
+pub fn cpio(bytes: &[u8]) {
+    let mut keep = |_: &ImagePath, size| size < 5000;
+    let Ok(files) = karat::image::cpio::read(&mut &*bytes, &mut keep) else {
+        return;
+    };
+    let paths: std::collections::BTreeSet<_> = files.iter().map(|file| &file.path).collect();
+    assert_eq!(paths.len(), files.len());
+    for file in &files {
+        if let Some(bytes) = &file.bytes {
+            assert_eq!(Digest::of(bytes), file.digest);
+        }
+    }
+    let sizes: usize = files
+        .iter()
+        .flat_map(|file| &file.bytes)
+        .map(Vec::len)
+        .sum();
+    assert!(sizes <= bytes.len());
+}
+
+pub fn cpio_seeds() -> Vec<Vec<u8>> {
+    let path = |text: &str| ImagePath::parse(text).unwrap();
+    let mut archive = karat::image::cpio::Writer::new(Vec::new());
+    archive.directory(&path("/dev"), Mode::DIRECTORY).unwrap();
+    archive
+        .file(&path("/boot.json"), Mode::FILE, b"{}\n")
+        .unwrap();
+    archive
+        .file(&path("/dev/x"), Mode::FILE, &[7; 300])
+        .unwrap();
+    vec![archive.finish().unwrap()]
 }

@@ -36,7 +36,7 @@ macro_rules! each_target {
     ($use:ident) => {
         $use! {
             agent_answers, apt_sources, boot_plan, bundle, checkpoint, compressed, consistency, control, controls,
-            cosignature, deb, deb_tar, disk, dpkg_sources, draft, elf, entry, envelope, erofs, expectations,
+            cosignature, cpio, deb, deb_tar, disk, dpkg_sources, draft, elf, entry, envelope, erofs, expectations,
             fact_rules, fat, fleet, fork, further, glob, gpt, image_tar, inclusion, inrelease, json, kernel_tables,
             keyring, lock, manifest, monitor_memory, note, notice, oci, packages, pe, peers, policy, private_key,
             public_key, receipt, relation, release, report, rule_results, rules, ruleset, state, statement,
@@ -108,6 +108,7 @@ pub const TARGETS: &[Target] = &[
         log::cosignature,
         log::cosignature_seeds,
     ),
+    of("cpio", 3000, image::cpio, image::cpio_seeds),
     of("deb", 5000, archive::deb, archive::deb_seeds),
     of("deb_tar", 10000, archive::deb_tar, archive::deb_tar_seeds),
     of("disk", 3000, image::disk, image::disk_seeds),
