@@ -44,7 +44,8 @@ demo: all
 	@sh tests/demo.sh $(DIST)/bin
 
 # nextest runs what needs namespaces one at a time; without it, cargo does the same work in its own way.
-test:
+# The agent that disks carry is the released one.
+test: $(DIST)/bin/karat-agent
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
 	  $(CARGO) nextest run $(if $(CI),--profile ci); \
 	else \

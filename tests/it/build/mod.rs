@@ -12,4 +12,5 @@ mod room;
 mod scap;
 mod shipped;
 mod signing;
+mod uefi;
 mod workshop;

@@ -133,6 +133,17 @@ pub fn boot_material() -> Option<PathBuf> {
     None
 }
 
+/// The agent as it is released: static, so that it can be the first process of an initrd. `make test`
+/// makes it before it tests.
+pub fn static_agent() -> Option<PathBuf> {
+    let agent = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/dist/bin/karat-agent");
+    if agent.exists() {
+        return Some(agent);
+    }
+    super::skip("no static agent: make target/dist/bin/karat-agent");
+    None
+}
+
 fn find(program: &str) -> Option<PathBuf> {
     ["/usr/bin", "/bin", "/usr/sbin", "/sbin"]
         .iter()
