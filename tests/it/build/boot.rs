@@ -10,7 +10,7 @@ use std::fs;
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use rustix::process::Signal;
 
@@ -137,7 +137,7 @@ pub(super) fn has_not(console: &str, texts: &[&str]) {
 }
 
 /// How many facts of the running system held, by the report.
-fn facts_held(console: &str) -> u64 {
+pub(super) fn facts_held(console: &str) -> u64 {
     let line = console.lines().find(|line| line.contains(" held, "));
     let words = line.and_then(|line| line.split(" held, ").next());
     let count = words.and_then(|words| words.split_whitespace().last());
@@ -279,11 +279,16 @@ impl<'a> Instance<'a> {
         let words = format!("root=/dev/vda rw console=ttyS0 panic=-1 {words}");
         command.args(["-append", &words]);
         command.args(more);
-        command.stdin(Stdio::null()).stdout(Stdio::piped());
-        Machine {
-            child: command.spawn().unwrap(),
-            console: Console::default(),
-        }
+        run(&mut command)
+    }
+}
+
+/// Starts the machine that this command runs, with its console on standard output.
+pub(super) fn run(command: &mut Command) -> Machine {
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    Machine {
+        child: command.spawn().unwrap(),
+        console: Console::default(),
     }
 }
 

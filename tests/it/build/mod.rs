@@ -13,4 +13,5 @@ mod scap;
 mod shipped;
 mod signing;
 mod slots;
+mod uefi;
 mod workshop;

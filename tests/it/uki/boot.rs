@@ -19,13 +19,14 @@ use crate::support::{Judge, Scratch, judge, skip};
 /// Longest that one boot may take, in seconds, on a busy machine: it takes some 40 on an idle one.
 const PATIENCE: &str = "600";
 /// What the guest says last, and what firmware says about an image that it does not trust.
-const BOOTED: &str = "UKI-BOOTED";
+pub const BOOTED: &str = "UKI-BOOTED";
 const DENIED: &str = "Access Denied";
 
 const INIT: &str = "#!/bin/busybox sh
 B=/bin/busybox
 $B mount -t proc p /proc
 $B mount -t sysfs s /sys
+$B dmesg -n 1
 for bank in sha256 sha384; do
   for n in 4 7 8 11 12 13; do
     echo \"PCR $bank $n $($B cat /sys/class/tpm/tpm0/pcr-$bank/$n)\"
@@ -63,8 +64,8 @@ impl Judges {
 const OVMF: &str = "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd";
 const SNAKEOIL: &str = "/usr/share/ovmf/PkKek-1-snakeoil";
 
-/// An initrd (cpio, newc) with a static shell.
-fn initrd(shell: &[u8]) -> Vec<u8> {
+/// An initrd (cpio, newc) with a static shell, which prints registers.
+pub fn initrd(shell: &[u8]) -> Vec<u8> {
     let mut archive = Vec::new();
     let mut entry = |name: &str, mode: usize, bytes: &[u8]| {
         let pad = |archive: &mut Vec<u8>| archive.resize(archive.len().next_multiple_of(4), 0);

@@ -51,6 +51,11 @@ impl Material {
         std::fs::read(self.0.join("bookworm/bin/busybox")).unwrap()
     }
 
+    /// What kernel command lines, and nothing else, are put into (systemd-stub(7)).
+    pub fn addon_stub(&self) -> PathBuf {
+        self.efi(Release::Trixie).join("addonx64.efi.stub")
+    }
+
     pub fn ukify(&self) -> PathBuf {
         self.0.join("trixie/usr/lib/systemd/ukify")
     }

@@ -9,6 +9,9 @@ mod material;
 mod measure;
 mod sign;
 
+pub use boot::{BOOTED, initrd};
+pub use material::Material;
+
 use karat::image::uki::{Parts, Stub, Uki, assemble};
 
 use crate::support::pe;

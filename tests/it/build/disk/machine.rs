@@ -64,13 +64,13 @@ pub(super) fn boot(disk: &Disk, start: &Start<'_>) -> String {
 }
 
 /// A TPM that is emulated, for one machine; it ends with the machine.
-pub(super) struct Tpm {
+pub(in crate::build) struct Tpm {
     child: Child,
     socket: String,
 }
 
 impl Tpm {
-    pub(super) fn new(swtpm: &Judge, directory: &Path) -> Self {
+    pub(in crate::build) fn new(swtpm: &Judge, directory: &Path) -> Self {
         let state = directory.join("tpm");
         fs::create_dir(&state).unwrap();
         let socket = directory.join("tpm.socket").display().to_string();
@@ -89,7 +89,7 @@ impl Tpm {
     }
 
     /// What QEMU is told to use it.
-    pub(super) fn options(&self) -> Vec<String> {
+    pub(in crate::build) fn options(&self) -> Vec<String> {
         [
             "-chardev",
             &format!("socket,id=chrtpm,path={}", self.socket),

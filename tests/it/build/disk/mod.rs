@@ -10,3 +10,5 @@ mod clean;
 mod fixture;
 mod kernel;
 mod machine;
+
+pub(super) use machine::Tpm;
