@@ -68,7 +68,8 @@ impl Piece {
         }
     }
 
-    const fn suffix(self) -> &'static str {
+    /// What the name of its file ends in.
+    pub const fn suffix(self) -> &'static str {
         match self {
             Self::Verity => ".verity",
             Self::Root => ".root",

@@ -7,6 +7,7 @@ use super::files::Alone;
 use super::{BuildError, Built, Plan, Request, Trust, units};
 use crate::baseline::{Draft, Subject};
 use crate::image::compress::Compression;
+use crate::image::disk::Piece;
 use crate::image::sums::Sums;
 use crate::layout::erofs;
 use crate::limits;
@@ -91,7 +92,10 @@ fn has_all(request: &Request<'_>, plan: &Plan, draft: &Draft, sums: &Sums) -> bo
         && has(Format::Oci) == subjects.contains_key(&Subject::Oci)
         && boots == subjects.contains_key(&Subject::Uki)
         && has(Format::Disk) == sums.get(&format!("{}{RAW}", plan.stem)).is_some()
-        && has(Format::Split) == sums.iter().any(|(name, _)| name.ends_with(".root"))
+        && has(Format::Split)
+            == sums
+                .iter()
+                .any(|(name, _)| name.ends_with(Piece::Root.suffix()))
         && (!has(Format::Erofs) || erofs_is(request, plan))
         && Format::WORDS
             .iter()

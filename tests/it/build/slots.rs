@@ -19,6 +19,8 @@ const PATIENCE: &str = "900";
 const OVMF: &str = "/usr/share/OVMF";
 /// Where the EFI system partition begins: the first one does at 1 MiB.
 const ESP: u64 = 1 << 20;
+/// A machine that would start again is off instead.
+const ONCE: [&str; 1] = ["-no-reboot"];
 /// What is on the console where a version is tried in vain.
 const REFUSED: &str = "karat: slots_3 is not started\n";
 
@@ -76,20 +78,20 @@ fn slot_b_update_and_fallback() {
 
     // The first version is not on trial once it has come up, and fetches the second.
     assert_eq!(disk.kernels(), ["slots_1+3.efi"]);
-    came_up(&disk.boot(&[&two], "-no-reboot"), "1", &["update"]);
+    came_up(&disk.boot(&[&two], &ONCE), "1", &["update"]);
     assert_eq!(disk.kernels(), ["slots_1.efi", "slots_2+3-0.efi"]);
     disk.has_slots(["1", "2"]);
     let before = disk.copy("before.raw");
 
     // The second comes up in the other slot; the third goes where the first was.
-    came_up(&disk.boot(&[&three], "-no-reboot"), "2", &["update"]);
+    came_up(&disk.boot(&[&three], &ONCE), "2", &["update"]);
     assert_eq!(disk.kernels(), ["slots_2.efi", "slots_3+3-0.efi"]);
     disk.has_slots(["3", "2"]);
 
     // The first one, whole as it was, under what the machine remembers by now.
     before.state_of(&disk);
     before.delete("EFI/Linux/slots_2+3-0.efi");
-    let console = before.boot(&[], "-no-reboot");
+    let console = before.boot(&[], &ONCE);
     has(
         &console,
         &[
@@ -101,7 +103,7 @@ fn slot_b_update_and_fallback() {
 
     // The third, which nobody signed: it is tried three times, and then the second is back.
     disk.delete("karat/slots_3.dsse.json");
-    let console = disk.boot(&[], "-no-shutdown");
+    let console = disk.boot(&[], &[]);
     assert_eq!(console.matches(REFUSED).count(), 3, "{console}");
     has(
         &console,
@@ -207,8 +209,8 @@ impl<'a> Disk<'a> {
         Self { path, ..*self }
     }
 
-    /// Starts the machine with these further disks, and gives what its console said until it was off.
-    fn boot(&self, more: &[&Path], how: &str) -> String {
+    /// Starts the machine with these further disks and options, and gives what its console said until it was off.
+    fn boot(&self, more: &[&Path], how: &[&str]) -> String {
         let variables = self.shop.path("variables");
         fs::copy(Path::new(OVMF).join("OVMF_VARS_4M.fd"), &variables).unwrap();
         // What hangs is ended, and said to hang.
@@ -225,9 +227,7 @@ impl<'a> Disk<'a> {
         ]);
         command.args(["-smp", "1", "-m", "1024", "-nodefaults", "-nic", "none"]);
         command.args(["-display", "none", "-serial", "stdio"]);
-        if how == "-no-reboot" {
-            command.arg(how);
-        }
+        command.args(how);
         let code = format!("if=pflash,format=raw,readonly=on,file={OVMF}/OVMF_CODE_4M.fd");
         command.args(["-drive", &code]);
         let named = |path: &Path| path.to_str().unwrap().replace(',', ",,");
@@ -338,11 +338,12 @@ impl<'a> Disk<'a> {
 /// Builds a version of the image: a small one, which updates itself.
 fn build(shop: &Workshop, version: &str, format: &str, agent: &Path) {
     let template = "workspace/templates/slots.toml";
-    let kernel_says = "console=ttyS0";
+    // A busy machine emulates a clock that a kernel may take for a broken one.
+    let words = "\"console=ttyS0\", \"no_timer_check\", \"panic=-1\", \"quiet\"";
     let text = format!(
         "packages = [\"dbus\", \"systemd\", \"systemd-sysv\", \"udev\"]\n\
          [image]\nname = \"slots\"\nversion = \"{version}\"\n[source]\nsuite = \"trixie\"\n\
-         [kernel]\nflavour = \"cloud\"\ncmdline = [\"{kernel_says}\", \"quiet\"]\n\
+         [kernel]\nflavour = \"cloud\"\ncmdline = [{words}]\n\
          [disk]\nroot = \"256M\"\nesp = \"64M\"\netc = \"overlay-state\"\non_failure = \"previous\"\n\
          updates = \"https://images.example/slots/\"\n\
          writable = {{ \"/home\" = \"no\", \"/root\" = \"no\", \"/srv\" = \"no\" }}\n\

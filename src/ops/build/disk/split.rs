@@ -37,7 +37,7 @@ impl Whole<'_> {
         let source = source.at("read", &shown)?;
         let disk = Disk::read(&source).map_err(DiskImageError::Table)?;
         let stem = format!("{}_{}", self.name, self.version);
-        files.forget_pieces(&[".root", ".verity"])?;
+        files.forget_pieces(&[Piece::Root.suffix(), Piece::Verity.suffix()])?;
         let [data, tree] = self.verity.partitions();
         let [root, hashes] = self.digests;
         for (piece, id, digest, size) in [
