@@ -9,7 +9,7 @@ use crate::segment::{Confined, UnitName};
 /// Where the image has the list of who may log in: sshd reads it before the template's own files.
 pub const LOGINS: &str = "/etc/ssh/sshd_config.d/05-karat-segment.conf";
 
-/// Where this machine is to itself: `USER@HOST` of sshd_config(5).
+/// Where this machine is to itself: `USER@HOST` of `sshd_config(5)`.
 const HERE: [&str; 2] = ["127.0.0.0/8", "::1"];
 
 impl Template {
