@@ -74,6 +74,11 @@ pub struct Args {
     #[arg(long)]
     no_cache: bool,
 
+    /// Let scripts run nothing but what packages brought: karat answers in place of
+    /// deb-systemd-helper otherwise, with the same result, and a fifth faster
+    #[arg(long)]
+    no_stand_ins: bool,
+
     /// Formats to write, instead of the template's
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = format)]
     format: Vec<Format>,
@@ -120,6 +125,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         locked: args.locked || (sys::env::is_ci() && !args.unlocked),
         cache: &cache,
         reuse: !args.no_cache,
+        stand_ins: !args.no_stand_ins,
         formats: (!args.format.is_empty()).then(|| args.format.clone()),
         compression: args.compression,
         agent: args.agent.clone(),

@@ -12,4 +12,5 @@ mod room;
 mod scap;
 mod shipped;
 mod signing;
+mod stand_ins;
 mod workshop;
