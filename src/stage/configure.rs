@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::dpkgdb::{CURRENT, WAITING};
 use super::error::StageError;
 use super::extract::Deb;
-use super::inputs::Inputs;
+use super::inputs::{Inputs, StandIns};
 use crate::path::ImagePath;
 use crate::sys::root::Root;
 use crate::sys::sandbox::{self, Plan, Report, RunError, Step};
@@ -108,6 +108,7 @@ impl<'a> Configurer<'a> {
                 root: PathBuf::from(path),
                 environment,
                 steps: Vec::new(),
+                stand_ins: inputs.stand_ins == StandIns::Used,
             },
             progress,
             guards: Vec::new(),

@@ -26,6 +26,8 @@ pub struct Inputs {
     pub script_limit: Duration,
     /// Where the root is staged; does not reach the result.
     pub staging: Staging,
+    /// Whether karat stands in for programs that scripts start often.
+    pub stand_ins: StandIns,
     /// The `karat` program that is started as the worker; `None`: this very program.
     pub worker: Option<PathBuf>,
 }
@@ -65,6 +67,17 @@ pub enum Staging {
     Directory(PathBuf),
 }
 
+/// Whether karat stands in for programs that scripts start often
+/// ([`stand_in`](super::stand_in)); the result is the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StandIns {
+    /// It does, for those whose bytes it knows.
+    Used,
+    /// Scripts run nothing but what packages brought.
+    Unused,
+}
+
 impl Inputs {
     /// Packages for an architecture and an epoch, everything else as usual.
     pub fn new(packages: Vec<Package>, architecture: impl Into<String>, epoch: Epoch) -> Self {
@@ -75,6 +88,7 @@ impl Inputs {
             initrd: Initrd::Package,
             script_limit: Duration::from_mins(15),
             staging: Staging::Automatic,
+            stand_ins: StandIns::Used,
             worker: None,
         }
     }
@@ -96,6 +110,10 @@ impl Inputs {
             Initrd::Karat => "initrd karat",
             Initrd::Package => "initrd package",
         });
+        // Who asks for none wants to see a tree that was made without.
+        if self.stand_ins == StandIns::Unused {
+            field("no stand-ins");
+        }
         for package in packages {
             field(&format!(
                 "{} {} {} {}",
@@ -130,6 +148,9 @@ mod tests {
         other.packages[0].path = PathBuf::from("/other");
         assert_eq!(inputs.key(), other.key());
         other.initrd = Initrd::Karat;
+        assert_ne!(inputs.key(), other.key());
+        other = inputs.clone();
+        other.stand_ins = StandIns::Unused;
         assert_ne!(inputs.key(), other.key());
         other = inputs.clone();
         other.packages[1].sha256 = Digest::of(b"c");

@@ -12,6 +12,7 @@
 //! | `order` | which package before which |
 //! | `unpack` `extract` `place` `replaces` | packages into the root |
 //! | `dpkgdb` `configure` | dpkg's database; scripts |
+//! | `stand_in` | programs in whose place karat answers while scripts run |
 //! | `normalise` `capture` | what stays; the tree as a value |
 //! | `store` | configured trees on disk |
 //! | `overlay` | what the template adds to a configured tree |
@@ -29,12 +30,13 @@ pub mod overlay;
 mod place;
 mod replaces;
 mod staging;
+pub mod stand_in;
 mod store;
 mod unpack;
 mod worker;
 
 pub use configured::{Configured, Reuse, configured, forget, stored};
 pub use error::{DirectoryFault, StageError};
-pub use inputs::{Initrd, Inputs, Package, Staging};
+pub use inputs::{Initrd, Inputs, Package, Staging, StandIns};
 pub use store::PackBlobs;
 pub use worker::run_as_worker;

@@ -17,6 +17,7 @@ use super::extract::Deb;
 use super::inputs::{Initrd, Inputs};
 use super::place::Placer;
 use super::staging::Stage;
+use super::stand_in;
 use super::store::{self, PackWriter};
 use super::unpack::{Packages, Unpacker};
 use crate::deb::archive::Control;
@@ -73,7 +74,7 @@ pub fn run_as_worker() -> Option<ExitCode> {
     match std::env::args_os().nth(1)?.to_str()? {
         sandbox::WORKER => Some(worker()),
         sandbox::RUNNER => Some(sandbox::runner()),
-        sandbox::INIT => Some(sandbox::init()),
+        sandbox::INIT => Some(sandbox::init(stand_in::ALL)),
         _ => None,
     }
 }

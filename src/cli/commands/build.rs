@@ -75,6 +75,11 @@ pub struct Args {
     #[arg(long)]
     no_cache: bool,
 
+    /// Let scripts run nothing but what packages brought: karat answers in place of
+    /// deb-systemd-helper otherwise, with the same result, and a fifth faster
+    #[arg(long)]
+    no_stand_ins: bool,
+
     /// Formats to write, instead of the template's: tar, oci, erofs, disk, split,
     /// qcow2, vhd, vmdk, gcp
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = format)]
@@ -122,6 +127,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         locked: args.locked || (sys::env::is_ci() && !args.unlocked),
         cache: &cache,
         reuse: !args.no_cache,
+        stand_ins: !args.no_stand_ins,
         formats: (!args.format.is_empty()).then(|| args.format.clone()),
         compression: args.compression,
         agent: args.agent.clone(),

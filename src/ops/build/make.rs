@@ -103,6 +103,9 @@ impl Making<'_> {
             template::Initrd::Karat => stage::Initrd::Karat,
             template::Initrd::Distribution => stage::Initrd::Package,
         };
+        if !self.request.stand_ins {
+            inputs.stand_ins = stage::StandIns::Unused;
+        }
         inputs
     }
 

@@ -52,6 +52,8 @@ pub struct Request<'a> {
     pub cache: &'a Cache,
     /// Whether configured trees are taken from the cache and kept there.
     pub reuse: bool,
+    /// Whether karat stands in for programs that scripts start often.
+    pub stand_ins: bool,
     /// Formats, in the place of the template's.
     pub formats: Option<Vec<Format>>,
     /// Compression of the tar file, in the place of the template's.

@@ -14,7 +14,8 @@ use rustix::thread::UnshareFlags;
 
 use super::diagnose::Facts;
 use super::error::SandboxError;
-use super::{INIT, Plan, Step, die_with_parent, end_with, filter, read_line, unshare};
+use super::stand_in::{self, Server};
+use super::{INIT, Plan, StandIn, Step, die_with_parent, end_with, filter, read_line, unshare};
 use crate::path::ImagePath;
 use crate::sys::process;
 use crate::sys::root::Root;
@@ -22,6 +23,9 @@ use crate::sys::root::Root;
 /// Stands for `start-stop-daemon` while scripts run: nothing is to be started in an image.
 const NO_DAEMON: &str =
     "#!/bin/sh\necho 'karat: an image is being built: nothing is started' >&2\n";
+
+/// What is put into `/dev` for the sandbox' own use.
+pub(super) const PLACE: &str = "/dev/.karat";
 
 /// Device nodes that scripts may expect, taken from the machine.
 const DEVICES: [&str; 6] = ["full", "null", "random", "tty", "urandom", "zero"];
@@ -56,8 +60,8 @@ pub fn runner() -> ExitCode {
 }
 
 /// Pid 1: makes the root, runs the plan, and takes all that is left with it when it ends.
-pub fn init() -> ExitCode {
-    match prepare() {
+pub fn init(stand_ins: &[StandIn]) -> ExitCode {
+    match prepare(stand_ins) {
         Ok(plan) => run_steps(&plan),
         Err(error) => broken(&error),
     }
@@ -74,7 +78,7 @@ fn broken(error: &SandboxError) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn prepare() -> Result<Plan, SandboxError> {
+fn prepare(stand_ins: &[StandIn]) -> Result<Plan, SandboxError> {
     die_with_parent()?;
     let mut input = BufReader::new(std::io::stdin());
     let plan = read_line(&mut input)
@@ -87,9 +91,14 @@ fn prepare() -> Result<Plan, SandboxError> {
     limit(Resource::Core, 0);
     limit(Resource::Nofile, 1024);
     enter_root(&plan.root)?;
+    let stand_ins = if plan.stand_ins { stand_ins } else { &[] };
+    let server = Server::place(stand_ins);
     filter::apply()?;
-    // Only now, since from here on there are two threads.
+    // Only now, since from here on there are several threads.
     end_with(input.into_inner());
+    if let Some(server) = server {
+        server.start()?;
+    }
     Ok(plan)
 }
 
@@ -135,8 +144,10 @@ fn enter_root(path: &Path) -> Result<(), SandboxError> {
     unmount(".", UnmountFlags::DETACH).map_err(step)?;
     rustix::process::chdir("/").map_err(step)?;
 
+    let nothing = stand_in::executable("start-stop-daemon", NO_DAEMON)
+        .map_err(|error| SandboxError::step("make /dev", error))?;
     for daemon in ["/usr/sbin/start-stop-daemon", "/sbin/start-stop-daemon"] {
-        if mount_bind("/dev/.karat", daemon).is_ok() {
+        if mount_bind(&nothing, daemon).is_ok() {
             break;
         }
     }
@@ -170,7 +181,7 @@ fn fill_dev(
     for (name, target) in DEVICE_LINKS {
         std::os::unix::fs::symlink(target, dev.join(name)).map_err(step)?;
     }
-    for (name, mode) in [("pts", 0o755), ("shm", 0o1777)] {
+    for (name, mode) in [(".karat", 0o755), ("pts", 0o755), ("shm", 0o1777)] {
         let path = dev.join(name);
         rustix::fs::mkdir(&path, Mode::from_raw_mode(mode)).map_err(|errno| step(errno.into()))?;
         rustix::fs::chmod(&path, Mode::from_raw_mode(mode)).map_err(|errno| step(errno.into()))?;
@@ -179,11 +190,7 @@ fn fill_dev(
     let options = Some(c"newinstance,ptmxmode=0666,mode=620");
     mount("devpts", dev.join("pts"), "devpts", flags, options)
         .map_err(|errno| refused("/dev/pts", errno))?;
-    let fake = dev.join(".karat");
-    File::create(&fake)
-        .and_then(|mut file| file.write_all(NO_DAEMON.as_bytes()))
-        .map_err(step)?;
-    rustix::fs::chmod(&fake, Mode::from_raw_mode(0o755)).map_err(|errno| step(errno.into()))
+    Ok(())
 }
 
 fn run_steps(plan: &Plan) -> ExitCode {

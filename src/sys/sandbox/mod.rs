@@ -17,11 +17,13 @@ mod filter;
 mod idmap;
 mod init;
 mod run;
+mod stand_in;
 mod worker;
 
 pub use error::SandboxError;
 pub use init::{init, runner};
 pub use run::{Plan, Report, RunError, Step, run};
+pub use stand_in::{Answer, Question, StandIn};
 pub use worker::{Channel, Worker, enter};
 
 /// First argument that makes this program a worker.

@@ -26,6 +26,8 @@ pub struct Plan {
     pub environment: Vec<(String, String)>,
     /// What to run.
     pub steps: Vec<Step>,
+    /// Whether karat answers in the place of programs that it knows ([`StandIn`](super::StandIn)).
+    pub stand_ins: bool,
 }
 
 /// One program.

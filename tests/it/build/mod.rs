@@ -13,5 +13,6 @@ mod scap;
 mod shipped;
 mod signing;
 mod slots;
+mod stand_ins;
 mod uefi;
 mod workshop;

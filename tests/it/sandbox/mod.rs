@@ -4,6 +4,7 @@
 mod refusals;
 mod replaces;
 pub mod staging;
+pub mod stand_in;
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::MetadataExt as _;
