@@ -175,16 +175,13 @@ fn slots(survey: &Survey<'_>, question: &Question<'_>) -> Result<Vec<Judged>, So
     if let Some(outside) = &question.outside {
         let material = material(survey, "", Some(outside), question)?;
         let mut findings = Vec::new();
-        match material.trusted(&mut findings) {
-            Some((_, statement)) => {
-                let stem = statement.baseline().stem();
-                stems.remove(&stem);
-                slots.push(Judged::of(survey, stem, Some(outside), question)?);
-            }
-            None => {
-                let path = outside.envelope.path.clone();
-                slots.push(Judged::refused(path, findings, material.inputs()));
-            }
+        if let Some((_, statement)) = material.trusted(&mut findings) {
+            let stem = statement.baseline().stem();
+            stems.remove(&stem);
+            slots.push(Judged::of(survey, stem, Some(outside), question)?);
+        } else {
+            let path = outside.envelope.path.clone();
+            slots.push(Judged::refused(path, findings, material.inputs()));
         }
     }
     for stem in stems {

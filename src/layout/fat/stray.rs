@@ -30,7 +30,8 @@ impl Volume {
     pub fn stray(&self, source: &dyn Source) -> Result<Option<u64>, FatError> {
         let mut free: Vec<Range<u64>> = RESERVED.into_iter().collect();
         free.push(8 * SECTOR..self.geometry.table);
-        let mut used: Vec<Range<u64>> = vec![0..self.geometry.data];
+        let tables = 0..self.geometry.data;
+        let mut used: Vec<Range<u64>> = std::iter::once(tables).collect();
         for extent in &self.directory_extents {
             used.push(extent.start..extent.end());
         }

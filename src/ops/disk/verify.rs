@@ -101,8 +101,8 @@ pub(in crate::ops) fn verify(
 /// `X` of `X.raw`, or of a disk in another container: what else the build wrote lies beside it.
 pub(in crate::ops) fn stem(path: &Path) -> PathBuf {
     let suffixes = Container::ALL.into_iter().map(Container::suffix);
-    let stem = suffixes.filter_map(|suffix| material::without_suffix(path, suffix));
-    stem.last().unwrap_or_else(|| path.to_owned())
+    let mut stems = suffixes.filter_map(|suffix| material::without_suffix(path, suffix));
+    stems.next().unwrap_or_else(|| path.to_owned())
 }
 
 fn answer(path: &Path, against: &Against<'_>) -> Result<Answer, IoError> {

@@ -431,7 +431,7 @@ fn small_qcow2() -> Vec<u8> {
 
 /// Paths are there once, and bytes that were kept are those that were hashed.
 pub fn cpio(bytes: &[u8]) {
-    let mut keep = |_: &ImagePath, size| size < 5000;
+    let mut keep = |_: &ImagePath, size: u64| size < 5000;
     let Ok(files) = karat::image::cpio::read(&mut &*bytes, &mut keep) else {
         return;
     };

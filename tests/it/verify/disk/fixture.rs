@@ -165,8 +165,7 @@ impl Made {
             threads: two(),
         };
         let sink = Cursor::new(Vec::new());
-        let (sink, _) =
-            erofs::write(&sample.sealed(), &sample.blobs, &options, sink).unwrap();
+        let (sink, _) = erofs::write(&sample.sealed(), &sample.blobs, &options, sink).unwrap();
         let root = sink.into_inner();
         let hashes = Tree::of(&root, Verity::salt_of(&manifest.digest()), two()).unwrap();
         let mut tree = Vec::new();

@@ -28,7 +28,11 @@ fn root_byte_flipped() {
     assert!(matches!(drifts[0].change, Change::Content { .. }));
     // The superblock: no tree can be made of it, and manifest and expectations cannot be found.
     let damaged = disk.verified(|bytes| bytes[start + 1024] ^= 1);
-    says(&damaged, Verdict::Drift, "partition 2: verity: block 0 of the data");
+    says(
+        &damaged,
+        Verdict::Drift,
+        "partition 2: verity: block 0 of the data",
+    );
     assert!(damaged.verdicts().contains(&Verdict::Incomplete));
     // Where they lie beside it, the root is looked at, and is none.
     let made = &disk.made[0];
@@ -42,7 +46,11 @@ fn root_byte_flipped() {
     let mut request = disk.request(disk.write(|bytes| bytes[start + 1024] ^= 1));
     request.baseline = Some(beside(".dsse.json", &made.envelope(5, 2)));
     let found = karat::ops::verify::verify(&request).unwrap();
-    says(&found, Verdict::Drift, "partition 2 is no root that a build writes");
+    says(
+        &found,
+        Verdict::Drift,
+        "partition 2 is no root that a build writes",
+    );
 }
 
 #[test]
