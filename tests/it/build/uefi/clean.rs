@@ -188,7 +188,7 @@ fn free_port() -> u16 {
 /// sshd says who it is, to somebody outside.
 fn ssh_answers(port: u16) {
     let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
-    let patience = Some(Duration::from_secs(120));
+    let patience = Some(Duration::from_mins(2));
     stream.set_read_timeout(patience).unwrap();
     let mut banner = String::new();
     BufReader::new(stream).read_line(&mut banner).unwrap();
