@@ -73,7 +73,7 @@ impl Segment {
         let egress = self.egress.iter();
         let egress = egress.filter(|it| it.unit.as_ref() == Some(unit));
         let networks = egress.filter_map(|it| match &it.to {
-            Peer::Net(network) => Some(network.clone()),
+            Peer::Net(network) => Some(*network),
             Peer::Any | Peer::Infrastructure(_) | Peer::Segment(_) => None,
         });
         networks.collect()

@@ -311,19 +311,13 @@ fn lists_of_packages_are_compared_where_they_are_the_signed_ones() {
             found["subject"].as_str().unwrap().ends_with(name),
             "{found}"
         );
-        assert_eq!(
-            document["changes"][0]["to"]["sbom"],
-            Value::Null
-        );
+        assert_eq!(document["changes"][0]["to"]["sbom"], Value::Null);
         fs::write(&file, bytes).unwrap();
     }
     // One that is not there is for nobody to judge.
     fs::remove_file(log.path("out/web_1.spdx.json")).unwrap();
     let document = json(&log, 0, "--outputs out --envelopes out");
-    assert_eq!(
-        document["changes"][0]["from"]["sbom"],
-        Value::Null
-    );
+    assert_eq!(document["changes"][0]["from"]["sbom"], Value::Null);
     assert_eq!(document["changes"][0]["to"]["sbom"], digests[1]);
 }
 

@@ -40,11 +40,6 @@ is() { test "$(cat "/proc/sys/$1")" = "$2"; }
 answers() {
     bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$0"; printf %b "$1" >&3; read -r line <&3; test "${line#*"$2"}" != "$line"' "$@"
 }
-# As a program of that service would: its control group is what systemd limits.
-binds_as() {
-    sh -c 'echo $$ > "/sys/fs/cgroup/system.slice/$0/cgroup.procs" && exec perl -MSocket -e "$1" "$2"' "$1" \
-        'socket(S, PF_INET, SOCK_STREAM, 0) && bind(S, sockaddr_in($ARGV[0], INADDR_ANY)) or die $!' "$2"
-}
 ask verified systemctl is-active karat-verify.service
 ask blessed systemctl is-active karat-bless.service
 ask login session true
@@ -93,8 +88,6 @@ ask journal journalctl -b -q -n 1
 ask audit test -s /var/log/audit/audit.log
 ask time systemctl is-active systemd-timesyncd.service
 ask filter nft list chain inet karat output
-ask port binds_as nginx.service 443
-ask ports refused binds_as nginx.service 8081
 ask people test "$(sshd -T | grep ^allowusers)" = "allowusers admin"
 "#;
 const UNIT: &str = "[Unit]\\nAfter=api.service auditd.service karat-bless.service \

@@ -17,7 +17,7 @@ use crate::template::{self, LOGINS, Template};
 Examples:
   karat segment compile templates/web-frontend.toml              the text that the image gets
   karat segment compile templates/web-frontend.toml | nft -c -f -
-  karat segment compile templates/web-frontend.toml --json       with the limits of services, and who logs in
+  karat segment compile templates/web-frontend.toml --json       also limits of services, logins
 
 The text, and what an instance lists then: docs/formats/ruleset.md.")]
 pub(super) struct Args {
