@@ -76,7 +76,7 @@ pub struct Args {
     no_cache: bool,
 
     /// Let scripts run nothing but what packages brought: karat answers in place of
-    /// deb-systemd-helper otherwise, with the same result, and a fifth faster
+    /// deb-systemd-helper otherwise, with the same result, and faster
     #[arg(long)]
     no_stand_ins: bool,
 

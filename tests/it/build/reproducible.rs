@@ -34,14 +34,6 @@ fn another_user_place_and_environment_give_the_same_bytes() {
         "with and without cache"
     );
 
-    // Scripts run all that packages brought, and nothing else.
-    shop.build("own", &["--no-cache", "--no-sign", "--no-stand-ins"]);
-    assert_eq!(
-        shop.read("own/small_1.SHA256SUMS"),
-        expected,
-        "with and without stand-ins"
-    );
-
     // One processor, another place, locale, time zone, umask, host name and home, an empty cache.
     let place = shop.path("another place");
     let mut command = Command::new("sh");

@@ -372,7 +372,7 @@ fn scripts_are_answered_and_the_rest_reaches_the_program() {
         echo 'ask 1 deb-systemd-helper unmask a.service' > /dev/.karat/ask\n\
         own deb-systemd-helper update-state b.service\n\
         deb-systemd-helper debian-installed b.service\n";
-    let Some(mut bench) = Bench::new("stand-in", &[package(&program, &script)]) else {
+    let Some(mut bench) = Bench::new("stand-in", &[package(&program, script)]) else {
         return;
     };
     let made = bench.tree();
