@@ -25,7 +25,7 @@ mod stub;
 mod write;
 
 pub(in crate::image) use assemble::is_command_line;
-pub use assemble::{Parts, Uki, assemble};
+pub use assemble::{Parts, Uki, assemble, bytes_of};
 pub use error::UkiError;
 pub use kernel::release;
 pub use loader::{EspFile, LOADER_CONF, loader_files, uki_path};

@@ -248,9 +248,10 @@ impl Making<'_> {
                         tree,
                         blobs,
                         template: self.template,
-                        lock: self.lock,
-                        agent: self.agent,
-                        trust: self.trust,
+                        architecture: self.lock.architecture.as_str(),
+                        epoch: self.lock.epoch,
+                        agent: self.agent.map(Agent::bytes),
+                        trust: self.trust.map(|trust| trust.file.as_slice()),
                         seed: seed(subjects),
                         root: self.erofs(subjects, threads),
                     };
