@@ -87,7 +87,8 @@ fn main() -> Result<()> {
             };
             let home = home.join(format!("karat-bench-{}", std::process::id()));
             fs::create_dir(&home)?;
-            let done = compare(directory, &home, threads, rounds, is_large);
+            let directory = fs::canonicalize(directory)?.display().to_string();
+            let done = compare(&directory, &home, threads, rounds, is_large);
             fs::remove_dir_all(&home)?;
             done
         }
