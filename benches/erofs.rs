@@ -10,27 +10,18 @@
     reason = "a benchmark reads, starts programs and prints"
 )]
 
-use std::collections::BTreeMap;
-use std::error::Error;
+mod unpacked;
+
 use std::fs::{self, File};
-use std::io::{self, Read};
 use std::num::NonZero;
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use karat::digest::Digest;
 use karat::image::erofs::{self, Compression, Options};
 use karat::image::tar::keep_nothing;
-use karat::path::ImagePath;
 use karat::sys::fs::FileSource;
-use karat::tree::{
-    Blobs, Content, Epoch, Inode, InodeId, Kind, Mode, Open, Origin, Stat, Tree, Xattrs,
-};
-
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
+use karat::tree::{Epoch, Origin};
+use unpacked::{Result, run, walk};
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args()
@@ -107,8 +98,9 @@ fn compare(directory: &str, threads: usize, rounds: usize) -> Result<()> {
     let mut runs: Vec<Vec<(Duration, u64, u64)>> = vec![Vec::new(); jobs.len()];
     for _ in 0..rounds {
         for ((_, job), runs) in jobs.iter().zip(&mut runs) {
-            let (time, memory) = run(job)?;
-            runs.push((time, memory, fs::metadata(&out)?.len()));
+            let ran = run(job)?;
+            let time = ran.said.first().copied().unwrap_or(ran.wall);
+            runs.push((time, ran.peak, fs::metadata(&out)?.len()));
         }
     }
     fs::remove_file(&out)?;
@@ -128,50 +120,9 @@ fn compare(directory: &str, threads: usize, rounds: usize) -> Result<()> {
     Ok(())
 }
 
-/// Runs a program; the time that it says it took, or the whole one, and its peak of memory in kB.
-fn run(job: &[String]) -> Result<(Duration, u64)> {
-    let (program, arguments) = job.split_first().ok_or("no program")?;
-    let start = Instant::now();
-    let mut command = Command::new(program);
-    command
-        .args(arguments)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null());
-    let mut child = command.spawn()?;
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak = 0;
-    let ended = loop {
-        if let Some(ended) = child.try_wait()? {
-            break ended;
-        }
-        let text = fs::read_to_string(&status).unwrap_or_default();
-        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let now = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
-        peak = peak.max(now.unwrap_or(0));
-        std::thread::sleep(Duration::from_millis(5));
-    };
-    let wall = start.elapsed();
-    if !ended.success() {
-        return Err(format!("{program} failed").into());
-    }
-    let mut said = String::new();
-    child
-        .stdout
-        .take()
-        .ok_or("no output")?
-        .read_to_string(&mut said)?;
-    let own = said.trim().parse().ok().map(Duration::from_micros);
-    Ok((own.unwrap_or(wall), peak))
-}
-
 fn write(directory: &str, out: &str, word: &str, threads: usize) -> Result<()> {
-    let mut walk = Walk {
-        tree: Tree::new(Epoch::new(1_760_000_000)?),
-        files: Files::default(),
-        links: BTreeMap::new(),
-    };
-    walk.below(Path::new(directory), &ImagePath::root())?;
-    let (tree, files) = (walk.tree.seal()?, walk.files);
+    let (tree, files) = walk(Path::new(directory))?;
+    let tree = tree.seal()?;
     let compression = if word == "lz4" {
         Compression::Lz4
     } else {
@@ -197,69 +148,4 @@ fn read(image: &str, threads: usize) -> Result<()> {
     erofs::read(&source, Epoch::new(0)?, &origin, &mut keep_nothing, threads)?;
     println!("{}", start.elapsed().as_micros());
     Ok(())
-}
-
-/// Files on the disk, by their contents.
-#[derive(Default)]
-struct Files(BTreeMap<Digest, PathBuf>);
-
-impl Blobs for Files {
-    fn open(&self, content: &Content) -> io::Result<Box<dyn Read + Send + '_>> {
-        let path = self.0.get(&content.digest).ok_or(io::ErrorKind::NotFound)?;
-        Ok(Box::new(File::open(path)?))
-    }
-}
-
-/// A directory of the disk on its way into a tree; attributes are left out.
-struct Walk {
-    tree: Tree<Open>,
-    files: Files,
-    links: BTreeMap<(u64, u64), InodeId>,
-}
-
-impl Walk {
-    fn below(&mut self, directory: &Path, at: &ImagePath) -> Result<()> {
-        let mut entries = fs::read_dir(directory)?.collect::<io::Result<Vec<_>>>()?;
-        entries.sort_unstable_by_key(fs::DirEntry::file_name);
-        for entry in entries {
-            let (path, stat) = (entry.path(), entry.metadata()?);
-            let at = at.join(entry.file_name().as_bytes())?;
-            let (kind, key) = (stat.file_type(), (stat.dev(), stat.ino()));
-            if let Some(id) = self.links.get(&key).filter(|_| !kind.is_dir()) {
-                self.tree.link(at, *id)?;
-                continue;
-            }
-            let content = if kind.is_dir() {
-                Kind::Directory
-            } else if kind.is_symlink() {
-                Kind::Symlink(fs::read_link(&path)?.as_os_str().as_bytes().to_vec())
-            } else if kind.is_file() {
-                let content = Content::of(&fs::read(&path)?);
-                self.files.0.insert(content.digest, path.clone());
-                Kind::Regular(content)
-            } else if kind.is_fifo() {
-                Kind::Fifo
-            } else {
-                continue;
-            };
-            let inode = Inode {
-                stat: Stat {
-                    uid: stat.uid(),
-                    gid: stat.gid(),
-                    ..Stat::root(Mode::of_st_mode(stat.mode()))
-                },
-                kind: content,
-                xattrs: Xattrs::new(),
-                origin: Origin::Script("bench".to_owned()),
-            };
-            let id = self.tree.insert(at.clone(), inode)?;
-            if !kind.is_dir() && stat.nlink() > 1 {
-                self.links.insert(key, id);
-            }
-            if kind.is_dir() {
-                self.below(&path, &at)?;
-            }
-        }
-        Ok(())
-    }
 }

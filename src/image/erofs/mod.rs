@@ -19,7 +19,7 @@ mod xattr;
 
 pub use error::ErofsError;
 pub use read::read;
-pub use writer::{Compression, Options, Written, label, uuid, write};
+pub use writer::{Compression, First, Options, Written, label, uuid, write, write_behind_first};
 
 /// Length of a block: the only one that every kernel reads, whatever its pages.
 const BLOCK: usize = 4096;

@@ -1,6 +1,6 @@
 //! The bytes of a piece of a file, as they will stand in the image: a pure function.
 
-use super::lz4::{self, Cuts, Table};
+use super::lz4::{self, Cuts, Output, Table};
 use super::{BLOCK, Compression};
 
 /// Most bytes of a cluster, compressed. Larger ones compress a little better, but whoever reads
@@ -52,8 +52,7 @@ pub(super) struct Packer {
     compression: Compression,
     table: Table,
     cuts: Cuts,
-    scratch: Vec<u8>,
-    blocks: Vec<u8>,
+    scratch: Output,
 }
 
 impl Packer {
@@ -62,8 +61,7 @@ impl Packer {
             compression,
             table: Table::new(),
             cuts: Cuts::new(BLOCK),
-            scratch: Vec::new(),
-            blocks: Vec::new(),
+            scratch: Output::new(CLUSTER),
         }
     }
 
@@ -72,22 +70,23 @@ impl Packer {
         if self.compression == Compression::None {
             return flat(input, part, output);
         }
-        let packed = self.compress(input, part);
+        let start = output.len();
+        let packed = self.compress(input, part, output);
         let tail = if part.is_last { input.len() % BLOCK } else { 0 };
         let plain = input.len() - tail + if tail <= part.room { tail } else { BLOCK };
         // A file's index takes eight bytes for each of its blocks, and 16 before that.
         let index = input.len().div_ceil(BLOCK) * 8 + 16;
-        if part.is_whole && self.blocks.len() + packed.tail.len() + index >= plain {
+        if part.is_whole && output.len() - start + packed.tail.len() + index >= plain {
+            output.truncate(start);
             return flat(input, part, output);
         }
-        output.extend_from_slice(&self.blocks);
         packed
     }
 
-    /// As extents; their blocks are then in `self.blocks`.
-    fn compress(&mut self, input: &[u8], part: Part) -> Packed {
+    /// As extents, whose blocks are added to `output`.
+    fn compress(&mut self, input: &[u8], part: Part, output: &mut Vec<u8>) -> Packed {
         let mut packed = Packed::default();
-        self.blocks.clear();
+        let start = output.len();
         self.table.clear();
         let mut at = 0;
         while at < input.len() {
@@ -95,56 +94,46 @@ impl Packer {
             let may_end = part.is_last && rest <= CLUSTER_CONTENT;
             // A cluster starts in a later block of the file than the one before.
             if rest <= BLOCK && !may_end {
-                self.plain(input, at, &mut packed);
+                plain(input, at, &mut packed, output);
                 break;
             }
-            let window = input.get(..input.len().min(at + CLUSTER_CONTENT));
+            let window = input.get(at..input.len().min(at + CLUSTER_CONTENT));
             let window = window.unwrap_or_default();
-            self.scratch.clear();
             let (table, cuts) = (&mut self.table, &mut self.cuts);
-            let mut next = lz4::fill(window, at, &mut self.scratch, CLUSTER, cuts, table);
+            let mut next = at + lz4::fill(window, &mut self.scratch, cuts, table);
             if may_end && next == input.len() {
-                if self.scratch.len() <= INLINE_MAX && self.scratch.len() < rest {
+                let length = self.scratch.bytes().len();
+                if length <= INLINE_MAX && length < rest {
                     packed.push(at, 0, true);
-                    packed.tail.clone_from(&self.scratch);
+                    packed.tail = self.scratch.bytes().to_vec();
                     break;
                 }
                 // To be inline, the end must be a cluster of its own, of less than a block.
-                if self.scratch.len() % BLOCK <= INLINE_MAX - ENDS_WORSE
-                    && let Some(cut) = self.cuts.cut(input, &mut self.scratch)
+                if length % BLOCK <= INLINE_MAX - ENDS_WORSE
+                    && let Some(cut) = self.cuts.cut(window, &mut self.scratch)
                 {
-                    next = cut;
+                    next = at + cut;
                 }
             }
-            let blocks = self.scratch.len().div_ceil(BLOCK);
+            let length = self.scratch.bytes().len();
+            let blocks = length.div_ceil(BLOCK);
             if next - at <= blocks * BLOCK || next - at < BLOCK {
                 // All of it: to try again from each of its blocks would take sixteen times as long.
                 let end = next.max(input.len().min(at + BLOCK));
                 while at < end && (at + BLOCK <= end || end == input.len()) {
-                    at = self.plain(input, at, &mut packed);
+                    at = plain(input, at, &mut packed, output);
                 }
                 continue;
             }
             packed.push(at, blocks, true);
             // Zeros first: Linux unpacks in place.
-            let padding = blocks * BLOCK - self.scratch.len();
-            self.blocks.resize(self.blocks.len() + padding, 0);
-            self.blocks.extend_from_slice(&self.scratch);
+            let padding = blocks * BLOCK - length;
+            output.resize(output.len() + padding, 0);
+            output.extend_from_slice(self.scratch.bytes());
             at = next;
         }
-        packed.blocks = super::wide(self.blocks.len() / BLOCK);
+        packed.blocks = super::wide((output.len() - start) / BLOCK);
         packed
-    }
-
-    /// The next block of the file as it is.
-    fn plain(&mut self, input: &[u8], at: usize, packed: &mut Packed) -> usize {
-        let next = input.len().min(at + BLOCK);
-        packed.push(at, 1, false);
-        self.blocks
-            .extend_from_slice(input.get(at..next).unwrap_or_default());
-        self.blocks
-            .resize(self.blocks.len().next_multiple_of(BLOCK), 0);
-        next
     }
 }
 
@@ -159,6 +148,15 @@ impl Packed {
             is_compressed,
         });
     }
+}
+
+/// The next block of the file as it is; gives where the one after it starts.
+fn plain(input: &[u8], at: usize, packed: &mut Packed, output: &mut Vec<u8>) -> usize {
+    let next = input.len().min(at + BLOCK);
+    packed.push(at, 1, false);
+    output.extend_from_slice(input.get(at..next).unwrap_or_default());
+    output.resize(output.len() + BLOCK - (next - at), 0);
+    next
 }
 
 /// The bytes as they are: whole blocks, and a tail.

@@ -8,7 +8,7 @@ use std::thread::{Builder, Scope};
 
 use super::pack::{Packed, Packer, Part};
 use super::{BLOCK, Compression, ErofsError};
-use crate::digest::Hasher;
+use crate::digest::{Digest, Hasher};
 use crate::path::ImagePath;
 use crate::tree::{Blobs, Content};
 
@@ -39,14 +39,20 @@ pub(super) struct Batch {
 struct Job {
     input: Vec<u8>,
     parts: Vec<Part>,
-    reply: SyncSender<Batch>,
+    /// What the parts that are whole files should be, in their order: which file, and its digest.
+    wholes: Vec<(usize, Digest)>,
+    reply: SyncSender<Reply>,
 }
 
-type Order = Result<Receiver<Batch>, ErofsError>;
+/// The pieces, or which file is not the one that the tree names.
+type Reply = Result<Batch, usize>;
+
+type Order = Result<Receiver<Reply>, ErofsError>;
 
 /// The pieces of all files, in order.
 #[derive(Debug)]
 pub(super) struct Pipeline<'scope> {
+    files: &'scope [File<'scope>],
     order: Receiver<Order>,
     spare: &'scope Spare,
 }
@@ -75,7 +81,7 @@ impl<'scope> Pipeline<'scope> {
     /// No thread can be started.
     pub(super) fn start(
         scope: &'scope Scope<'scope, '_>,
-        files: Vec<File<'scope>>,
+        files: &'scope [File<'scope>],
         blobs: &'scope dyn Blobs,
         compression: Compression,
         threads: NonZero<usize>,
@@ -98,13 +104,18 @@ impl<'scope> Pipeline<'scope> {
                     spare,
                     input: spare.take(),
                     parts: Vec::new(),
+                    wholes: Vec::new(),
                 };
                 // Whoever waits for the order got the error; nobody waits any more otherwise.
-                if let Err(Some(error)) = feeder.feed(&files, blobs) {
+                if let Err(Some(error)) = feeder.feed(files, blobs) {
                     drop(feeder.order.send(Err(error)));
                 }
             })?;
-        Ok(Self { order, spare })
+        Ok(Self {
+            files,
+            order,
+            spare,
+        })
     }
 
     /// The next pieces.
@@ -114,7 +125,11 @@ impl<'scope> Pipeline<'scope> {
     pub(super) fn next(&self) -> Result<Batch, ErofsError> {
         let gone = || io::Error::other("a thread that reads or packs files is gone");
         let reply = self.order.recv().map_err(|_ended| gone())??;
-        Ok(reply.recv().map_err(|_ended| gone())?)
+        let reply = reply.recv().map_err(|_ended| gone())?;
+        reply.or_else(|file| {
+            let file = self.files.get(file).ok_or_else(gone)?;
+            Err(ErofsError::Content(file.path.clone()))
+        })
     }
 
     /// Takes a buffer back.
@@ -154,18 +169,34 @@ impl Jobs {
 fn work(compression: Compression, jobs: &Jobs, spare: &Spare) {
     let mut packer = Packer::new(compression);
     while let Some(job) = jobs.next() {
-        let mut blocks = spare.take();
-        let mut at = 0;
-        let pieces = job.parts.iter().map(|part| {
-            let input = job.input.get(at..at + part.length).unwrap_or_default();
-            at += part.length;
-            packer.pack(input, *part, &mut blocks)
-        });
-        let pieces = pieces.collect();
-        spare.give(job.input);
         // Nobody waits for it any more once writing failed.
-        drop(job.reply.send(Batch { blocks, pieces }));
+        drop(job.reply.send(pack(&mut packer, &job, spare)));
+        spare.give(job.input);
     }
+}
+
+fn pack(packer: &mut Packer, job: &Job, spare: &Spare) -> Reply {
+    let mut at = 0;
+    let parts = job.parts.iter().map(|part| {
+        let input = job.input.get(at..at + part.length).unwrap_or_default();
+        at += part.length;
+        (input, *part)
+    });
+    let parts: Vec<(&[u8], Part)> = parts.collect();
+    let wholes = parts.iter().filter(|(_, part)| part.is_whole);
+    let wholes: Vec<&[u8]> = wholes.map(|(input, _)| *input).collect();
+    // Together: short files one after the other would not keep a core busy.
+    let digests = Digest::of_all(&wholes);
+    let mut named = job.wholes.iter().zip(digests);
+    if let Some(((file, _), _)) = named.find(|((_, named), digest)| named != digest) {
+        return Err(*file);
+    }
+    let mut blocks = spare.take();
+    let pieces = parts
+        .into_iter()
+        .map(|(input, part)| packer.pack(input, part, &mut blocks))
+        .collect();
+    Ok(Batch { blocks, pieces })
 }
 
 struct Feeder<'a> {
@@ -174,6 +205,7 @@ struct Feeder<'a> {
     spare: &'a Spare,
     input: Vec<u8>,
     parts: Vec<Part>,
+    wholes: Vec<(usize, Digest)>,
 }
 
 /// `None`: nobody takes what is read any more.
@@ -181,13 +213,13 @@ type Fed = Result<(), Option<ErofsError>>;
 
 impl Feeder<'_> {
     fn feed(&mut self, files: &[File<'_>], blobs: &dyn Blobs) -> Fed {
-        for file in files {
-            self.file(file, blobs)?;
+        for (number, file) in files.iter().enumerate() {
+            self.file(number, file, blobs)?;
         }
         self.submit()
     }
 
-    fn file(&mut self, file: &File<'_>, blobs: &dyn Blobs) -> Fed {
+    fn file(&mut self, number: usize, file: &File<'_>, blobs: &dyn Blobs) -> Fed {
         let unreadable = |source| {
             Some(ErofsError::ContentRead {
                 path: file.path.clone(),
@@ -212,7 +244,11 @@ impl Feeder<'_> {
                 Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Err(differs()),
                 Err(error) => return Err(unreadable(error)),
             }
-            hasher.update(buffer);
+            if is_whole {
+                self.wholes.push((number, file.content.digest));
+            } else {
+                hasher.update(buffer);
+            }
             left -= super::wide(length);
             self.parts.push(Part {
                 length,
@@ -226,7 +262,8 @@ impl Feeder<'_> {
             Ok(count) => count > 0,
             Err(error) => return Err(unreadable(error)),
         };
-        if is_longer || hasher.finish() != file.content.digest {
+        // Whole ones are hashed by who packs them.
+        if is_longer || !is_whole && hasher.finish() != file.content.digest {
             return Err(differs());
         }
         Ok(())
@@ -241,6 +278,7 @@ impl Feeder<'_> {
         let job = Job {
             input: std::mem::replace(&mut self.input, self.spare.take()),
             parts: std::mem::take(&mut self.parts),
+            wholes: std::mem::take(&mut self.wholes),
             reply,
         };
         // Waits while too many are on their way.

@@ -27,7 +27,7 @@ pub(super) struct Facts<'a> {
 }
 
 /// The bytes of the first block.
-pub(super) fn encode(facts: &Facts<'_>) -> Vec<u8> {
+pub(super) fn encode(facts: &Facts<'_>) -> [u8; BLOCK] {
     let Options {
         uuid,
         label,
@@ -70,5 +70,9 @@ pub(super) fn encode(facts: &Facts<'_>) -> Vec<u8> {
     if let Some(field) = block.get_mut(SUPER_OFFSET + 4..SUPER_OFFSET + 8) {
         field.copy_from_slice(&checksum.to_le_bytes());
     }
-    block
+    let mut first = [0; BLOCK];
+    for (place, byte) in first.iter_mut().zip(block) {
+        *place = byte;
+    }
+    first
 }

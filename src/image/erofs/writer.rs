@@ -69,6 +69,10 @@ pub struct Written {
     pub size: u64,
 }
 
+/// The first block of an image, which has numbers that are known last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct First(pub [u8; BLOCK]);
+
 /// Writes the whole tree, from where `sink` stands.
 ///
 /// The bytes are a function of the tree, the UUID, the label and the compression. Memory is bounded
@@ -85,18 +89,37 @@ pub fn write<W: Write + Seek>(
     mut sink: W,
 ) -> Result<(W, Written), ErofsError> {
     let start = sink.stream_position()?;
+    sink.write_all(&[0; BLOCK])?;
+    let (mut sink, First(first), written) = write_behind_first(tree, blobs, options, sink)?;
+    sink.seek(SeekFrom::Start(start))?;
+    sink.write_all(&first)?;
+    sink.seek(SeekFrom::Start(start + written.size))?;
+    sink.flush()?;
+    Ok((sink, written))
+}
+
+/// As [`write()`], for a sink that takes bytes in their order alone: all blocks but the first one go there,
+/// and that one is given.
+///
+/// # Errors
+/// As those of [`write()`].
+pub fn write_behind_first<W: Write>(
+    tree: &Tree<Sealed>,
+    blobs: &dyn Blobs,
+    options: &Options,
+    sink: W,
+) -> Result<(W, First, Written), ErofsError> {
     let names = Names::of(tree);
     let shared = Shared::of(tree)?;
     let mut writer = Writer {
         sink,
-        block: 0,
+        block: 1,
         shared,
         names: &names,
         nids: vec![0; names.count()],
         stretch: Stretch::default(),
         tree,
     };
-    writer.blocks(&[0; BLOCK])?;
     writer.shared()?;
     let files = writer.files();
     let (spare, jobs) = (Spare::default(), Jobs::new());
@@ -106,11 +129,11 @@ pub fn write<W: Write + Seek>(
             threads,
             ..
         } = *options;
-        let pipeline = Pipeline::start(scope, files, blobs, compression, threads, &spare, &jobs)?;
+        let pipeline = Pipeline::start(scope, &files, blobs, compression, threads, &spare, &jobs)?;
         writer.inodes(pipeline)
     })?;
     let root = writer.directories()?;
-    let block = superblock::encode(&superblock::Facts {
+    let first = superblock::encode(&superblock::Facts {
         options,
         epoch: tree.epoch(),
         inodes: wide(names.count()),
@@ -118,13 +141,10 @@ pub fn write<W: Write + Seek>(
         root: &root,
         has_xattrs: writer.shared.length() > 0,
     });
-    let mut sink = writer.sink;
     let size = writer.block * wide(BLOCK);
-    sink.seek(SeekFrom::Start(start))?;
-    sink.write_all(&block)?;
-    sink.seek(SeekFrom::Start(start + size))?;
+    let mut sink = writer.sink;
     sink.flush()?;
-    Ok((sink, Written { size }))
+    Ok((sink, First(first), Written { size }))
 }
 
 struct Writer<'a, W> {
@@ -146,7 +166,7 @@ struct Pieces<'scope> {
     block: u64,
 }
 
-impl<'a, W: Write + Seek> Writer<'a, W> {
+impl<'a, W: Write> Writer<'a, W> {
     fn blocks(&mut self, bytes: &[u8]) -> Result<(), ErofsError> {
         self.sink.write_all(bytes)?;
         let padding = bytes.len().next_multiple_of(BLOCK) - bytes.len();

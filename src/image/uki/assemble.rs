@@ -49,6 +49,20 @@ const COMMAND_LINE_MAX: usize = 2047;
 /// # Errors
 /// A part is not what it should be, or all together are too large.
 pub fn assemble(parts: &Parts<'_>) -> Result<Uki, UkiError> {
+    let bytes = bytes_of(parts)?;
+    let image = Image::read(&bytes).map_err(UkiError::Made)?;
+    Ok(Uki {
+        authenticode: Digests::authenticode(&image, &bytes).map_err(UkiError::Made)?,
+        sections: sections(&image, &bytes).map_err(UkiError::Made)?,
+        bytes,
+    })
+}
+
+/// The file alone, for whoever hashes it later on.
+///
+/// # Errors
+/// As those of [`assemble`].
+pub fn bytes_of(parts: &Parts<'_>) -> Result<Vec<u8>, UkiError> {
     check_cmdline(parts.cmdline)?;
     for (bytes, name) in [
         (parts.initrd, "the initrd"),
@@ -96,18 +110,12 @@ pub fn assemble(parts: &Parts<'_>) -> Result<Uki, UkiError> {
 
     // A stub that claims it for a kernel that does not would be refused by firmware that enforces it.
     let without = NX_COMPAT & !kernel.headers().dll_characteristics;
-    let bytes = write(&Plan {
+    write(&Plan {
         stub: &parts.stub.image,
         bytes: parts.stub.bytes,
         sbat: &sbat,
         added: &added,
         without,
-    })?;
-    let image = Image::read(&bytes).map_err(UkiError::Made)?;
-    Ok(Uki {
-        authenticode: Digests::authenticode(&image, &bytes).map_err(UkiError::Made)?,
-        sections: sections(&image, &bytes).map_err(UkiError::Made)?,
-        bytes,
     })
 }
 

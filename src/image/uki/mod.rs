@@ -27,7 +27,7 @@ mod stub;
 mod write;
 
 pub(in crate::image) use assemble::is_command_line;
-pub use assemble::{Parts, Uki, assemble};
+pub use assemble::{Parts, Uki, assemble, bytes_of};
 pub use error::UkiError;
 pub use inside::inside;
 pub use kernel::release;

@@ -9,4 +9,4 @@ mod workers;
 mod writer;
 
 pub use tree::Tree;
-pub use writer::{VerityWriteError, Writer};
+pub use writer::{BehindFirst, VerityWriteError, Writer};

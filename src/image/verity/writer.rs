@@ -10,7 +10,9 @@ use crate::layout::verity::{BlocksError, Salted, Verity};
 use crate::layout::{Source, SourceError};
 
 /// Blocks that a thread hashes at a time: what it has in its cache.
-const PIECE: usize = 64 * 4096;
+const PIECE: usize = 64 * BLOCK;
+/// Bytes of a block.
+const BLOCK: usize = 4096;
 
 /// Passes writes through and makes the tree over them; [`Writer::finish`] must be called.
 ///
@@ -88,7 +90,7 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// Nothing was written, or not whole blocks, or the sink cannot be flushed.
     pub fn finish(mut self) -> Result<(W, Tree), VerityWriteError> {
-        let part = self.current.len() % 4096;
+        let part = self.current.len() % BLOCK;
         if part > 0 {
             return Err(VerityWriteError::Part(part));
         }
@@ -118,6 +120,49 @@ impl<W: Write> Writer<W> {
         self.leaves.extend_from_slice(&piece.hashes);
         self.spare.push(piece);
         Ok(true)
+    }
+}
+
+/// As [`Writer`], for data whose first block is known last: what passes through is all that follows it.
+pub struct BehindFirst<W: Write>(Writer<W>);
+
+impl<W: Write> BehindFirst<W> {
+    /// See [`Writer::new`].
+    ///
+    /// # Errors
+    /// No thread can be started.
+    pub fn new(salt: Digest, threads: NonZero<usize>, sink: W) -> io::Result<Self> {
+        let mut writer = Writer::new(salt, threads, sink)?;
+        writer.leaves.resize(Digest::LEN, 0);
+        Ok(Self(writer))
+    }
+
+    /// The sink, and the tree over `first` and all that was written.
+    ///
+    /// # Errors
+    /// See [`Writer::finish`].
+    pub fn finish(mut self, first: &[u8; BLOCK]) -> Result<(W, Tree), VerityWriteError> {
+        let hash = Salted::new(self.0.salt.as_bytes()).one(first);
+        if let Some(place) = self.0.leaves.first_chunk_mut() {
+            *place = *hash.as_bytes();
+        }
+        self.0.finish()
+    }
+}
+
+impl<W: Write> Write for BehindFirst<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl<W: Write> std::fmt::Debug for BehindFirst<W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("BehindFirst").field(&self.0).finish()
     }
 }
 

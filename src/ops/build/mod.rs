@@ -19,7 +19,7 @@ mod units;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-pub use disk::DiskImageError;
+pub use disk::{Assembled, DiskImage, DiskImageError, Sums};
 pub use error::BuildError;
 
 use self::agent::Agent;

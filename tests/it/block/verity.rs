@@ -4,7 +4,7 @@ use std::io::Write;
 use std::num::NonZero;
 
 use karat::digest::Digest;
-use karat::image::verity::{Tree, VerityWriteError, Writer};
+use karat::image::verity::{BehindFirst, Tree, VerityWriteError, Writer};
 use karat::layout::verity::{Checked, Verity, VerityError};
 use karat::layout::{Source, SourceError, Uuid};
 
@@ -69,6 +69,16 @@ fn trees_are_as_defined_whatever_the_threads_and_the_writes() {
             let checked = Checked::new(tree.verity(), &data, &file).unwrap();
             assert_eq!(checked.uuid(), UUID);
             checked.check(threads(count)).unwrap();
+
+            let (first, rest) = data.split_first_chunk().unwrap();
+            let mut writer = BehindFirst::new(salt(), threads(count), Vec::new()).unwrap();
+            rest.chunks(piece.min(data.len()))
+                .for_each(|piece| writer.write_all(piece).unwrap());
+            let (passed, apart) = writer.finish(first).unwrap();
+            assert!(
+                passed == rest && apart == tree,
+                "the first block may come last"
+            );
         }
     }
 }

@@ -6,53 +6,67 @@
 //! Every part is written once, at its place in the disk. Nothing is mounted, and no loop device is
 //! used. The layout is written down in `docs/formats/disk.md`.
 
+mod assembled;
 mod error;
 mod parts;
 mod prepare;
 mod split;
 mod start;
+mod sums;
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Seek as _, SeekFrom, Write};
+use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
+use std::thread::Builder;
 
+pub use assembled::{Assembled, Sums};
 pub use error::DiskImageError;
 pub(super) use prepare::{Prepare, expectations, places};
 
+use self::assembled::joined;
 use self::start::{Sources, Started};
-use super::agent::Agent;
+use super::BuildError;
 use super::files::Files;
-use super::{BuildError, Trust};
 use crate::baseline::{Subject, Subjects};
 use crate::digest::{Digest, HashingWriter};
 use crate::image::gpt::{Layout, Slots};
+use crate::image::measure::Measurements;
 use crate::image::pieces::Pieces;
 use crate::image::{erofs, fat, uki, verity};
 use crate::layout::verity::Verity;
-use crate::layout::{Part, Source, SourceError, Uuid, gpt, pe};
-use crate::lock::Lockfile;
-use crate::sys::fs::{AtomicFile, FileSource, IoContext as _};
+use crate::layout::{Source, SourceError, Uuid, gpt, pe};
+use crate::sys::fs::{AtomicFile, IoContext as _};
 use crate::template::{Bytes, Disk, Template};
-use crate::tree::{Blobs, Content, Sealed, Tree};
+use crate::tree::{Blobs, Content, Epoch, Sealed, Tree};
 
 /// What a disk is made of.
-pub(super) struct DiskImage<'a> {
-    pub(super) tree: &'a Tree<Sealed>,
-    pub(super) blobs: &'a dyn Blobs,
-    pub(super) template: &'a Template,
-    pub(super) lock: &'a Lockfile,
-    pub(super) agent: Option<&'a Agent>,
-    pub(super) trust: Option<&'a Trust>,
+#[derive(Clone, Copy)]
+pub struct DiskImage<'a> {
+    /// The image.
+    pub tree: &'a Tree<Sealed>,
+    /// Its contents.
+    pub blobs: &'a dyn Blobs,
+    /// What it is called, and what its disk is like.
+    pub template: &'a Template,
+    /// Debian's name of what it runs on.
+    pub architecture: &'a str,
+    /// The time of all that has one.
+    pub epoch: Epoch,
+    /// The agent's program, which is what the kernel runs first.
+    pub agent: Option<&'a [u8]>,
+    /// The trust root, as signed.
+    pub trust: Option<&'a [u8]>,
     /// What all ids come from: a digest of what is in the image.
-    pub(super) seed: Digest,
+    pub seed: Digest,
     /// How its root is written.
-    pub(super) root: erofs::Options,
+    pub root: erofs::Options,
     /// Whether the disk as a whole is wanted.
-    pub(super) whole: bool,
+    pub whole: bool,
     /// Whether its pieces are.
-    pub(super) pieces: bool,
+    pub pieces: bool,
 }
 
 /// The disk's suffix.
@@ -64,8 +78,10 @@ const TREE: usize = 2;
 const ROOM: u64 = 16 << 20;
 /// How many boots a new version has to prove itself: then the loader falls back to the one before.
 const TRIES: u8 = 3;
-/// How much is read and written at once.
-const BUFFER: usize = 1 << 20;
+/// Shorter writes than this are gathered.
+const BUFFER: usize = 64 << 10;
+/// Bytes of a block of the root.
+const BLOCK: u64 = 4096;
 
 /// A disk that was written, and what it is made of.
 struct Made {
@@ -73,7 +89,8 @@ struct Made {
     erofs: Digest,
     tree: Digest,
     verity: Verity,
-    started: Started,
+    uki: Vec<u8>,
+    measurements: Measurements,
 }
 
 impl DiskImage<'_> {
@@ -101,49 +118,71 @@ impl DiskImage<'_> {
             whole.commit()?;
             files.made(RAW, made.raw);
         }
-        let Started {
-            uki, measurements, ..
-        } = &made.started;
-        files.file(Subject::Uki.suffix(), &uki.bytes)?;
-        let measured = measurements.to_bytes();
+        files.file(Subject::Uki.suffix(), &made.uki)?;
+        let measured = made.measurements.to_bytes();
         files.file(Subject::Measure.suffix(), &measured)?;
         subjects.extend([
             (Subject::Erofs, made.erofs),
             (Subject::Verity, made.tree),
-            (Subject::Uki, uki.authenticode.sha256),
+            (Subject::Uki, made.measurements.authenticode.sha256),
             (Subject::Measure, Digest::of(&measured)),
         ]);
         Ok(made.verity)
     }
 
     fn make(&self, whole: &AtomicFile, path: &Path) -> Result<Made, BuildError> {
+        let assembled = self.assemble(whole.file(), path)?;
+        let sums = assembled.sums(whole.file(), path)?;
+        let Assembled {
+            tree,
+            verity,
+            started,
+            ..
+        } = assembled;
+        Ok(Made {
+            raw: sums.raw,
+            erofs: sums.root,
+            tree,
+            verity,
+            uki: started.uki,
+            measurements: sums.measurements,
+        })
+    }
+
+    /// Writes the disk into `file`, which is empty; `path` is what errors call it.
+    ///
+    /// # Errors
+    /// The tree is no image that boots, something does not fit, or the file takes no bytes.
+    pub fn assemble(&self, file: &File, path: &Path) -> Result<Assembled, BuildError> {
         let (pe, machine) = self.machines()?;
         let disk = self.template.disk.clone().unwrap_or_default();
-        let agent = self.agent.ok_or(DiskImageError::NoAgent)?;
-        let trust = self.trust.ok_or(DiskImageError::NoTrust)?;
-        let file = whole.file();
-
-        // The root comes first: its place does not depend on its size.
-        let start = Layout::root_start(disk.esp.get());
-        let size = self.root(file, start).at("write", path)??;
-        let source = file.try_clone().and_then(FileSource::of);
-        let source = source.at("read", path)?;
-        let root = Part::new(&source, start, size).map_err(DiskImageError::from)?;
-        let (tree, erofs) = self.hashes_of(&root).at("read", path)??;
-        let verity = tree.verity();
-
-        let layout = self.layout(&disk, machine, verity)?;
-        let plan = layout.plan().map_err(DiskImageError::from)?;
         let sources = Sources {
             tree: self.tree,
             blobs: self.blobs,
             template: self.template,
             disk: &disk,
             machine: pe,
-            agent: agent.bytes(),
-            trust: &trust.file,
+            agent: self.agent.ok_or(DiskImageError::NoAgent)?,
+            trust: self.trust.ok_or(DiskImageError::NoTrust)?,
         };
-        let started = sources.start(&verity, layout.state_id())?;
+
+        // The root comes first: its place does not depend on its size. What firmware starts is made ready
+        // meanwhile, as far as that goes without the root's hash.
+        let start = Layout::root_start(disk.esp.get());
+        let (root, ready) = std::thread::scope(|scope| {
+            let thread = Builder::new().name("start".to_owned());
+            let ready = thread.spawn_scoped(scope, || sources.ready())?;
+            let root = self.root(file, start);
+            io::Result::Ok((root, joined(ready)))
+        })
+        .at("write", path)?;
+        let tree = root.at("write", path)??;
+        let ready = ready.at("write", path)??;
+        let verity = tree.verity();
+
+        let layout = self.layout(&disk, machine, verity)?;
+        let plan = layout.plan().map_err(DiskImageError::from)?;
+        let started = sources.start(ready, &verity, layout.state_id())?;
 
         file.set_len(plan.size()).at("write", path)?;
         let at = |number: usize| plan.partitions().get(number).map_or(0, |it| it.start);
@@ -153,63 +192,47 @@ impl DiskImage<'_> {
             sink.flush()
         });
         written.at("write", path)?;
-        let (_, tree, _) = sink.finish();
-        self.esp(file, at(ESP), &disk, &started)
-            .at("write", path)??;
-        let tail = plan.tail();
+        let (_, tree, tree_size) = sink.finish();
+        let esp = self.esp(file, at(ESP), &disk, &started);
+        let esp = esp.at("write", path)??;
+        let (head, tail) = (plan.head(), plan.tail());
+        let end = plan.size().saturating_sub(tail.size());
         let tables = file
-            .write_all_at(&tail, plan.size().saturating_sub(tail.size()))
-            .and_then(|()| file.write_all_at(&plan.head(), 0));
+            .write_all_at(&tail, end)
+            .and_then(|()| file.write_all_at(&head, 0));
         tables.at("write", path)?;
-        Ok(Made {
-            raw: content(file).at("read", path)?,
-            erofs,
+
+        let root = start..start.saturating_add(verity.data_size());
+        let mut used: Vec<Range<u64>> = std::iter::once(0..head.size()).chain(esp).collect();
+        used.push(root.clone());
+        used.push(at(TREE)..at(TREE).saturating_add(tree_size));
+        used.push(end..plan.size());
+        Ok(Assembled {
+            size: plan.size(),
+            used,
+            root,
             tree,
             verity,
             started,
         })
     }
 
-    /// Writes the root's file system; gives its size.
-    fn root(&self, mut file: &File, start: u64) -> io::Result<Result<u64, DiskImageError>> {
-        file.seek(SeekFrom::Start(start))?;
-        let mut sink = BufWriter::with_capacity(BUFFER, file);
-        let written = erofs::write(self.tree, self.blobs, &self.root, &mut sink);
-        match written {
-            Ok((_, written)) => {
-                sink.flush()?;
-                Ok(Ok(written.size))
-            }
-            Err(error) => Ok(Err(error.into())),
-        }
-    }
-
-    /// The tree of hashes over the root's file system, and its digest, in one pass over it.
-    fn hashes_of(
-        &self,
-        root: &dyn Source,
-    ) -> io::Result<Result<(verity::Tree, Digest), DiskImageError>> {
+    /// Writes the root's file system, and hashes its blocks as they come; gives the tree of hashes.
+    fn root(&self, file: &File, start: u64) -> io::Result<Result<verity::Tree, DiskImageError>> {
         let salt = Verity::salt_of(&self.seed);
-        let sink = HashingWriter::new(io::sink());
-        let mut writer = verity::Writer::new(salt, self.root.threads, sink)?;
-        let mut buffer = vec![0; BUFFER];
-        let mut at = 0;
-        while at < root.size() {
-            let left = usize::try_from(root.size().saturating_sub(at)).unwrap_or(BUFFER);
-            let bytes = buffer.get_mut(..left.min(BUFFER)).unwrap_or_default();
-            if let Err(error) = root.read_at(at, bytes) {
-                return Ok(Err(error.into()));
-            }
-            writer.write_all(bytes)?;
-            at = at.saturating_add(bytes.len().try_into().unwrap_or(u64::MAX));
-        }
+        seek(file, start.saturating_add(BLOCK))?;
+        let sink = BufWriter::with_capacity(BUFFER, file);
+        let writer = verity::BehindFirst::new(salt, self.root.threads, sink)?;
+        let written = erofs::write_behind_first(self.tree, self.blobs, &self.root, writer);
+        let (writer, erofs::First(first), _) = match written {
+            Ok(written) => written,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        file.write_all_at(&first, start)?;
         Ok(writer
-            .finish()
-            .map_err(DiskImageError::from)
-            .map(|(sink, tree)| {
-                let (_, digest, _) = sink.finish();
-                (tree, digest)
-            }))
+            .finish(&first)
+            .map(|(_, tree)| tree)
+            .map_err(DiskImageError::from))
     }
 
     /// What lies where.
@@ -243,14 +266,14 @@ impl DiskImage<'_> {
         })
     }
 
-    /// Writes the EFI system partition.
+    /// Writes the EFI system partition; gives where in the disk something lies in it.
     fn esp(
         &self,
         file: &File,
         start: u64,
         disk: &Disk,
         started: &Started,
-    ) -> io::Result<Result<(), DiskImageError>> {
+    ) -> io::Result<Result<Vec<Range<u64>>, DiskImageError>> {
         let made = self.esp_image(disk, started);
         let pieces = match made {
             Ok(pieces) => pieces,
@@ -260,7 +283,12 @@ impl DiskImage<'_> {
             |offset: u64, bytes: &[u8]| file.write_all_at(bytes, start.saturating_add(offset));
         match pieces.each_used(put) {
             Err(SourceError::Io { error, .. }) => Err(error),
-            other => Ok(other.map_err(DiskImageError::from)),
+            Err(error) => Ok(Err(error.into())),
+            Ok(()) => {
+                let behind = |at: u64| start.saturating_add(at);
+                let used = pieces.used().map(|it| behind(it.start)..behind(it.end));
+                Ok(Ok(used.collect()))
+            }
         }
     }
 
@@ -275,19 +303,19 @@ impl DiskImage<'_> {
             files.insert(path, Box::new(bytes.into_owned()));
         }
         let path = uki::uki_path(image.name.as_str(), image.version.as_str(), Some(TRIES));
-        files.insert(path, Box::new(started.uki.bytes.as_slice()));
+        files.insert(path, Box::new(started.uki.as_slice()));
         let [a, b, c, d, ..] = Uuid::derived(&self.seed, "esp file system").to_bytes();
         let settings = fat::Settings {
             id: u32::from_be_bytes([a, b, c, d]),
             label: "ESP".to_owned(),
-            epoch: self.lock.epoch,
+            epoch: self.epoch,
             size: disk.esp.get(),
         };
         Ok(fat::image(&settings, files)?)
     }
 
     fn machines(&self) -> Result<(pe::Machine, gpt::Machine), DiskImageError> {
-        match self.lock.architecture.as_str() {
+        match self.architecture {
             "amd64" => Ok((pe::Machine::X64, gpt::Machine::X86_64)),
             "arm64" => Ok((pe::Machine::Aa64, gpt::Machine::Arm64)),
             other => Err(DiskImageError::Architecture(other.to_owned())),
@@ -300,13 +328,10 @@ impl DiskImage<'_> {
     }
 }
 
-/// Size and digest of all of a file.
-fn content(mut file: &File) -> io::Result<Content> {
-    file.seek(SeekFrom::Start(0))?;
-    let mut sink = HashingWriter::new(io::sink());
-    io::copy(&mut io::BufReader::with_capacity(BUFFER, file), &mut sink)?;
-    let (_, digest, size) = sink.finish();
-    Ok(Content { digest, size })
+impl std::fmt::Debug for DiskImage<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "DiskImage({} paths)", self.tree.len())
+    }
 }
 
 fn seek(mut file: &File, to: u64) -> io::Result<()> {

@@ -7,7 +7,7 @@ use super::prepare::OS_RELEASE;
 use crate::boot::{Plan, Root};
 use crate::image::initrd::{self, Cause, Initrd, Kernel, Modules};
 use crate::image::measure::{Measurements, predict};
-use crate::image::uki::{self, Stub, Uki};
+use crate::image::uki::{self, Stub};
 use crate::layout::Uuid;
 use crate::layout::pe::Machine;
 use crate::layout::verity::Verity;
@@ -28,14 +28,30 @@ pub(super) struct Sources<'a> {
     pub(super) trust: &'a [u8],
 }
 
+/// What the image brings to be started, read and checked.
+pub(super) struct Ready {
+    kernel: Kernel,
+    modules: Modules,
+    cmdline: String,
+    stub: Vec<u8>,
+    program: Vec<u8>,
+    os_release: Vec<u8>,
+    loader: Vec<u8>,
+}
+
 /// What is started, and by what.
 pub(super) struct Started {
     /// The unified kernel image.
-    pub(super) uki: Uki,
-    /// What a boot of it measures.
-    pub(super) measurements: Measurements,
+    pub(super) uki: Vec<u8>,
     /// The boot loader.
     pub(super) loader: Vec<u8>,
+}
+
+impl Started {
+    /// What a boot of it measures.
+    pub(super) fn measure(&self) -> Result<Measurements, DiskImageError> {
+        Ok(predict(self.uki.as_slice(), Some(&self.loader))?)
+    }
 }
 
 /// What the command line says of consoles; where it says nothing, a disk has the screen, and the serial
@@ -43,15 +59,36 @@ pub(super) struct Started {
 const CONSOLE: &str = "console=";
 
 impl Sources<'_> {
+    /// Reads all that does not depend on the root's hash.
+    pub(super) fn ready(&self) -> Result<Ready, DiskImageError> {
+        let kernel = Kernel::only(self.tree, self.blobs)?;
+        Ok(Ready {
+            modules: Modules::choose(&kernel, self.tree, self.blobs, &self.causes())?,
+            cmdline: self.cmdline()?,
+            stub: self.read(&path(&self.machine.stub_path())?)?,
+            program: self.read(&kernel.image()?)?,
+            os_release: self.read(&path(OS_RELEASE)?)?,
+            loader: self.read(&path(&self.machine.loader_path())?)?,
+            kernel,
+        })
+    }
+
     /// The unified kernel image for a root that is checked against `verity`.
     pub(super) fn start(
         &self,
+        ready: Ready,
         verity: &Verity,
         state: Option<Uuid>,
     ) -> Result<Started, DiskImageError> {
-        let kernel = Kernel::only(self.tree, self.blobs)?;
-        let modules = Modules::choose(&kernel, self.tree, self.blobs, &self.causes())?;
-        let cmdline = self.cmdline()?;
+        let Ready {
+            kernel,
+            modules,
+            cmdline,
+            stub,
+            program,
+            os_release,
+            loader,
+        } = ready;
         let [data, tree] = verity.partitions();
         let plan = Plan {
             name: self.template.image.name.clone(),
@@ -77,25 +114,18 @@ impl Sources<'_> {
             modules: &modules,
         };
         let initrd = Initrd::assemble(&parts, kernel.compression())?;
-        let stub = self.read(&path(&self.machine.stub_path())?)?;
-        let loader = self.read(&path(&self.machine.loader_path())?)?;
         let stub = Stub::parse(&stub)?;
-        let uki = uki::assemble(&uki::Parts {
+        let uki = uki::bytes_of(&uki::Parts {
             stub: &stub,
-            kernel: &self.read(&kernel.image()?)?,
+            kernel: &program,
             initrd: initrd.bytes(),
             cmdline: &cmdline,
-            os_release: &self.read(&path(OS_RELEASE)?)?,
+            os_release: &os_release,
             uname: Some(kernel.version()),
             sbat: "",
             splash: None,
         })?;
-        let measurements = predict(uki.bytes.as_slice(), Some(&loader))?;
-        Ok(Started {
-            uki,
-            measurements,
-            loader,
-        })
+        Ok(Started { uki, loader })
     }
 
     /// All hardware that a disk may lie behind, and what the root needs.
