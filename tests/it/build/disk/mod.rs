@@ -8,5 +8,7 @@
 mod attacks;
 mod clean;
 mod fixture;
+mod floor;
+mod grown;
 mod kernel;
 mod machine;
