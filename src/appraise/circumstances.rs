@@ -135,11 +135,38 @@ pub struct Remembered {
     pub serial: Option<u64>,
     /// The lowest version of the trust root; `None` as above.
     pub trust_root: Option<u64>,
+    /// What keeps an older image from being put back.
+    pub protection: Protection,
 }
 
-impl Remembered {
-    /// What keeps an older image from being put back: files alone, which root can put back too.
-    pub const PROTECTION: &str = "state only";
+/// What keeps an older image from being put back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protection {
+    /// Nothing: nothing is remembered.
+    Nothing,
+    /// Files alone, which root, or who writes to the disk, can put back too.
+    State,
+    /// Those, and a TPM, which an initrd asked and nobody can lower before the machine starts again.
+    StateAndTpm,
+}
+
+impl Protection {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Nothing, Self::State, Self::StateAndTpm];
+
+    /// The name in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Nothing => "none",
+            Self::State => "state only",
+            Self::StateAndTpm => "tpm+state",
+        }
+    }
+
+    /// What a name stands for.
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.name() == name)
+    }
 }
 
 /// How this boot began, on a disk image: its initrd judged it as what was signed, and left word of it.
@@ -152,6 +179,8 @@ pub struct Booted {
     pub secure_boot: Option<bool>,
     /// Whether a TPM was told the verdict.
     pub tpm: bool,
+    /// What kept an older image from being put back, for this boot.
+    pub protection: Protection,
 }
 
 /// The circumstances of one verification.
@@ -167,7 +196,7 @@ pub struct Circumstances {
     pub boot: Option<BootId>,
     /// How that boot began; `None`: no initrd of karat's left word of it.
     pub booted: Option<Booted>,
-    /// What it remembered; `None`: no state was asked. It is kept in files: root can put them back.
+    /// What it remembered; `None`: no state was asked.
     pub remembered: Option<Remembered>,
 }
 

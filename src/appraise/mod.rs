@@ -36,7 +36,8 @@ mod versions;
 pub use budget::Within;
 pub use choice::{Candidate, Choice, choose};
 pub use circumstances::{
-    Assurance, BootId, BootIdError, Booted, Circumstances, Expiry, ExpiryError, Remembered,
+    Assurance, BootId, BootIdError, Booted, Circumstances, Expiry, ExpiryError, Protection,
+    Remembered,
 };
 pub use compare::appraise;
 pub use disk::{BootFile, DiskFacts, PartitionFacts, PartitionRole, SlotFacts};

@@ -1,9 +1,11 @@
 //! The judgement of a boot: facts in, verdict out.
 
+use super::recall::recall;
+use super::tpm::{Floor, TpmFloor};
 use super::{Plan, cmdline};
 use crate::appraise::{Finding, Inputs, Material, Neighbour, Remembered, Verdict};
 use crate::baseline::{Statement, Verified};
-use crate::instance::{LogSeen, Slot, State};
+use crate::instance::Slot;
 use crate::layout::verity::{Superblock, Verity};
 use crate::path::Escaped;
 
@@ -21,6 +23,8 @@ pub struct Seen {
     pub superblock: Result<Superblock, String>,
     /// What the state partition says.
     pub memory: Memory,
+    /// What the TPM says.
+    pub floor: TpmFloor,
 }
 
 /// What the state partition is, and what it says of boots before.
@@ -78,6 +82,7 @@ impl Judgement {
             material,
             superblock,
             memory,
+            floor,
         } = seen;
         material.terms.image = Some(plan.name.clone());
         let mut judgement = Self::new(material.inputs());
@@ -96,7 +101,11 @@ impl Judgement {
             judgement.findings.extend(wrong);
             is_this.then_some(statement)
         });
-        judgement.recall(plan, version, memory);
+        let statement = judgement.statement.as_ref();
+        let recalled = recall(&plan.name, version, statement, memory, floor);
+        judgement.memory = recalled.memory;
+        judgement.remembered = recalled.remembered;
+        judgement.findings.extend(recalled.findings);
         judgement
     }
 
@@ -125,6 +134,17 @@ impl Judgement {
     /// What was remembered; `None` where nothing could be.
     pub fn remembered(&self) -> Option<&Remembered> {
         self.remembered.as_ref()
+    }
+
+    /// What a TPM is to hold from this boot on; `None` where there is no state partition, so that no
+    /// boot is ever blessed. It is no higher than what this boot was judged by as new enough.
+    pub fn floor(&self) -> Option<Floor> {
+        let has_state = matches!(self.memory, "blank" | "kept");
+        let remembered = self.remembered.filter(|_| has_state)?;
+        Some(Floor {
+            serial: remembered.serial.unwrap_or(0),
+            trust_root: remembered.trust_root.unwrap_or(0),
+        })
     }
 
     /// What was judged by.
@@ -176,51 +196,6 @@ impl Judgement {
             inputs,
             memory: "unknown",
         }
-    }
-
-    fn recall(&mut self, plan: &Plan, trust_root: Option<u64>, memory: &Memory) {
-        let warn = |message: &str| Finding {
-            verdict: Verdict::Match,
-            message: message.to_owned(),
-            hint: None,
-        };
-        let slots = match memory {
-            Memory::Absent => {
-                self.memory = "none";
-                return self.add(warn(
-                    "there is no state partition: an older baseline cannot be told from a newer one",
-                ));
-            }
-            Memory::Blank => {
-                self.memory = "blank";
-                return self.add(warn(
-                    "the state partition is blank: this is a first boot, and it is formatted",
-                ));
-            }
-            Memory::Foreign(reason) => {
-                self.memory = "foreign";
-                return self.add(Finding {
-                    verdict: Verdict::Incomplete,
-                    message: format!("what was accepted before is not known: {reason}"),
-                    hint: Some(
-                        "look at the state partition from another machine; where its first MiB is \
-                         zero, it is formatted anew, and this is a first boot"
-                            .to_owned(),
-                    ),
-                });
-            }
-            Memory::Kept(slots) => slots,
-        };
-        self.memory = "kept";
-        let recalled = State::recall(slots);
-        self.findings.extend(recalled.findings);
-        self.remembered = Some(recalled.state.about(Some(&plan.name)));
-        let statement = self.statement.as_ref();
-        let log = statement.and_then(|statement| statement.logged());
-        let log = log.map(|log| LogSeen::of(&crate::appraise::LogFacts::of(log)));
-        let statement = statement.map(|statement| (&plan.name, statement.serial().get()));
-        let rollbacks = recalled.state.judge(trust_root, statement, log.as_ref());
-        self.findings.extend(rollbacks);
     }
 }
 
@@ -313,8 +288,10 @@ fn other_tree(statement: &Statement, superblock: &Result<Superblock, String>) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::appraise::Protection;
     use crate::baseline::{ImageName, Serial};
     use crate::boot::testing::{Signed, plan};
+    use crate::instance::State;
 
     fn judge(signed: &Signed, change: impl FnOnce(&mut Seen)) -> Judgement {
         let mut seen = signed.seen();
@@ -479,6 +456,91 @@ mod tests {
         says(&older, Verdict::Rollback, "serial 5 of base is below 6");
         let root = judge(&signed, |seen| seen.memory = state(5, 2));
         says(&root, Verdict::Rollback, "trust root 1 is older than 2");
+    }
+
+    #[test]
+    fn state_put_back_below_the_floor_of_the_tpm() {
+        let name = plan().name;
+        let signed = Signed::new(|_| {});
+        let kept = |serial| {
+            let serial = Serial::new(serial).unwrap();
+            let state = State::default().raised(&name, serial, 1, None).unwrap();
+            let bytes = Some(state.to_bytes());
+            let slot = |bytes| Slot {
+                path: "state".to_owned(),
+                bytes,
+            };
+            Memory::Kept([slot(None), slot(bytes)])
+        };
+        let judge = |memory, floor| {
+            judge(&signed, |seen| {
+                seen.memory = memory;
+                seen.floor = floor;
+            })
+        };
+        let floor = |serial, trust_root| Floor { serial, trust_root };
+        let held = |serial, trust_root| TpmFloor::Kept(floor(serial, trust_root));
+        let protects = |judgement: &Judgement, how: Protection, serial, trust_root| {
+            assert_eq!(judgement.remembered().unwrap().protection, how);
+            assert_eq!(judgement.floor(), Some(floor(serial, trust_root)));
+        };
+        let (state, both) = (Protection::State, Protection::StateAndTpm);
+        // A TPM that lags behind, as it does after each blessing, and one that does not.
+        for old in [held(4, 1), held(5, 1), held(0, 0)] {
+            let judgement = judge(kept(5), old);
+            says(&judgement, Verdict::Match, "is lost");
+            protects(&judgement, both, 5, 1);
+        }
+        let back = judge(kept(4), held(5, 1));
+        says(
+            &back,
+            Verdict::Rollback,
+            "remembers serial 4 and trust root 1 of base, and the TPM serial 5",
+        );
+        says(
+            &judge(kept(5), held(5, 2)),
+            Verdict::Rollback,
+            "trust root 1 is older than 2",
+        );
+        says(
+            &judge(kept(5), held(6, 1)),
+            Verdict::Rollback,
+            "serial 5 of base is below 6",
+        );
+        // A disk that was written anew: what is on it is judged by the TPM alone.
+        let anew = judge(Memory::Blank, held(5, 1));
+        says(&anew, Verdict::Match, "is blank, and the TPM holds a floor");
+        protects(&anew, both, 5, 1);
+        says(
+            &judge(Memory::Blank, held(6, 1)),
+            Verdict::Rollback,
+            "below 6",
+        );
+        let none = judge(Memory::Absent, held(5, 1));
+        says(&none, Verdict::Match, "no state partition");
+        assert_eq!(none.floor(), None);
+        says(
+            &judge(Memory::Absent, held(6, 1)),
+            Verdict::Rollback,
+            "below 6",
+        );
+        // Lost, never there, or somebody else's.
+        for (lost, text) in [
+            (TpmFloor::Missing, "the TPM holds no floor of base"),
+            (TpmFloor::Unwritten, "the TPM holds no floor of base"),
+            (
+                TpmFloor::Foreign("rubbish"),
+                "the TPM holds no floor of base: rubbish",
+            ),
+            (TpmFloor::NoTpm, "is lost"),
+        ] {
+            let judgement = judge(kept(5), lost);
+            says(&judgement, Verdict::Match, text);
+            protects(&judgement, state, 5, 1);
+        }
+        let first = judge(Memory::Blank, TpmFloor::Missing);
+        protects(&first, state, 0, 0);
+        assert_eq!(first.findings().len(), 1, "a first boot, said once");
     }
 
     #[test]

@@ -13,9 +13,10 @@
 //! | `disk` | [`choose`]: which disk the image lies on |
 //! | `cmdline` | the kernel's command line against the plan's |
 //! | `judge` | [`Judgement`]: facts in, verdict out; [`Cleared`], without which no root is used |
+//! | `recall` | what was accepted before, by the state partition and the TPM |
 //! | `report` | [`Report`]: the judgement as the bytes that are measured |
 //! | `mapper` | what the kernel's device mapper is told, as bytes |
-//! | `tpm` | what a TPM is told, as bytes |
+//! | `tpm` | what a TPM is told, and the floor that it holds, as bytes |
 //!
 //! All of it is values: `sys::init` finds disks, talks to the kernel, and mounts. The formats:
 //! `docs/formats/boot.md`; the chain and what each link proves: `docs/design/boot.md`.
@@ -27,6 +28,7 @@ pub mod mapper;
 mod partition;
 mod place;
 mod plan;
+mod recall;
 mod report;
 #[cfg(test)]
 mod testing;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Judgement, Plan};
-use crate::appraise::{Booted, Remembered, Verdict};
+use crate::appraise::{Booted, Protection, Verdict};
 use crate::digest::Digest;
 use crate::instance::LogSeen;
 use crate::json::{self, JsonError};
@@ -29,8 +29,14 @@ struct Raw {
     schema: String,
     verdict: String,
     root_hash: Digest,
+    rollback: Option<RawRollback>,
     secure_boot: Option<bool>,
     tpm: bool,
+}
+
+#[derive(Deserialize)]
+struct RawRollback {
+    protection: String,
 }
 
 /// Why bytes are no report of a boot.
@@ -146,7 +152,7 @@ impl Report {
                 trust_root_sha256: judgement.inputs().trust,
             },
             rollback: judgement.remembered().map(|it| RollbackJson {
-                protection: Remembered::PROTECTION,
+                protection: it.protection.name(),
                 serial_floor: it.serial,
                 trust_root_floor: it.trust_root,
             }),
@@ -176,10 +182,13 @@ impl Report {
         if raw.verdict != Verdict::Match.name() {
             return Err(ReportError::Verdict(raw.verdict));
         }
+        let protection = raw.rollback.map(|it| Protection::of(&it.protection));
+        let protection = protection.unwrap_or(Some(Protection::Nothing));
         Ok(Booted {
             root_hash: raw.root_hash,
             secure_boot: raw.secure_boot,
             tpm: raw.tpm,
+            protection: protection.ok_or(ReportError::Schema)?,
         })
     }
 
@@ -224,8 +233,17 @@ mod tests {
             root_hash: plan().root.hash,
             secure_boot: Some(true),
             tpm: true,
+            protection: Protection::Nothing,
         };
         assert_eq!(Report::read(report.as_bytes()), Ok(booted));
+        let other = text.replace("\"protection\":\"none\"", "\"protection\":\"tpm+state\"");
+        let booted = Booted {
+            protection: Protection::StateAndTpm,
+            ..booted
+        };
+        assert_eq!(Report::read(other.as_bytes()), Ok(booted));
+        let other = text.replace("\"protection\":\"none\"", "\"protection\":\"all\"");
+        assert_eq!(Report::read(other.as_bytes()), Err(ReportError::Schema));
         let other = text.replace("report/1", "report/2");
         assert_eq!(Report::read(other.as_bytes()), Err(ReportError::Schema));
         let other = text.replace("\"verdict\":\"match\"", "\"verdict\":\"rollback\"");

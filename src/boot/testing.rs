@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZero;
 
+use super::tpm::TpmFloor;
 use super::{Memory, Plan, Seen};
 use crate::appraise::{Expiry, Material, Neighbour, Terms};
 use crate::baseline::{
@@ -140,6 +141,7 @@ impl Signed {
                 blocks: 25,
             }),
             memory: Memory::Absent,
+            floor: TpmFloor::NoTpm,
         }
     }
 }

@@ -7,8 +7,8 @@ use std::convert::Infallible;
 use std::fmt::{Display, Write as _};
 
 use crate::appraise::{Finding, Verdict};
-use crate::boot::tpm::{ENTER_INITRD, LEAVE_INITRD, PCR_BOOT, PCR_VERDICT};
-use crate::boot::{Chosen, Judgement, Machine, OnFailure, Plan, Report, Seen, choose};
+use crate::boot::tpm::{ENTER_INITRD, LEAVE_INITRD, PCR_BOOT, PCR_VERDICT, TpmFloor};
+use crate::boot::{Chosen, Judgement, Machine, Memory, OnFailure, Plan, Report, Seen, choose};
 use crate::limits;
 use crate::path::Escaped;
 use crate::sys::fs::{self, IoError};
@@ -76,20 +76,35 @@ fn judged(plan: &Plan, modules: &Modules, steps: &mut Steps) -> Judgement {
         Err(error) => return Judgement::without(broken(&error)),
     };
     let entered = measure(&mut tpm, PCR_BOOT, ENTER_INITRD);
-    let mut found = found(plan, modules, steps);
+    let floor = tpm
+        .as_mut()
+        .map_or(Ok(TpmFloor::NoTpm), |tpm| tpm.floor(&plan.name));
+    let (floor, unread) = match floor {
+        Ok(floor) => (floor, None),
+        Err(error) => (TpmFloor::Foreign("it does not say"), Some(error)),
+    };
+    let mut found = found(plan, modules, floor, steps);
     let mut judgement = match &mut found {
         Ok(found) => Judgement::of(plan, &mut found.seen),
         Err(finding) => Judgement::without(finding.clone()),
     };
     steps.reached("judged");
-    if let Err(error) = entered {
+    for error in [entered.err(), unread].into_iter().flatten() {
         judgement.add(broken(&error));
     }
-    let root = match (&found, judgement.cleared()) {
+    let root = match (&mut found, judgement.cleared()) {
         (Ok(found), Some(cleared)) => match &found.seen.superblock {
             Ok(superblock) => {
                 match NewRoot::mount(&cleared, plan, &found.disk, &found.chosen, superblock) {
-                    Ok(root) => Some(root),
+                    Ok(root) => {
+                        if let Err(error) = grow(found) {
+                            judgement.add(warning(&error));
+                        }
+                        if let Err(error) = hold(plan, &judgement, found, tpm.as_mut()) {
+                            judgement.add(warning(&error));
+                        }
+                        Some(root)
+                    }
                     Err(error) => {
                         judgement.add(broken(&error));
                         None
@@ -124,11 +139,45 @@ fn judged(plan: &Plan, modules: &Modules, steps: &mut Steps) -> Judgement {
     judgement
 }
 
+/// Has the TPM hold what was accepted, where no boot below that is to start.
+fn hold(
+    plan: &Plan,
+    judgement: &Judgement,
+    found: &Found,
+    tpm: Option<&mut Tpm>,
+) -> Result<(), IoError> {
+    match (tpm, judgement.floor()) {
+        (Some(tpm), Some(floor)) => tpm.hold(&plan.name, &found.seen.floor, floor),
+        _ => Ok(()),
+    }
+}
+
+/// Lets the state partition take what its disk has more than the tables knew.
+fn grow(found: &mut Found) -> Result<(), IoError> {
+    if let Some(state) = &found.chosen.state
+        && let Some(grown) = init::grow(&found.disk, state)?
+    {
+        found.chosen.state = Some(grown);
+    }
+    Ok(())
+}
+
 /// The disk, waited for; and what lies on it, read.
-fn found(plan: &Plan, modules: &Modules, steps: &mut Steps) -> Result<Found, Finding> {
+fn found(
+    plan: &Plan,
+    modules: &Modules,
+    floor: TpmFloor,
+    steps: &mut Steps,
+) -> Result<Found, Finding> {
     let wait = Wait::begin();
+    let mut is_mended = false;
     let (disk, chosen) = loop {
         let mut devices = Devices::look().map_err(|error| broken(&error))?;
+        // Once: a disk that does not keep what is written to it would be mended for ever.
+        if !is_mended && devices.mend(plan) {
+            is_mended = true;
+            continue;
+        }
         let mut finding = match choose(plan, &devices.disks) {
             Ok(chosen) => {
                 let disk = devices.open.swap_remove(chosen.disk);
@@ -162,6 +211,7 @@ fn found(plan: &Plan, modules: &Modules, steps: &mut Steps) -> Result<Found, Fin
         material: init::material(plan, &disk, &chosen.esp),
         superblock: init::superblock(&disk, &chosen.tree),
         memory: init::memory(&disk, chosen.state.as_ref()),
+        floor,
     };
     steps.reached("read");
     Ok(Found { disk, chosen, seen })
@@ -182,6 +232,12 @@ fn over(
     init::hand_over(report, &found.seen.material, &esp)?;
     root.enter(plan)?;
     init::prepare(plan, state.as_deref(), &found.seen.memory)?;
+    // What was formatted now is as large as its partition.
+    if let (Some(state), Memory::Kept(_)) = (&found.chosen.state, &found.seen.memory)
+        && let Err(error) = init::fill(&found.disk, state)
+    {
+        super::agent::print(std::io::stdout(), &format!("karat: warning: {error}\n"));
+    }
     steps.reached("places");
     measure(tpm, PCR_BOOT, LEAVE_INITRD)?;
     steps.reached("end");
@@ -191,6 +247,14 @@ fn over(
 
 fn measure(tpm: &mut Option<Tpm>, pcr: u8, event: &[u8]) -> Result<(), IoError> {
     tpm.as_mut().map_or(Ok(()), |tpm| tpm.extend(pcr, event))
+}
+
+/// Something that did not work, and that nothing depends on.
+fn warning(error: &dyn Display) -> Finding {
+    Finding {
+        verdict: Verdict::Match,
+        ..broken(error)
+    }
 }
 
 /// Something that should have worked, and did not.

@@ -8,8 +8,8 @@ use super::agent::Options;
 use super::peers;
 use crate::appraise::{
     Assurance, Booted, Choice, Circumstances, Drift, Explanation, Finding, Group, Inputs, Material,
-    Neighbour, NewerRoot, Opened, Opening, Target, Terms, Verdict, Verification, Within, appraise,
-    choose, fact, groups, newest_root,
+    Neighbour, NewerRoot, Opened, Opening, Protection, Target, Terms, Verdict, Verification,
+    Within, appraise, choose, fact, groups, newest_root,
 };
 use crate::baseline::ImageName;
 use crate::boot::Report;
@@ -421,7 +421,15 @@ fn recall(
     verification.findings.extend(recalled.findings);
     let facts = opened.facts.as_ref();
     let name = facts.and_then(|facts| ImageName::parse(&facts.name).ok());
-    verification.circumstances.remembered = Some(recalled.state.about(name.as_ref()));
+    let mut remembered = recalled.state.about(name.as_ref());
+    // What a TPM holds, the initrd has compared; nobody else is let near it.
+    match &verification.circumstances.booted {
+        Some(booted) if booted.protection == Protection::StateAndTpm => {
+            remembered.protection = booted.protection;
+        }
+        _ => {}
+    }
+    verification.circumstances.remembered = Some(remembered);
     let statement = name.as_ref().zip(facts.map(|facts| facts.serial));
     let log = facts.and_then(|facts| facts.log.as_ref()).map(LogSeen::of);
     let rollbacks = recalled

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::LogSeen;
-use crate::appraise::{Finding, Remembered, Verdict};
+use crate::appraise::{Finding, Protection, Remembered, Verdict};
 use crate::baseline::{ImageName, NameError, Serial, SerialError};
 use crate::digest::Digest;
 use crate::json::{self, JsonError};
@@ -211,6 +211,7 @@ impl State {
         Remembered {
             serial: serial.map(|serial| serial.get()),
             trust_root: (self.generation > 0).then_some(self.trust_root),
+            protection: Protection::State,
         }
     }
 

@@ -171,7 +171,7 @@ struct RollbackJson {
 impl From<&Remembered> for RollbackJson {
     fn from(remembered: &Remembered) -> Self {
         Self {
-            protection: Remembered::PROTECTION,
+            protection: remembered.protection.name(),
             serial_floor: remembered.serial,
             trust_root_floor: remembered.trust_root,
         }

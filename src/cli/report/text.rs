@@ -4,7 +4,7 @@ use super::canonical;
 use super::drifts::owner_event;
 use super::page::{BOLD, Detail, GREEN, Page, RED, Style, YELLOW};
 use crate::appraise::fact::FactCounts;
-use crate::appraise::{Facts, Remembered, Report, Verdict, Verification};
+use crate::appraise::{Facts, Report, Verdict, Verification};
 use crate::path::Escaped;
 
 /// Facts named of those that do not apply for one reason.
@@ -152,7 +152,7 @@ impl Page<'_> {
             };
             self.line(format_args!(
                 "  rollback: {}; lowest serial {}, lowest trust root {}",
-                Remembered::PROTECTION,
+                remembered.protection.name(),
                 floor(remembered.serial),
                 floor(remembered.trust_root)
             ));

@@ -43,6 +43,8 @@ pub struct Devices {
     pub disks: Vec<Disk>,
     /// The disks, in the same order.
     pub open: Vec<Device>,
+    /// Disks on which growing was cut off, and the tables that they shall have: [`Devices::mend`].
+    pub(super) cut_off: Vec<(Device, gpt::Disk)>,
     /// What is wrong with the others.
     pub refused: Vec<String>,
 }
@@ -70,6 +72,11 @@ impl Device {
         })
     }
 
+    /// The node of the device.
+    pub(super) fn path(&self) -> PathBuf {
+        path_of(&self.name)
+    }
+
     /// The kernel's name for the partition of this disk, if the kernel sees the same partition.
     ///
     /// # Errors
@@ -93,11 +100,7 @@ impl Device {
             "the kernel sees no partition {} of {} bytes at {}",
             partition.number, partition.size, partition.start
         );
-        Err(IoError::new(
-            "find",
-            path_of(&self.name),
-            io::Error::other(other),
-        ))
+        Err(IoError::new("find", self.path(), io::Error::other(other)))
     }
 
     /// The number of the device that the kernel calls `name`.
@@ -155,7 +158,10 @@ impl Devices {
                         });
                         devices.open.push(device);
                     }
-                    Err(error) => devices.refused.push(format!("{name}: {error}")),
+                    Err(error) => match gpt::Disk::cut_off(&device) {
+                        Some(table) => devices.cut_off.push((device, table)),
+                        None => devices.refused.push(format!("{name}: {error}")),
+                    },
                 },
                 Err(error) => devices.refused.push(error.to_string()),
             }

@@ -8,7 +8,7 @@ use super::Device;
 use super::device::path_of;
 use crate::boot::Memory;
 use crate::layout::gpt::Partition;
-use crate::layout::{Source as _, first_used};
+use crate::layout::{Ext4, Source as _, first_used};
 use crate::sys::fs::{self, IoContext as _, IoError};
 use crate::sys::state;
 
@@ -19,9 +19,6 @@ const HERE: &str = "/run/karat/state";
 const STATE: &str = "/run/karat/state/upper/var/lib/karat/state";
 /// How much of its start must be zero to be nobody's: more than any file system's first structures.
 const START: u64 = 1 << 20;
-/// Where ext2, ext3 and ext4 have their magic number, and it (the kernel's documentation of ext4).
-const MAGIC_AT: u64 = 1024 + 56;
-const MAGIC: [u8; 2] = [0x53, 0xef];
 
 /// Looks at the state partition, without writing to it.
 pub fn memory(disk: &Device, state: Option<&Partition>) -> Memory {
@@ -41,10 +38,8 @@ fn look(disk: &Device, state: &Partition) -> Result<Memory, String> {
     if used.is_none() {
         return Ok(Memory::Blank);
     }
-    let mut magic = [0; 2];
-    part.read_at(MAGIC_AT, &mut magic)
-        .map_err(|error| error.to_string())?;
-    if magic != MAGIC {
+    let found = Ext4::read(&part).map_err(|error| error.to_string())?;
+    if found.is_none() {
         return Err("the state partition is neither blank nor an ext4 file system".to_owned());
     }
     let name = disk.partition(state).map_err(|error| error.to_string())?;

@@ -6,6 +6,7 @@
 //! | `device` | block devices as [`Source`](crate::layout::Source)s; which there are; waiting for more |
 //! | `esp` | what was delivered, from the EFI system partition |
 //! | `memory` | what the state partition is, and what it says |
+//! | `grow` | the state partition takes what its disk has more |
 //! | `mapper` | dm-verity, by the device mapper's ioctls |
 //! | `tpm` | the registers of a TPM |
 //! | `root` | mounting the root, and going over to it |
@@ -18,6 +19,7 @@
 mod device;
 mod end;
 mod esp;
+mod grow;
 mod kernel;
 mod mapper;
 mod memory;
@@ -29,6 +31,7 @@ mod tpm;
 pub use device::{Device, Devices, Wait, superblock};
 pub use end::{drained, end, is_first};
 pub use esp::material;
+pub use grow::{fill, grow};
 pub use kernel::{Modules, cmdline, extras, mount_kernel, secure_boot};
 pub use memory::memory;
 pub use place::prepare;

@@ -2,10 +2,8 @@
 
 use std::fs;
 
-use karat::baseline::{ImageName, Serial};
 use karat::boot::{OnFailure, Plan, Root};
 use karat::digest::Digest;
-use karat::instance::State;
 use karat::key::{LogPolicy, Receipts, Role, RoleKey, RoleKeys, Signer as _, SigningKey};
 
 use super::fixture::{Disk, trust};
@@ -13,7 +11,7 @@ use super::machine::{Start, boot};
 use crate::build::boot::{has, has_not};
 
 /// The root must not have run, and the console says this.
-fn refused(disk: &Disk, start: &Start<'_>, texts: &[&str]) {
+pub(super) fn refused(disk: &Disk, start: &Start<'_>, texts: &[&str]) {
     let console = boot(disk, start);
     has(&console, &["karat: small_1 is not started\n"]);
     has(&console, texts);
@@ -148,23 +146,7 @@ fn older_serial_replayed() {
     let Some(disk) = Disk::new("disk-serial") else {
         return;
     };
-    let name = ImageName::parse("small").unwrap();
-    let state = State::default().raised(&name, Serial::new(6).unwrap(), 1, None);
-    let files: Vec<_> = state
-        .unwrap()
-        .writings()
-        .into_iter()
-        .map(|state| (state.file(), state.to_bytes()))
-        .collect();
-    let files: Vec<(String, Vec<u8>)> = files
-        .into_iter()
-        .map(|(name, bytes)| (format!("upper/var/lib/karat/state/{name}"), bytes))
-        .collect();
-    let files: Vec<(&str, Vec<u8>)> = files
-        .iter()
-        .map(|(name, bytes)| (name.as_str(), bytes.clone()))
-        .collect();
-    disk.state_with(&files);
+    disk.remembering(6, &[]);
     refused(
         &disk,
         &Start::default(),

@@ -11,6 +11,7 @@ use karat::baseline::{
 use karat::boot::{Etc, OnCorruption, OnFailure, Place, PlaceKind, Places, Plan, Root};
 use karat::digest::Digest;
 use karat::envelope::Envelope;
+use karat::instance::State;
 use karat::key::{ImageGlob, Role, RoleKey, RoleKeys, Signer as _, SigningKey, TrustDocument};
 use karat::layout::Uuid;
 use karat::layout::verity::Verity;
@@ -36,6 +37,12 @@ for path in /usr/x /etc/x /var/x /var/kept/x /tmp/x; do
   if $b test -e $path; then echo "FOUND $path"; fi
   if (echo x > $path) 2>/dev/null; then echo "WROTE $path"; else echo "REFUSED $path"; fi
 done
+echo "SIZES $($b cat /sys/class/block/vda4/size) $($b stat -f -c '%b %S' /run/karat/state)"
+if $b test -e /var/command; then
+  exec 3<>/dev/tpm0
+  $b cat /var/command >&3
+  echo "ANSWER $($b dd bs=4096 count=1 <&3 2>/dev/null | $b od -An -v -tx1 | $b tr -d ' \n')"
+fi
 $b cat /proc/mounts
 $b sync
 $b umount /var /etc /run/karat/state 2>/dev/null
@@ -249,6 +256,7 @@ impl Disk {
     /// A state partition with these files.
     pub(super) fn state_with(&self, files: &[(&str, Vec<u8>)]) {
         let tree = self.path("state.d");
+        drop(fs::remove_dir_all(&tree));
         for (path, bytes) in files {
             let path = tree.join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -261,6 +269,33 @@ impl Disk {
         mkfs.args(["-q", "-E", "root_owner=0:0", "-d"]).arg(&tree);
         run(mkfs.arg(&file));
         self.state(&fs::read(file).unwrap());
+    }
+
+    /// A state partition on which this serial of the image was blessed, with further files.
+    pub(super) fn remembering(&self, serial: u64, more: &[(&str, Vec<u8>)]) {
+        let serial = Serial::new(serial).unwrap();
+        let state = State::default().raised(&self.plan.name, serial, 1, None);
+        let writings = state.unwrap().writings();
+        let files: Vec<(String, Vec<u8>)> = writings
+            .into_iter()
+            .map(|state| {
+                let path = format!("upper/var/lib/karat/state/{}", state.file());
+                (path, state.to_bytes())
+            })
+            .collect();
+        let files = files
+            .iter()
+            .map(|(path, bytes)| (path.as_str(), bytes.clone()));
+        let files: Vec<_> = files.chain(more.iter().cloned()).collect();
+        self.state_with(&files);
+    }
+
+    /// Makes the disk larger by so many MiB, as a platform does before it starts a machine.
+    pub(super) fn enlarge(&self, mib: u64) {
+        let disk = fs::File::options().write(true).open(self.path("disk.raw"));
+        let disk = disk.unwrap();
+        let size = disk.metadata().unwrap().len();
+        disk.set_len(size + mib * MIB).unwrap();
     }
 
     /// Changes a byte of the root where it has `text`.
@@ -309,7 +344,8 @@ impl Disk {
                 "2C7357ED-EBD2-46D9-AEC1-23D437EC2BF5",
                 &tree.to_string(),
             )
-            + &line(STATE, END, "0FC63DAF-8483-4772-8E79-3D69D8477DE4", STATE_ID);
+            + line(STATE, END, "0FC63DAF-8483-4772-8E79-3D69D8477DE4", STATE_ID).trim_end()
+            + ", attrs=\"GUID:59\"\n";
         fs::write(self.path("table"), text).unwrap();
         let mut sfdisk = self.judges.sfdisk.command();
         sfdisk

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use super::fixture::Disk;
 use crate::support::Judge;
@@ -72,7 +72,8 @@ pub(in crate::build) struct Tpm {
 impl Tpm {
     pub(in crate::build) fn new(swtpm: &Judge, directory: &Path) -> Self {
         let state = directory.join("tpm");
-        fs::create_dir(&state).unwrap();
+        // What an earlier machine had it keep is there again.
+        fs::create_dir_all(&state).unwrap();
         let socket = directory.join("tpm.socket").display().to_string();
         let mut command: Command = swtpm.command();
         command.args(["socket", "--tpm2", "--terminate", "--tpmstate"]);
@@ -80,12 +81,50 @@ impl Tpm {
         command.args(["--ctrl", &format!("type=unixio,path={socket}")]);
         // It is there once it has said so.
         let ready = directory.join("tpm.pid");
+        drop(fs::remove_file(&ready));
         command.args(["--pid", &format!("file={}", ready.display())]);
         let child = command.stdin(Stdio::null()).spawn().unwrap();
         while fs::read(&ready).map_or(true, |pid| pid.is_empty()) {
             std::thread::yield_now();
         }
         Self { child, socket }
+    }
+
+    /// The same TPM, as a program of tpm2-tools reaches it between two boots; gives what that says.
+    pub(super) fn tell(
+        swtpm: &Judge,
+        directory: &Path,
+        tool: &Judge,
+        arguments: &[&str],
+    ) -> Output {
+        // Where tpm2-tools look for the control channel: beside the socket, by this name.
+        let [socket, control] =
+            ["tool.socket", "tool.socket.ctrl"].map(|name| directory.join(name));
+        let ready = directory.join("tool.pid");
+        for path in [&socket, &control, &ready] {
+            drop(fs::remove_file(path));
+        }
+        let mut command: Command = swtpm.command();
+        command.args(["socket", "--tpm2", "--flags", "startup-clear", "--tpmstate"]);
+        command.arg(format!("dir={}", directory.join("tpm").display()));
+        command.arg("--server");
+        command.arg(format!("type=unixio,path={}", socket.display()));
+        command.arg("--ctrl");
+        command.arg(format!("type=unixio,path={}", control.display()));
+        command.args(["--pid", &format!("file={}", ready.display())]);
+        let child = command.stdin(Stdio::null()).spawn().unwrap();
+        let running = Self {
+            child,
+            socket: String::new(),
+        };
+        while fs::read(&ready).map_or(true, |pid| pid.is_empty()) {
+            std::thread::yield_now();
+        }
+        let mut tool = tool.command();
+        tool.env("TPM2TOOLS_TCTI", format!("swtpm:path={}", socket.display()));
+        let output = tool.args(arguments).output().unwrap();
+        drop(running);
+        output
     }
 
     /// What QEMU is told to use it.

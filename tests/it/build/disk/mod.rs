@@ -8,6 +8,8 @@
 mod attacks;
 mod clean;
 mod fixture;
+mod floor;
+mod grown;
 mod kernel;
 mod machine;
 

@@ -2,6 +2,8 @@
 
 use karat::appraise::BootId;
 use karat::appraise::program::Program;
+use karat::baseline::ImageName;
+use karat::boot::tpm::{self, FloorIndex, TpmFloor};
 use karat::boot::{Plan, Report};
 use karat::expect::Expectations;
 use karat::expect::fact::{Listener, Packet, SysctlName, WordRule, ruleset as parse_ruleset};
@@ -143,7 +145,6 @@ pub fn boot_plan(bytes: &[u8]) {
     if let Ok(booted) = Report::read(bytes) {
         assert_eq!(booted.root_hash.to_string().len(), 64);
     }
-    drop(karat::boot::tpm::check(bytes));
     _ = karat::boot::mapper::device(bytes);
 }
 
@@ -153,6 +154,46 @@ pub fn boot_plan_seeds() -> Vec<Vec<u8>> {
         .skip(1)
         .filter_map(|rest| Some(rest.split_once("```")?.0.as_bytes().to_vec()))
         .collect()
+}
+
+/// What a TPM answers: no panic, and a floor has one spelling.
+pub fn tpm_answer(bytes: &[u8]) {
+    drop(tpm::check(bytes));
+    let place = FloorIndex::of(&ImageName::parse("base").unwrap());
+    drop(tpm::index(bytes, place.handle(), FloorIndex::SIZE));
+    let stored = tpm::stored(bytes).unwrap_or(bytes);
+    if let TpmFloor::Kept(floor) = place.read(stored) {
+        assert_eq!(place.bytes(floor), stored);
+    }
+}
+
+pub fn tpm_answer_seeds() -> Vec<Vec<u8>> {
+    let place = FloorIndex::of(&ImageName::parse("base").unwrap());
+    let floor = place.bytes(tpm::Floor {
+        serial: 5,
+        trust_root: 2,
+    });
+    let answer = |code: u32, body: &[u8]| {
+        let size = u32::try_from(10 + body.len()).unwrap();
+        [
+            &[0x80, 2][..],
+            &size.to_be_bytes(),
+            &code.to_be_bytes(),
+            body,
+        ]
+        .concat()
+    };
+    // Of the command that makes an index, the end says how it is made.
+    let defined = tpm::define(place.handle(), FloorIndex::SIZE);
+    let public = &defined[defined.len() - 16..];
+    let read = [&[0, 0, 0, 66, 0, 64][..], &floor, &[0, 0, 1, 0, 0]].concat();
+    vec![
+        answer(0, &[]),
+        answer(0x18b, &[]),
+        answer(0, &[public, &[0, 34], &[7; 34]].concat()),
+        answer(0, &read),
+        floor,
+    ]
 }
 
 /// One spelling behind its digest: the bytes stand behind a digest of them as well as for themselves.

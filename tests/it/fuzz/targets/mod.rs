@@ -40,8 +40,8 @@ macro_rules! each_target {
             fact_rules, fat, fleet, fork, further, glob, gpt, image_tar, inclusion, inrelease, json, kernel_tables,
             keyring, lock, manifest, monitor_memory, note, notice, oci, packages, pe, peers, policy, private_key,
             public_key, receipt, relation, release, report, rule_results, rules, ruleset, state, statement,
-            successor, summary, sums, template, tile, tlog_policy, trust_root, units, verity, version, vkey,
-            witness_request,
+            successor, summary, sums, template, tile, tlog_policy, tpm_answer, trust_root, units, verity, version,
+            vkey, witness_request,
         }
     };
 }
@@ -228,6 +228,12 @@ pub const TARGETS: &[Target] = &[
         20000,
         history::tlog_policy,
         history::tlog_policy_seeds,
+    ),
+    of(
+        "tpm_answer",
+        20000,
+        instance::tpm_answer,
+        instance::tpm_answer_seeds,
     ),
     of(
         "trust_root",
