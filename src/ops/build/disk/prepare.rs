@@ -1,11 +1,12 @@
 //! What an image that boots from a disk has otherwise than one that does not.
 
+use super::DiskImageError;
 use super::parts::{self, Body, EFI, ORIGIN, UPDATER};
-use super::{DiskImageError, Trust};
 use crate::boot::Etc;
 use crate::expect;
 use crate::image::disk::Split;
 use crate::manifest::Manifest;
+use crate::ops::build::Trust;
 use crate::path::{Glob, ImagePath};
 use crate::template::{Disk, Template};
 use crate::tree::{
