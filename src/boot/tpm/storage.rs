@@ -152,7 +152,8 @@ mod tests {
     const HANDLE: u32 = 0x01a1_b2c3;
 
     fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+        let digits = bytes.iter().map(|byte| format!("{byte:02x}"));
+        digits.collect::<Vec<_>>().concat()
     }
 
     #[test]

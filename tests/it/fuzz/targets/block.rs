@@ -10,7 +10,7 @@ use karat::image::gpt::{Plan, Wanted};
 use karat::image::pieces::Pieces;
 use karat::image::verity::{Tree, Writer};
 use karat::layout::fat::Volume;
-use karat::layout::gpt::{Attributes, Disk, Kind, Machine};
+use karat::layout::gpt::{Attributes, Disk, Kind, Machine, Partition};
 use karat::layout::verity::{Checked, Superblock};
 use karat::layout::{Source, SourceError, Uuid};
 use karat::tree::Epoch;
@@ -74,7 +74,7 @@ fn disk(bytes: &[u8]) {
         let Ok(Some(grown)) = larger.grown(partition.id) else {
             continue;
         };
-        let end = |disk: &Disk| disk.partitions.iter().map(|it| it.end()).max();
+        let end = |disk: &Disk| disk.partitions.iter().map(Partition::end).max();
         assert!(end(&grown) > end(&disk) && end(&grown) <= Some(grown.size - TAIL as u64));
         assert_eq!(grown.head().len(), HEAD);
         assert_eq!(grown.grown(partition.id), Ok(None));
