@@ -28,7 +28,7 @@ fn a_disk_as_it_was_built_matches_in_every_container() {
         let mut out = Cursor::new(Vec::new());
         let threads = NonZero::new(2).unwrap();
         container.write(&job, true, threads, &mut out).unwrap();
-        let path = disk.scratch.join(&format!("demo_1{}", container.suffix()));
+        let path = disk.scratch.join(format!("demo_1{}", container.suffix()));
         fs::write(&path, out.into_inner()).unwrap();
         let found = verify(&disk.request(path.clone())).unwrap();
         assert_eq!(

@@ -53,7 +53,6 @@ pub const STATE: usize = 5;
 /// One image: what a build makes of it.
 #[derive(Clone)]
 pub struct Made {
-    pub version: &'static str,
     pub baseline: Baseline,
     pub root: Vec<u8>,
     pub tree: Vec<u8>,
@@ -124,7 +123,7 @@ pub fn uki(initrd: &[u8], cmdline: &str, kernel: &[u8]) -> uki::Uki {
 }
 
 impl Made {
-    pub fn new(version: &'static str, trust: &[u8]) -> Self {
+    pub fn new(version: &str, trust: &[u8]) -> Self {
         let mut sample = Sample::new();
         for path in [
             "/boot",
@@ -213,7 +212,6 @@ impl Made {
             ]),
         };
         Self {
-            version,
             baseline,
             root,
             tree,
@@ -340,7 +338,7 @@ impl Disk {
         let ids = made.verity.partitions();
         for (wanted, id) in self.wanted[SPARE..].iter_mut().zip(ids) {
             wanted.id = id;
-            wanted.name = "demo_2".to_owned();
+            "demo_2".clone_into(&mut wanted.name);
             wanted.attributes = Attributes::READ_ONLY;
         }
         self.add(made, "+2-1", 6);
@@ -356,7 +354,7 @@ impl Disk {
             .insert("EFI/Linux/demo_1+3.efi".to_owned(), bytes);
     }
 
-    pub fn new_trust(&mut self, bytes: &[u8]) {
+    pub fn new_trust(&self, bytes: &[u8]) {
         fs::write(self.scratch.join("trust.json"), bytes).unwrap();
     }
 

@@ -215,7 +215,7 @@ fn tables_that_are_cut_damaged_or_something_else() {
         disk.says(Verdict::Untrusted, text, |bytes| bytes.truncate(length));
     }
     disk.says(Verdict::Untrusted, text, |bytes| {
-        bytes[size - 512..].fill(0)
+        bytes[size - 512..].fill(0);
     });
     disk.says(Verdict::Untrusted, "it has code", |bytes| bytes[0] = 0xeb);
     let found = disk.verified(|bytes| bytes[..5].copy_from_slice(b"QFI\xfb\0"));

@@ -29,7 +29,7 @@ fn envelope_of_another_image_missing_and_of_a_stranger() {
 
 #[test]
 fn wrong_trust_root_older_serial_and_receipt_missing() {
-    let mut disk = Disk::new("vdisk-trust");
+    let disk = Disk::new("vdisk-trust");
     disk.new_trust(&trust(1, |document| {
         let stranger = SigningKey::from_seed([5; 32]).public_key();
         document.roles.get_mut(&Role::Baseline).unwrap().keys[0].key = stranger;
