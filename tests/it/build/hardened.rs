@@ -49,7 +49,7 @@ ask sudo session sudo -n test 0 = 0
 const END: &str = "ask failed failed\nsay all asked\n";
 
 /// What the machine with all that the templates of Debian 13 run asks.
-const QUESTIONS: &str = r#"
+const QUESTIONS: &str = r"
 ask session-verify session sudo -n /usr/lib/karat/karat-agent verify
 ask again systemctl start karat-verify-again.service
 ask web get http://127.0.0.1/
@@ -62,7 +62,7 @@ ask audit test -s /var/log/audit/audit.log
 ask filter nft list chain inet karat input
 ask su refused runuser -u admin -- su root -c true
 ask passwords refused weak
-"#;
+";
 /// What a legacy machine of Debian 12 asks. Its procps has a file of its own about some settings; its systemd
 /// was built without what holds services to their ports.
 const OLD: &str = r#"
@@ -130,7 +130,7 @@ fn a_front_end_under_strict_lets_in_serves_and_keeps_its_values() {
     one("strict", "web-frontend", "strict", STRICT);
 }
 
-/// What takes an emulated processor minutes: a hundred profiles of AppArmor, which the machine of all
+/// What takes an emulated processor minutes: a hundred profiles of `AppArmor`, which the machine of all
 /// templates has, and checks of each piece of memory.
 const SLOW: &str = "\"bt.aa\" = \"it is slow where a processor is emulated\", \
     \"bt.anssi8\" = \"it is slow where a processor is emulated\"";
