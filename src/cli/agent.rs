@@ -25,8 +25,8 @@ use crate::sys::{clock, env};
 const USAGE: &str = "\
 karat-agent proves that this instance still is what was signed.
 
-usage: karat-agent verify [--root DIR] [--baseline X.dsse.json] [--image NAME] [--trust FILE]
-                          [OPTIONS]
+usage: karat-agent verify [--root DIR | --disk FILE] [--baseline X.dsse.json] [--image NAME]
+                          [--trust FILE] [OPTIONS]
        karat-agent bless [--verdict FILE] [--state DIR] [--journal]
        karat-agent facts [--json]
        karat-agent init
@@ -35,6 +35,7 @@ usage: karat-agent verify [--root DIR] [--baseline X.dsse.json] [--image NAME] [
 
 verify checks a directory tree against its signed baseline:
   --root DIR       the tree [default: /, this machine itself]
+  --disk FILE      a raw disk or a block device instead, as it lies: all but the trust root is on it
   --baseline FILE  the signed envelope; X.mtree and X.expect.json lie beside it, or, where neither
                    does, in DIR/usr/lib/karat/baseline (their digests are signed) [default: of those
                    in DIR/var/lib/karat/baseline the newest that is trusted and names the manifest
@@ -124,6 +125,7 @@ fn with(options: Result<Options, Wrong>, run: impl FnOnce(&Options) -> Exit) -> 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Options {
     pub(super) root: Option<PathBuf>,
+    pub(super) disk: Option<PathBuf>,
     pub(super) baseline: Option<PathBuf>,
     pub(super) image: Option<ImageName>,
     pub(super) trust: Option<PathBuf>,
@@ -184,6 +186,7 @@ impl Options {
                 b"--help" | b"-h" => return Err(Wrong::Help),
                 _ if verb != Verb::Verify => return Err(no_option(&flag)),
                 b"--root" => options.root = Some(value()?.into()),
+                b"--disk" => options.disk = Some(value()?.into()),
                 b"--baseline" => options.baseline = Some(value()?.into()),
                 b"--trust" => options.trust = Some(value()?.into()),
                 b"--image" => options.image = Some(word(&flag, &value()?, ImageName::parse)?),
@@ -411,6 +414,7 @@ mod tests {
         let journal = Output::parse(OsStr::new("journal"), Format::OF_AGENT);
         let options = Options {
             root: Some("/r".into()),
+            disk: Some("disk.raw".into()),
             baseline: Some("x.dsse.json".into()),
             trust: Some("t".into()),
             image: ImageName::parse("web").ok(),
@@ -429,6 +433,8 @@ mod tests {
         assert_eq!(
             parse(&[
                 "--root=/r",
+                "--disk",
+                "disk.raw",
                 "--baseline",
                 "x.dsse.json",
                 "--trust=t",

@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::agent::Options;
+use super::instance_disk;
 use super::peers;
 use crate::appraise::{
     Assurance, Booted, Choice, Circumstances, Drift, Explanation, Finding, Group, Inputs, Material,
@@ -23,7 +24,7 @@ use crate::sys::scan::{Bounds, Wanted, scan_while_opening};
 use crate::sys::{boot, clock, cpu, facts, packages, state};
 
 /// The trust root that an image carries, for its own verifier.
-const OWN_TRUST: &str = "/usr/lib/karat/trust.json";
+pub(super) const OWN_TRUST: &str = "/usr/lib/karat/trust.json";
 /// What the image's template decided.
 const POLICY: &str = "/usr/lib/karat/policy.json";
 /// Where Envelopes and newer trust roots are delivered, below the root that is checked.
@@ -50,6 +51,9 @@ impl From<IoError> for Fault {
 
 /// Checks trust first, then what was accepted before, then compares.
 pub(super) fn verify(options: &Options) -> Result<Verification, Fault> {
+    if let Some(disk) = &options.disk {
+        return instance_disk::verify(options, disk);
+    }
     let root = options.root.as_deref().unwrap_or_else(|| Path::new("/"));
     let itself = fs::same(root, "/")?;
     let mut findings = Vec::new();

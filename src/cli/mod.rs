@@ -25,6 +25,7 @@ mod failure_keys;
 mod failure_log;
 mod init;
 mod instance;
+mod instance_disk;
 mod journal;
 #[cfg(feature = "build")]
 pub mod keys;

@@ -25,15 +25,17 @@ const LINES: [&[&str]; 11] = [
 const AGENT_LINES: usize = 6;
 
 /// What `cli` compiles for the agent as well.
-const AGENT_CLI: [&str; 16] = [
+const AGENT_CLI: [&str; 18] = [
     "src/cli/agent.rs",
     "src/cli/bless.rs",
     "src/cli/exit.rs",
     "src/cli/init.rs",
     "src/cli/instance.rs",
+    "src/cli/instance_disk.rs",
     "src/cli/journal.rs",
     "src/cli/peers.rs",
     "src/cli/report/canonical.rs",
+    "src/cli/report/disk.rs",
     "src/cli/report/excerpt.rs",
     "src/cli/report/facts.rs",
     "src/cli/report/journal.rs",

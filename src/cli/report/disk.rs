@@ -1,4 +1,4 @@
-//! What lies on a disk that was verified, for both forms of the report. The agent verifies no disks.
+//! What lies on a disk that was verified, for both forms of the report.
 
 use serde::Serialize;
 

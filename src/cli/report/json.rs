@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::canonical;
-#[cfg(feature = "build")]
 use super::disk::DiskJson;
 use crate::appraise::fact::FactCounts;
 use crate::appraise::{
@@ -58,7 +57,6 @@ pub fn document(verification: &Verification) -> impl Serialize {
             .map(FindingJson::from)
             .collect(),
         artefact: verification.artefact.as_ref().map(ArtefactJson::from),
-        #[cfg(feature = "build")]
         disk: verification.disk.as_ref().map(DiskJson::from),
         comparison: verification
             .report
@@ -100,7 +98,6 @@ struct Document {
     findings: Vec<FindingJson>,
     artefact: Option<ArtefactJson>,
     /// Not there where no disk was verified.
-    #[cfg(feature = "build")]
     #[serde(skip_serializing_if = "Option::is_none")]
     disk: Option<DiskJson>,
     comparison: Option<ComparisonJson>,

@@ -5,14 +5,13 @@
 //! | `text`, `drifts`, `excerpt`, `page` | for people |
 //! | `json` | all that is known, as one document |
 //! | `canonical` | what a digest stands for |
-//! | `disk` | what lies on a disk that was verified; `karat` alone |
+//! | `disk` | what lies on a disk that was verified |
 //! | `output` | further reports: `--report FORMAT=FILE` |
 //! | `journal` | systemd's journal |
 //! | `prometheus` | metrics |
 //! | `junit`, `sarif` | for CI; `karat` alone |
 
 pub mod canonical;
-#[cfg(feature = "build")]
 mod disk;
 mod drifts;
 mod excerpt;

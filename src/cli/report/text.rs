@@ -16,7 +16,6 @@ pub fn text(verification: &Verification, style: Style, detail: Detail) -> String
     if let Some(facts) = &verification.baseline {
         page.facts(facts);
     }
-    #[cfg(feature = "build")]
     if let Some(disk) = &verification.disk {
         page.disk(disk);
     }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Cursor;
 use std::num::NonZero;
+use std::path::Path;
 use std::process::Command;
 
 use karat::appraise::PartitionRole::{self, Empty, Esp, Root, State, Tree};
@@ -12,7 +13,7 @@ use karat::ops::verify::verify;
 use karat::progress::Silent;
 use serde_json::Value;
 
-use super::fixture::{Disk, says};
+use super::fixture::{Disk, NEEDLE, find, says};
 use crate::support::schema::published;
 
 #[test]
@@ -144,12 +145,54 @@ fn what_a_boot_or_an_update_changes_is_no_false_alarm() {
     // A file of the older slot: drift, although the report is about the newer one.
     let older = disk.verified(|bytes| {
         let at = usize::try_from(disk.partitions()[super::fixture::ROOT].start).unwrap();
-        let within = super::fixture::find(&disk.made[0].root, super::fixture::NEEDLE);
+        let within = find(&disk.made[0].root, NEEDLE);
         bytes[at + within] ^= 1;
     });
     says(
         &older,
         Verdict::Drift,
         "demo_1: 1 differences in its root: /usr/bin/large",
+    );
+}
+
+/// The static program judges a raw disk in the same way; containers it does not know.
+#[test]
+fn the_agent_says_the_same_of_a_raw_disk() {
+    let disk = Disk::new("vdisk-agent");
+    let run = |more: &[&str], path: &Path| {
+        let output = Command::new(env!("CARGO_BIN_EXE_karat-agent"))
+            .args(["verify", "--disk"])
+            .arg(path)
+            .args(["--trust", "trust.json"])
+            .args(more)
+            .current_dir(disk.scratch.path())
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), text, said)
+    };
+    let (code, text, said) = run(&[], &disk.write(|_| {}));
+    assert_eq!(code, Some(0), "{text}{said}");
+    assert!(text.starts_with("MATCH"), "{text}");
+    assert!(
+        text.contains("  slot       demo_1: as signed, partitions 2 and 3, root hash "),
+        "{text}"
+    );
+    let (code, text, _) = run(&["--json"], &disk.write(|_| {}));
+    assert_eq!(code, Some(0));
+    let document = published("verify-report").holds(&text);
+    assert_eq!(document["disk"]["container"], "raw");
+
+    let start = usize::try_from(disk.partitions()[1].start).unwrap();
+    let path = disk.write(|bytes| bytes[start + find(&disk.made[0].root, NEEDLE)] ^= 1);
+    let (code, text, _) = run(&[], &path);
+    assert_eq!(code, Some(10), "{text}");
+
+    let (code, _, said) = run(&["--root", "/"], &path);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(
+        said.contains("--disk goes with neither of --root"),
+        "{said}"
     );
 }
