@@ -50,7 +50,7 @@ path = "/etc/systemd/system/inside.service"
 content = '''
 [Unit]
 Description=Say what only somebody inside can know
-After=karat-bless.service karat-verify.service network-online.target ssh.service systemd-pcrphase.service
+After=multi-user.target karat-bless.service karat-verify.service network-online.target ssh.service systemd-pcrphase.service
 Wants=network-online.target
 [Service]
 Type=oneshot
