@@ -96,7 +96,7 @@ fn tpm_present_then_etc_overlay_tampered_and_smbios_credential_injected() {
     assert_eq!(named, 2, "{console}");
     // What the first boot and the power failure left behind is none.
     has_not(&console, &["medium     /", "low        /"]);
-    has_not(&console, &["Finished karat-bless.service"]);
+    has_not(&console, &["BLESSED active"]);
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn is_clean(console: &str, machine: &str) {
             "MATCH  / against uefi 1, serial 1\n",
             " 0 drifted, 0 not checked, 0 not applicable\n",
             machine,
-            "Finished karat-bless.service",
+            "BLESSED active\n",
             "UNITS FAILED: \n",
         ],
     );

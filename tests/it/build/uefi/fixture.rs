@@ -41,6 +41,7 @@ for bank in /sys/class/tpm/tpm0/pcr-*; do
 done
 say REPORT "$(cat /run/karat/boot-report.json)"
 say "UNITS FAILED: $(systemctl list-units --failed --plain --no-legend | cut -d' ' -f1 | tr '\n' ' ')"
+say "BLESSED $(systemctl is-active karat-bless.service)"
 sync
 say ALL SAID
 '''
