@@ -132,7 +132,7 @@ class Bench:
         shutil.copy(self.lock, variant.with_suffix(".lock"))
         for number in range(self.rounds + 1):
             variant.write_text(f'extends = "{self.template.stem}"\n\n[image]\nname = "variant"\n\n[[files]]\n'
-                               f'path = "/etc/motd"\ncontent = "round {number}\\n"\n')
+                               f'path = "/etc/bench.conf"\ncontent = "round {number}\\n"\n')
             argv = [self.karat, "build", variant, "--no-sign", "--offline", "-o", "rebuilt"]
             changed.append(run(argv, self.home, self.env)[0])
             same.append(run(argv, self.home, self.env)[0])
