@@ -5,7 +5,7 @@
 //! | `command` | what all commands begin with |
 //! | `answer` | what all answers begin with: [`check`], [`TpmError`] |
 //! | `event` | [`pcr_event`]: the registers |
-//! | `storage` | the few bytes that a TPM keeps: [`read_public`], [`define`], [`read`], [`write`], [`write_lock`] |
+//! | `storage` | the few bytes that a TPM keeps: [`read_public`], [`define`], [`read`], [`write()`], [`write_lock`] |
 //! | `floor` | [`FloorIndex`]: which of them, and what they say: [`Floor`], [`TpmFloor`] |
 //!
 //! `sys::init` talks to the device. The format: `docs/formats/boot.md`.
