@@ -22,10 +22,18 @@ import sys
 import tempfile
 import time
 
-# What servers have; the second tree is that of a machine that also builds software.
+# What servers have; the second tree is that of a machine that also builds software. Both are as Debian has them:
+# no profile of hardening bears so much at once.
+SOURCE = """[source]
+distribution = "debian"
+suite = "trixie"
+components = ["main"]
+pockets = ["updates", "security"]
+"""
 TEMPLATES = {
-    "server": ("web-frontend", ["postgresql", "python3", "git", "vim", "linux-image-amd64", "locales",
-                                "man-db", "curl", "redis-server", "rsync"]),
+    "server": (None, ["apt", "auditd", "ca-certificates", "curl", "dbus", "git", "linux-image-amd64", "locales",
+                      "man-db", "nftables", "nginx", "openssh-server", "postgresql", "python3", "redis-server",
+                      "rsync", "sudo", "systemd-resolved", "systemd-sysv", "systemd-timesyncd", "udev", "vim"]),
     "builder": ("server", ["gcc", "g++", "golang-go", "openjdk-21-jre-headless", "llvm", "nodejs",
                            "docker.io", "linux-headers-amd64"]),
 }
@@ -84,8 +92,9 @@ class Bench:
         for name, (parent, packages) in TEMPLATES.items():
             template = work / "templates" / f"{name}.toml"
             listed = ", ".join(f'"{package}"' for package in packages)
-            template.write_text(f'extends = "{parent}"\npackages = [{listed}]\n'
-                                f'[image]\nname = "{name}"\n[kernel]\ninitrd = "karat"\n')
+            extends, source = (f'extends = "{parent}"\n', "") if parent else ("", SOURCE)
+            template.write_text(f'{extends}packages = [{listed}]\n[image]\nname = "{name}"\nversion = "1"\n'
+                                f'[kernel]\ninitrd = "karat"\n{source}')
             subprocess.run(["karat", "build", template, "-o", self.home / "out", "--format", "tar",
                             "--compression", "none"], cwd=work, env=self.env, check=True,
                            stdout=subprocess.DEVNULL)
