@@ -57,25 +57,42 @@ impl Glob {
 
     /// Whether `path` as a whole fits the pattern.
     pub fn matches(&self, path: &ImagePath) -> bool {
-        let pattern: Vec<&[u8]> = self
-            .0
-            .as_bytes()
-            .split(|byte| *byte == b'/')
-            .filter(|part| !part.is_empty())
-            .collect();
-        let path: Vec<&[u8]> = path.components().collect();
-        components_match(&pattern, &path)
+        let (pattern, path) = (self.0.as_bytes(), path.as_bytes());
+        // Most pairs are told apart before the first star, and every path is held against every pattern.
+        let letters = pattern.iter().take_while(|byte| !b"*?".contains(byte));
+        if letters.zip(path).any(|(wanted, byte)| wanted != byte) {
+            return false;
+        }
+        components_match(Components::of(pattern), Components::of(path))
     }
 }
 
-type Components<'a> = &'a [&'a [u8]];
+/// What is left of a normal absolute path, without the slash before it.
+#[derive(Clone, Copy)]
+struct Components<'a>(&'a [u8]);
+
+impl<'a> Components<'a> {
+    fn of(path: &'a [u8]) -> Self {
+        Self(path.strip_prefix(b"/").unwrap_or(path))
+    }
+
+    /// The first component, and what follows it.
+    fn split_first(self) -> Option<(&'a [u8], Self)> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let end = self.0.iter().position(|byte| *byte == b'/');
+        let (first, rest) = self.0.split_at_checked(end.unwrap_or(self.0.len()))?;
+        Some((first, Self::of(rest)))
+    }
+}
 
 /// Greedy with one point of return: linear in practice, quadratic at worst, never exponential.
 fn components_match<'a>(mut pattern: Components<'a>, mut path: Components<'a>) -> bool {
     let mut retry: Option<(Components<'a>, Components<'a>)> = None;
     loop {
         match (pattern.split_first(), path.split_first()) {
-            (Some((&b"**", rest)), _) => {
+            (Some((b"**", rest)), _) => {
                 retry = Some((rest, path));
                 pattern = rest;
             }
@@ -86,14 +103,16 @@ fn components_match<'a>(mut pattern: Components<'a>, mut path: Components<'a>) -
                 path = path_rest;
             }
             (None, None) => return true,
-            _ => match retry.as_mut() {
-                Some((after, from)) if !from.is_empty() => {
-                    *from = from.get(1..).unwrap_or_default();
-                    pattern = after;
-                    path = from;
-                }
-                _ => return false,
-            },
+            _ => {
+                // What `**` took takes one component more.
+                let again = retry.and_then(|(after, from)| Some((after, from.split_first()?.1)));
+                let Some((after, from)) = again else {
+                    return false;
+                };
+                retry = again;
+                pattern = after;
+                path = from;
+            }
         }
     }
 }
@@ -185,8 +204,71 @@ mod tests {
             ("/a?c", "/abc", true),
             ("/a?c", "/ac", false),
             ("/**", "/", true),
+            ("/", "/", true),
+            ("/", "/a", false),
+            ("/*", "/", false),
+            ("/a", "/ab", false),
+            ("/ab", "/a", false),
+            ("/a/**/b/**", "/a/b", true),
+            ("/a/**/b/**", "/a/c/b/d/e", true),
+            ("/a/**/b/**", "/a/c/d", false),
+            ("/a*/b", "/ax/b", true),
+            ("/a*/b", "/a/b", true),
+            ("/a*/b", "/ax/y/b", false),
         ] {
             assert_eq!(matches(glob, path), expected, "{glob} {path}");
+        }
+    }
+
+    /// What the documentation says, word by word and slowly.
+    fn defined(pattern: &[&str], path: &[&str]) -> bool {
+        fn name(pattern: &[u8], bytes: &[u8]) -> bool {
+            match pattern.split_first() {
+                None => bytes.is_empty(),
+                Some((b'*', rest)) => (0..=bytes.len()).any(|n| name(rest, &bytes[n..])),
+                Some((one, rest)) => bytes.split_first().is_some_and(|(byte, after)| {
+                    (*one == b'?' || one == byte) && name(rest, after)
+                }),
+            }
+        }
+        match pattern.split_first() {
+            None => path.is_empty(),
+            Some((&"**", rest)) => (0..=path.len()).any(|n| defined(rest, &path[n..])),
+            Some((one, rest)) => path.split_first().is_some_and(|(first, after)| {
+                name(one.as_bytes(), first.as_bytes()) && defined(rest, after)
+            }),
+        }
+    }
+
+    /// All sequences of up to three of `words`.
+    fn sequences<'a>(words: &[&'a str]) -> Vec<Vec<&'a str>> {
+        let mut all = vec![vec![]];
+        for length in 0..3 {
+            let longer = all.iter().filter(|it| it.len() == length);
+            let longer = longer.flat_map(|start| {
+                words
+                    .iter()
+                    .map(|word| [start.as_slice(), &[*word]].concat())
+            });
+            let longer: Vec<_> = longer.collect();
+            all.extend(longer);
+        }
+        all
+    }
+
+    #[test]
+    fn every_short_pattern_means_what_the_documentation_says() {
+        let paths = sequences(&["a", "b", "ab"]);
+        for pattern in sequences(&["a", "ab", "*", "?", "a*", "*b", "**"]) {
+            let glob = format!("/{}", pattern.join("/"));
+            for path in &paths {
+                let text = format!("/{}", path.join("/"));
+                assert_eq!(
+                    matches(&glob, &text),
+                    defined(&pattern, path),
+                    "{glob} {text}"
+                );
+            }
         }
     }
 
