@@ -19,6 +19,8 @@ pub struct Seen {
     pub extras: Vec<Vec<u8>>,
     /// The trust root of the initrd, and what lies on the EFI system partition.
     pub material: Material,
+    /// What is odd about that partition, and keeps nothing from being read: warnings.
+    pub untidy: Vec<Finding>,
     /// What stands before the root's hash tree, or why that is none.
     pub superblock: Result<Superblock, String>,
     /// What the state partition says.
@@ -80,6 +82,7 @@ impl Judgement {
             cmdline,
             extras,
             material,
+            untidy,
             superblock,
             memory,
             floor,
@@ -106,6 +109,7 @@ impl Judgement {
         judgement.memory = recalled.memory;
         judgement.remembered = recalled.remembered;
         judgement.findings.extend(recalled.findings);
+        judgement.findings.append(untidy);
         judgement
     }
 
@@ -551,6 +555,23 @@ mod tests {
         });
         says(&judgement, Verdict::Incomplete, "rubbish");
         assert_eq!(judgement.memory(), "foreign");
+    }
+
+    #[test]
+    fn an_untidy_partition_is_said_and_keeps_no_boot_from_starting() {
+        let untidy = Finding {
+            verdict: Verdict::Match,
+            message: "the EFI system partition is not in order".to_owned(),
+            hint: None,
+        };
+        let judgement = judge(&Signed::new(|_| {}), |seen| seen.untidy.push(untidy));
+        says(&judgement, Verdict::Match, "is not in order");
+        let machine = crate::boot::Machine::default();
+        let report = crate::boot::Report::of(&plan(), &judgement, machine);
+        let text = String::from_utf8_lossy(report.as_bytes());
+        let said = "{\"hint\":null,\"message\":\"the EFI system partition is not in order\",\
+                    \"verdict\":\"warning\"}";
+        assert!(text.contains(said), "{text}");
     }
 
     #[test]

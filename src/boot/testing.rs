@@ -135,6 +135,7 @@ impl Signed {
                 },
                 threads: NonZero::<usize>::MIN,
             },
+            untidy: Vec::new(),
             superblock: Ok(Superblock {
                 uuid: Uuid::from_bytes([7; 16]),
                 salt: Digest::of(b"anything"),

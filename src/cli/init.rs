@@ -205,10 +205,12 @@ fn found(
         }
     };
     steps.reached("disk");
+    let (material, untidy) = init::material(plan, &disk, &chosen.esp);
     let seen = Seen {
         cmdline: init::cmdline().map_err(|error| broken(&error))?,
         extras: init::extras().map_err(|error| broken(&error))?,
-        material: init::material(plan, &disk, &chosen.esp),
+        material,
+        untidy,
         superblock: init::superblock(&disk, &chosen.tree),
         memory: init::memory(&disk, chosen.state.as_ref()),
         floor,

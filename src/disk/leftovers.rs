@@ -1,7 +1,7 @@
 //! What belongs to nothing: partitions, files, gaps, bytes behind the end of what was signed.
 
 use super::slot::Judged;
-use super::trouble::{Trouble as _, finding};
+use super::trouble::{MEND, Trouble as _, finding};
 use super::{BootName, Survey};
 use crate::appraise::{Finding, PartitionRole, Verdict};
 use crate::digest::Digest;
@@ -65,7 +65,12 @@ fn files(survey: &Survey<'_>) -> Vec<Finding> {
             "{} on the EFI system partition is not of the image",
             Escaped(path.as_bytes())
         );
-        findings.push(finding(Verdict::Untrusted, message, TAKE_OFF));
+        let hint = if BootName::is_left_over(path) {
+            MEND
+        } else {
+            TAKE_OFF
+        };
+        findings.push(finding(Verdict::Untrusted, message, hint));
     }
     if let Some(more) = odd.len().checked_sub(NAMED_MAX).filter(|more| *more > 0) {
         let message = format!("{more} more files and directories there are not of the image");

@@ -10,6 +10,7 @@
 //! |---|---|
 //! | `names` | what the names on the EFI system partition mean |
 //! | `survey` | the partition table and the EFI system partition, read; what was delivered there |
+//! | `delivered` | what an initrd is to judge by, read file by file, also where the file system is not in order |
 //! | `root` | the files of a root, out of its EROFS image |
 //! | `pair` | root and tree against the signed root hash and digests |
 //! | `programs` | what firmware starts: boot loader, its settings, unified kernel image |
@@ -20,6 +21,7 @@
 //!
 //! It is given bytes, and opens nothing. What each finding means: `docs/formats/report.md`.
 
+mod delivered;
 mod leftovers;
 mod names;
 mod pair;
@@ -30,6 +32,7 @@ mod survey;
 mod trouble;
 mod verify;
 
+pub use delivered::Delivered;
 pub use names::{BootName, LOADER_CONF, version_of};
 pub use programs::Inside;
 pub use root::{RootError, evidence, file};

@@ -91,6 +91,15 @@ impl<'a> BootName<'a> {
         DIRECTORIES.iter().any(|it| it.eq_ignore_ascii_case(path))
     }
 
+    /// Whether a file has a name that an interrupted update leaves: of systemd-sysupdate(8) while it was
+    /// written, or of fsck.fat(8) for clusters of no file. The next update takes it away.
+    pub fn is_left_over(path: &str) -> bool {
+        let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
+        let number = between(path, "FSCK", ".REC");
+        number.is_some_and(|it| it.len() == 4 && it.bytes().all(|byte| byte.is_ascii_digit()))
+            || name.starts_with(".#")
+    }
+
     /// The word in reports.
     pub const fn role(&self) -> &'static str {
         match self {
@@ -202,5 +211,24 @@ mod tests {
             assert_eq!(BootName::of(path), BootName::Unknown, "{path}");
         }
         assert!(BootName::is_directory("efi/linux") && !BootName::is_directory("loader/addons"));
+    }
+
+    #[test]
+    fn what_an_interrupted_update_leaves() {
+        for path in [
+            "FSCK0000.REC",
+            "karat/.#sysupdateweb_2.dsse.json0123456789abcdef",
+        ] {
+            assert!(BootName::is_left_over(path), "{path}");
+            assert_eq!(BootName::of(path), BootName::Unknown, "{path}");
+        }
+        for path in [
+            "FSCK.REC",
+            "karat/FSCK0000.REC",
+            "FSCK00x0.REC",
+            "karat/x.#",
+        ] {
+            assert!(!BootName::is_left_over(path), "{path}");
+        }
     }
 }

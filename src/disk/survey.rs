@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::BootName;
-use super::trouble::{Trouble as _, WRITE_AGAIN, finding};
+use super::trouble::{MEND, Trouble as _, WRITE_AGAIN, finding};
 use crate::appraise::{Finding, Neighbour, NewerRoot, Verdict};
 use crate::layout::fat::{File, Volume};
 use crate::layout::gpt::{Disk, Kind, Partition};
@@ -64,8 +64,10 @@ impl<'a> Survey<'a> {
                 part,
             })),
             Err(error) => {
-                let words = error.about_the_disk()?;
-                refuse(format!("the EFI system partition: {words}"))
+                // Nobody can tell what a power failure left from what somebody hides there.
+                let message = format!("the EFI system partition: {}", error.about_the_disk()?);
+                findings.push(finding(Verdict::Untrusted, message, MEND));
+                Ok(None)
             }
         }
     }

@@ -61,5 +61,9 @@ pub(super) fn finding(verdict: Verdict, message: String, hint: &str) -> Finding 
     }
 }
 
+/// What to do about what a machine may have left so.
+pub(super) const MEND: &str = "if this machine's power failed during an update, its next update mends it; \
+                               otherwise write the image to the disk again";
+
 /// What to do about a disk that is not as it was written.
 pub(super) const WRITE_AGAIN: &str = "write the image to the disk again, or fetch it again";

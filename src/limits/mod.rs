@@ -237,6 +237,8 @@ pub const FAT_ENTRIES_MAX: usize = 4096;
 pub const FAT_DEPTH_MAX: usize = 8;
 /// Most bytes of all its directories: [`FAT_ENTRIES_MAX`] of one cluster of 4 KiB, and room for long names.
 pub const FAT_DIRECTORIES_MAX: usize = 32 << 20;
+/// Most bytes of one directory that single files are looked for in: the 65,536 entries of the specification.
+pub const FAT_DIRECTORY_MAX: u64 = 2 << 20;
 /// Largest table of mounts: some 200 bytes for each of 100,000, the kernel's own limit.
 pub const MOUNTINFO_MAX: u64 = 32 << 20;
 /// Largest file of a directory tree that is read to be compared: a sparse one costs nothing to make.

@@ -34,6 +34,13 @@ const CLUSTERS_MIN: u64 = 65_525;
 const STATE: usize = 65;
 
 impl Geometry {
+    /// What the boot sector says, whatever stands in its neighbours: as firmware and kernel read it.
+    pub(super) fn of_boot_sector(source: &dyn Source) -> Result<Self, FatError> {
+        let mut boot = [0; 512];
+        source.read_at(0, &mut boot)?;
+        Self::parse(&boot, source.size())
+    }
+
     pub(super) fn read(source: &dyn Source) -> Result<Self, FatError> {
         let mut sectors = [0; 8 * 512];
         source.read_at(0, &mut sectors)?;

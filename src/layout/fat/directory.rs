@@ -112,6 +112,44 @@ pub(super) fn parse(path: &str, place: Place, bytes: &[u8]) -> Result<Listing, F
     }
 }
 
+/// What a directory of these bytes holds before its end, as firmware and kernel see it: what is no entry is
+/// passed over, and a name of which a part is missing is only the short one.
+pub(super) fn scan(bytes: &[u8]) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    let mut long = Long::default();
+    for entry in bytes.as_chunks::<ENTRY>().0 {
+        let fields = Fields(entry);
+        let ([start], [kind, lower]) = (fields.array(0), fields.array(11));
+        if start == 0 {
+            break;
+        }
+        if start != REMOVED && kind & 0x3f == LONG_NAME {
+            // What does not go on with the name before it may begin the next one.
+            if long.add(fields).is_err() {
+                long = Long::default();
+                if long.add(fields).is_err() {
+                    long = Long::default();
+                }
+            }
+            continue;
+        }
+        let mut before = std::mem::take(&mut long);
+        if start == REMOVED || kind & LABEL != 0 {
+            continue;
+        }
+        let short = fields.array(0);
+        let name = before.take(short_sum(&short)).ok().flatten();
+        entries.push(Entry {
+            name: name.unwrap_or_else(|| short_text(&short, lower)),
+            short: short_text(&short, 0),
+            is_directory: kind & DIRECTORY != 0,
+            cluster: first_cluster(fields),
+            size: fields.u32(28),
+        });
+    }
+    entries
+}
+
 fn first_cluster(entry: Fields<'_>) -> u32 {
     u32::from(entry.u16(20)) << 16 | u32::from(entry.u16(26))
 }

@@ -6,6 +6,9 @@
 //! a directory holds has a meaning. [`Volume::read`] lists every file, so that a verifier can refuse
 //! those that it does not expect. Nothing is ever mounted. What karat writes: `docs/formats/disk.md`.
 //!
+//! A machine whose power failed while it wrote may leave a volume that is refused by this. [`Lookup`] reads
+//! single files of it, as firmware and kernel do, for whoever judges their bytes by a signature.
+//!
 //! Hints that only say how full it is, and marks that it was not unmounted, are not looked at: they
 //! change when firmware counts a boot.
 
@@ -13,6 +16,7 @@ mod boot;
 mod directory;
 mod error;
 mod file;
+mod lookup;
 mod name;
 mod stray;
 mod table;
@@ -20,6 +24,7 @@ mod volume;
 
 pub use error::FatError;
 pub use file::{Content, File};
+pub use lookup::Lookup;
 pub use volume::Volume;
 
 #[cfg(feature = "build")]

@@ -14,9 +14,11 @@ pub(super) struct Table {
 }
 
 /// The upper four bits of an entry belong to nobody (section 4.1).
-const MASK: u32 = 0x0fff_ffff;
+pub(super) const MASK: u32 = 0x0fff_ffff;
 /// This and what is above it ends a chain.
-const END: u32 = 0x0fff_fff8;
+pub(super) const END: u32 = 0x0fff_fff8;
+/// Of a chain that leads out of the file system.
+pub(super) const NOT_THERE: &str = "it goes on in a cluster that is not there";
 /// A cluster that was followed. No entry has this value under the mask.
 const TAKEN: u32 = u32::MAX;
 /// The two bits of the second entry that say whether it was unmounted, and without errors.
@@ -78,16 +80,11 @@ impl Table {
         loop {
             let entry = usize::try_from(at).ok();
             let Some(entry) = entry.and_then(|entry| self.next.get_mut(entry)) else {
-                return Err(FatError::entry(
-                    path,
-                    "it goes on in a cluster that is not there",
-                ));
+                return Err(FatError::entry(path, NOT_THERE));
             };
             let rule = match *entry {
                 TAKEN => Some("it runs in a circle, or shares a cluster with another file"),
-                0 => Some("it goes on in a cluster that is free"),
-                1 | 0x0fff_fff0..END => Some("it goes on in a cluster that is bad or reserved"),
-                _ => None,
+                entry => no_cluster(entry),
             };
             if let Some(rule) = rule {
                 return Err(FatError::entry(path, rule));
@@ -121,5 +118,14 @@ impl Table {
             }
         }
         Ok(free)
+    }
+}
+
+/// Why a cluster with this entry is none of a chain's; `None` where it is one.
+pub(super) fn no_cluster(entry: u32) -> Option<&'static str> {
+    match entry {
+        0 => Some("it goes on in a cluster that is free"),
+        1 | 0x0fff_fff0..END => Some("it goes on in a cluster that is bad or reserved"),
+        _ => None,
     }
 }

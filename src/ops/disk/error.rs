@@ -40,7 +40,9 @@ pub enum Rule {
     #[error("a disk of karat's has one EFI system partition, this one has {0}")]
     Esp(usize),
     /// The file system of the EFI system partition.
-    #[error(transparent)]
+    #[error(
+        "{0}: build the disk or fetch it again; one of a machine's own is mended by 'fsck.fat -a'"
+    )]
     Fat(#[from] FatError),
     /// There is no room for what shall be added.
     #[error(transparent)]

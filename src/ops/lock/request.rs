@@ -9,11 +9,12 @@ use crate::template::{Flavour, Initrd, PinTarget, Template};
 /// What comes with each kernel.
 const ALWAYS: [&str; 3] = ["systemd-boot-efi", "systemd-boot", "e2fsprogs"];
 /// What comes with `[disk] updates`.
-const UPDATES: [&str; 2] = ["systemd-container", "ca-certificates"];
+const UPDATES: [&str; 3] = ["systemd-container", "ca-certificates", "dosfstools"];
 
 /// What an image of this flavour boots with, besides what the template names: the kernel, the programs
 /// for firmware that start it, what takes a new version's counter away, and what makes the file system
-/// of a state partition. With `updates`, what fetches them, and whom it believes to be a web server.
+/// of a state partition. With `updates`, what fetches them, whom it believes to be a web server, and what mends
+/// the EFI system partition where the power failed while one came.
 pub(super) fn boot(flavour: Flavour, architecture: &Architecture, updates: bool) -> Vec<String> {
     let kernel = match flavour {
         Flavour::Generic => "linux-image",

@@ -9,7 +9,7 @@ use karat::layout::{Source, SourceError};
 use super::fixture::esp;
 
 /// A file system with other bytes at some places.
-struct Patched<'a> {
+pub(super) struct Patched<'a> {
     base: &'a Pieces<'a>,
     size: u64,
     patches: BTreeMap<u64, Vec<u8>>,
@@ -37,35 +37,35 @@ impl Source for Patched<'_> {
 }
 
 impl Patched<'_> {
-    fn number(&self, at: u64, length: usize) -> u64 {
+    pub(super) fn number(&self, at: u64, length: usize) -> u64 {
         let mut bytes = [0; 8];
         self.read_at(at, &mut bytes[..length]).unwrap();
         u64::from_le_bytes(bytes)
     }
 
-    fn put(mut self, at: u64, bytes: &[u8]) -> Self {
+    pub(super) fn put(mut self, at: u64, bytes: &[u8]) -> Self {
         self.patches.insert(at, bytes.to_vec());
         self
     }
 
     /// Both copies of the boot sector.
-    fn boot(self, at: u64, bytes: &[u8]) -> Self {
+    pub(super) fn boot(self, at: u64, bytes: &[u8]) -> Self {
         self.put(at, bytes).put(6 * 512 + at, bytes)
     }
 
-    fn table(&self, number: u64) -> u64 {
+    pub(super) fn table(&self, number: u64) -> u64 {
         (self.number(14, 2) + number * self.number(36, 4)) * 512
     }
 
     /// An entry of both tables.
-    fn follow(self, cluster: u64, next: u32) -> Self {
+    pub(super) fn follow(self, cluster: u64, next: u32) -> Self {
         let (one, two) = (self.table(0), self.table(1));
         self.put(one + cluster * 4, &next.to_le_bytes())
             .put(two + cluster * 4, &next.to_le_bytes())
     }
 
     /// Where a cluster lies.
-    fn cluster(&self, cluster: u64) -> u64 {
+    pub(super) fn cluster(&self, cluster: u64) -> u64 {
         self.table(2) + (cluster - 2) * 512
     }
 
@@ -76,14 +76,14 @@ impl Patched<'_> {
 
 /// Two files of two clusters each, in a directory of one cluster; what lies where: 2 is the root,
 /// 3 the directory, 4 and 5 the first file, 6 and 7 the second.
-fn small() -> BTreeMap<String, Vec<u8>> {
+pub(super) fn small() -> BTreeMap<String, Vec<u8>> {
     BTreeMap::from([
         ("DIR/one.long".to_owned(), vec![1; 1000]),
         ("DIR/two.long".to_owned(), vec![2; 1000]),
     ])
 }
 
-fn patched<'a>(base: &'a Pieces<'a>) -> Patched<'a> {
+pub(super) fn patched<'a>(base: &'a Pieces<'a>) -> Patched<'a> {
     Patched {
         base,
         size: base.size(),
@@ -92,11 +92,11 @@ fn patched<'a>(base: &'a Pieces<'a>) -> Patched<'a> {
 }
 
 /// Where the entries of the directory lie: itself, what is above, then each name with its short name.
-const ONE_LONG: u64 = 64;
-const ONE: u64 = 96;
-const TWO_LONG: u64 = 128;
-const TWO: u64 = 160;
-const LAST: u32 = 0x0fff_ffff;
+pub(super) const ONE_LONG: u64 = 64;
+pub(super) const ONE: u64 = 96;
+pub(super) const TWO_LONG: u64 = 128;
+pub(super) const TWO: u64 = 160;
+pub(super) const LAST: u32 = 0x0fff_ffff;
 
 #[test]
 fn nothing_is_wrong_with_what_they_are_made_of() {

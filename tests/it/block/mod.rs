@@ -3,9 +3,11 @@
 mod delivered;
 mod fat;
 mod fat_hostile;
+mod fat_lookup;
 mod fixture;
 mod fsverity;
 mod gpt;
 mod gpt_hostile;
+mod power;
 mod release;
 mod verity;

@@ -10,6 +10,11 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use karat::disk::BootName;
+use karat::layout::Part;
+use karat::layout::fat::{FatError, Volume};
+use karat::sys::fs::FileSource;
+
 use super::boot::{has, has_not};
 use super::workshop::{Workshop, said};
 use crate::support::{Judge, judge, skip, toolbox};
@@ -81,12 +86,16 @@ fn slot_b_update_and_fallback() {
     came_up(&disk.boot(&[&two], &ONCE), "1", &["update"]);
     assert_eq!(disk.kernels(), ["slots_1.efi", "slots_2+3-0.efi"]);
     disk.has_slots(["1", "2"]);
+    disk.is_in_order();
     let before = disk.copy("before.raw");
 
-    // The second comes up in the other slot; the third goes where the first was.
+    // The second comes up in the other slot, although the power failed while a counter was written; the third
+    // goes where the first was, and what was left is gone before.
+    disk.untidy();
     came_up(&disk.boot(&[&three], &ONCE), "2", &["update"]);
     assert_eq!(disk.kernels(), ["slots_2.efi", "slots_3+3-0.efi"]);
     disk.has_slots(["3", "2"]);
+    disk.is_in_order();
 
     // The first one, whole as it was, under what the machine remembers by now.
     before.state_of(&disk);
@@ -131,6 +140,7 @@ struct Judges {
     qemu: Judge,
     timeout: Judge,
     mke2fs: Judge,
+    mcopy: Judge,
     mdel: Judge,
     mdir: Judge,
     sfdisk: Judge,
@@ -146,6 +156,7 @@ impl Judges {
             qemu: judge("qemu-system-x86_64")?,
             timeout: judge("timeout")?,
             mke2fs: judge("mke2fs")?,
+            mcopy: judge("mcopy")?,
             mdel: judge("mdel")?,
             mdir: judge("mdir")?,
             sfdisk: judge("sfdisk")?,
@@ -269,6 +280,41 @@ impl<'a> Disk<'a> {
         let mut mdel = self.judges.mdel.command();
         mdel.args(["-i", &self.esp(), &format!("::{path}")]);
         run(mdel.env("MTOOLS_SKIP_CHECK", "1"));
+    }
+
+    /// Leaves the EFI system partition as a power failure may: clusters in use that no file has, in the first
+    /// table alone, and something that was not finished.
+    fn untidy(&self) {
+        let mut mcopy = self.judges.mcopy.command();
+        mcopy
+            .args(["-i", &self.esp()])
+            .arg(self.shop.path("out/slots_1.dsse.json"));
+        mcopy.arg("::karat/.#sysupdateslots_3.dsse.json0123456789abcdef");
+        run(mcopy.env("MTOOLS_SKIP_CHECK", "1"));
+        let file = fs::File::options().read(true).write(true).open(&self.path);
+        let file = file.unwrap();
+        let mut boot = [0; 512];
+        file.read_exact_at(&mut boot, ESP).unwrap();
+        let reserved = u64::from(u16::from_le_bytes([boot[14], boot[15]]));
+        let clusters = [0x0fff_ffff_u32.to_le_bytes(); 2].concat();
+        let entry = ESP + reserved * 512 + 4 * 120_000;
+        file.write_all_at(&clusters, entry).unwrap();
+        assert!(self.volume().is_err());
+    }
+
+    /// The EFI system partition has nothing that karat does not know, and each cluster in one file or in none.
+    fn is_in_order(&self) {
+        let volume = self.volume().unwrap();
+        for file in volume.files {
+            assert_ne!(BootName::of(&file.path), BootName::Unknown, "{}", file.path);
+        }
+    }
+
+    fn volume(&self) -> Result<Volume, FatError> {
+        let source = FileSource::open(&self.path).unwrap();
+        let partition = self.partitions().remove(0);
+        assert_eq!(partition.start, ESP);
+        Volume::read(&Part::new(&source, ESP, partition.size).unwrap())
     }
 
     fn esp(&self) -> String {

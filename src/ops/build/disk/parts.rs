@@ -2,7 +2,8 @@
 //!
 //! The boot loader counts how often a new version was tried. One that came up as it was signed has its
 //! counter taken away by systemd-bless-boot(8), and is what nothing older may follow (`karat-agent bless`).
-//! Both, and systemd-sysupdate(8), have the EFI system partition mounted for as long as they run.
+//! Both, and systemd-sysupdate(8), have the EFI system partition mounted for as long as they run; before
+//! that, what a power failure left there is mended (fsck.fat(8)).
 
 use std::borrow::Cow;
 
@@ -57,7 +58,7 @@ const CONTAINERS: [&str; 7] = [
     "systemd-nsresourced.socket",
     "systemd-portabled.service",
 ];
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 5] = [
     (
         "/usr/lib/modules-load.d/karat-efi.conf",
         include_str!("../units/disk/modules.conf"),
@@ -65,6 +66,10 @@ const FILES: [(&str, &str); 4] = [
     (
         "/usr/lib/systemd/system/efi.mount",
         include_str!("../units/disk/efi.mount"),
+    ),
+    (
+        "/usr/lib/systemd/system/karat-esp-check.service",
+        include_str!("../units/disk/esp-check.service"),
     ),
     (
         "/usr/lib/systemd/system/karat-bless.service.d/20-counted.conf",
@@ -188,6 +193,12 @@ mod tests {
             assert!(mount.contains(option), "{option}");
         }
         assert!(mount.contains("\nStopWhenUnneeded=yes\n"));
+        // It is mended first, in each boot once, and never while it is mounted.
+        let check = text("karat-esp-check.service");
+        assert!(mount.contains("\nWants=karat-esp-check.service\n"));
+        assert!(check.contains("\nBefore=efi.mount"));
+        assert!(check.contains(&format!("\nConditionPathIsMountPoint=!{EFI}\n")));
+        assert!(check.contains("\nRemainAfterExit=yes\n"));
         for unit in ["systemd-bless-boot", "systemd-sysupdate"] {
             assert!(
                 text(unit).contains(&format!("\nRequiresMountsFor={EFI}\n")),

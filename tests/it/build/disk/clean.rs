@@ -47,11 +47,20 @@ fn clean_boot() {
     ] {
         has(&console, &[mount]);
     }
-    // What was written to /var is kept, and nothing else.
+    // What was written to /var is kept, and nothing else. That the power failed while something was
+    // written to the EFI system partition keeps nothing from starting, and is said.
+    disk.untidy();
     let console = boot(&disk, &Start::default());
     has(
         &console,
         &["ROOT RUNS\n", "\"state\":\"kept\"", "FOUND /var/x\n"],
+    );
+    let report = published("boot-report").holds(&line(&console, "REPORT "));
+    assert_eq!(report["verdict"], "match");
+    let findings = report["findings"].to_string();
+    assert!(
+        findings.contains("FAT: its two tables differ"),
+        "{findings}"
     );
     has_not(&console, &["karat: ", "FOUND /etc/x", "FOUND /tmp/x"]);
 }

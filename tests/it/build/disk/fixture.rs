@@ -248,6 +248,18 @@ impl Disk {
         self.write(ESP, &fs::read(esp).unwrap());
     }
 
+    /// Leaves the EFI system partition as a power failure may: a cluster in use, in the first table alone, that
+    /// no file has.
+    pub(super) fn untidy(&self) {
+        let esp = usize::try_from(ESP * MIB).unwrap();
+        let mut bytes = fs::read(self.path("disk.raw")).unwrap();
+        let reserved = u16::from_le_bytes([bytes[esp + 14], bytes[esp + 15]]);
+        let entry = esp + usize::from(reserved) * 512 + 4 * 3000;
+        assert_eq!(bytes[entry..entry + 4], [0; 4]);
+        bytes[entry..entry + 4].copy_from_slice(&0x0fff_ffff_u32.to_le_bytes());
+        fs::write(self.path("disk.raw"), bytes).unwrap();
+    }
+
     /// Puts bytes into the state partition.
     pub(super) fn state(&self, bytes: &[u8]) {
         self.write(STATE, bytes);

@@ -9,7 +9,7 @@ use karat::image::fat::{self, Settings};
 use karat::image::gpt::{Plan, Wanted};
 use karat::image::pieces::Pieces;
 use karat::image::verity::{Tree, Writer};
-use karat::layout::fat::Volume;
+use karat::layout::fat::{Lookup, Volume};
 use karat::layout::gpt::{Attributes, Disk, Kind, Machine, Partition};
 use karat::layout::verity::{Checked, Superblock};
 use karat::layout::{Source, SourceError, Uuid};
@@ -211,7 +211,8 @@ fn volume(files: &BTreeMap<String, Vec<u8>>) -> Pieces<'_> {
     fat::image(&settings, boxed.collect()).unwrap()
 }
 
-/// Every file can be read, and every cluster belongs to one of them or to none.
+/// Every file can be read, and every cluster belongs to one of them or to none; what is looked up alone is
+/// the same, and ends also where the whole is refused.
 pub fn fat(bytes: &[u8]) {
     let none = BTreeMap::new();
     let empty = volume(&none);
@@ -224,14 +225,29 @@ pub fn fat(bytes: &[u8]) {
     }
     // The second table is the first one, unless they say something.
     let whole = Mirrored(&whole, bytes.len() % 2 == 1, places(&empty));
-    let Ok(volume) = Volume::read(&whole) else {
+    let volume = Volume::read(&whole);
+    let lookup = Lookup::open(&whole);
+    if let Ok(lookup) = &lookup {
+        for path in small().keys() {
+            if let Ok(Some(content)) = lookup.read(path, 2000) {
+                assert!(content.len() <= 2000);
+            }
+        }
+        for directory in ["", "EFI/BOOT", "KARAT"] {
+            let names = lookup.names(directory).unwrap_or_default();
+            assert!(names.len() <= (2 << 20) / 32);
+        }
+    }
+    let Ok(volume) = volume else {
         return;
     };
+    let lookup = lookup.unwrap();
     let mut clusters = u64::from(volume.free);
     let mut paths = Vec::new();
     for file in &volume.files {
         let content = file.read(&whole, SIZE).unwrap();
         assert_eq!(content.len() as u64, file.size);
+        assert!(lookup.read(&file.path, SIZE).unwrap().as_ref() == Some(&content));
         clusters += file.size.div_ceil(volume.cluster);
         paths.push(file.path.to_ascii_lowercase());
         assert!(volume.file(&file.path.to_ascii_uppercase()).is_some());

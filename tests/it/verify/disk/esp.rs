@@ -1,8 +1,8 @@
 //! Attacks on the files of the EFI system partition.
 
-use karat::appraise::Verdict;
+use karat::appraise::{Verdict, Verification};
 
-use super::fixture::{Disk, says};
+use super::fixture::{Disk, ESP, says};
 use crate::support::pe::{self, X64};
 
 #[test]
@@ -30,6 +30,39 @@ fn addon_credential_entry_and_extension_added() {
             .insert(format!("EFI/Linux/{number:02}.cred"), Vec::new());
     }
     disk.says(Verdict::Untrusted, "14 more files and directories", |_| {});
+}
+
+#[test]
+fn what_a_power_failure_left_is_untrusted_and_says_how_it_is_mended() {
+    let mut disk = Disk::new("vdisk-power");
+    let esp = usize::try_from(disk.partitions()[ESP].start).unwrap();
+    // An entry of the second table that the first one does not have.
+    let number =
+        |bytes: &[u8], at: usize| usize::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]));
+    let differing = disk.verified(|bytes| {
+        let sectors = number(bytes, esp + 14) + number(bytes, esp + 36);
+        bytes[esp + sectors * 512 + 8000] = 1;
+    });
+    let text = "the EFI system partition: FAT: its two tables differ";
+    says(&differing, Verdict::Untrusted, text);
+    let hint = |verification: &Verification, text: &str| {
+        let mut findings = verification.findings.iter();
+        let finding = findings.find(|it| it.message.contains(text)).unwrap();
+        finding.hint.clone().unwrap()
+    };
+    let mends = "if this machine's power failed during an update, its next update mends it; ";
+    assert!(hint(&differing, text).starts_with(mends));
+    for path in [
+        "FSCK0000.REC",
+        "karat/.#sysupdatedemo_2.dsse.json0123456789abcdef",
+    ] {
+        disk.files.insert(path.to_owned(), b"x".to_vec());
+        let left = disk.verified(|_| {});
+        let text = format!("{path} on the EFI system partition is not of the image");
+        says(&left, Verdict::Untrusted, &text);
+        assert!(hint(&left, &text).starts_with(mends));
+        disk.files.remove(path);
+    }
 }
 
 #[test]
