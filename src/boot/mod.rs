@@ -15,6 +15,7 @@
 //! | `judge` | [`Judgement`]: facts in, verdict out; [`Cleared`], without which no root is used |
 //! | `recall` | what was accepted before, by the state partition and the TPM |
 //! | `report` | [`Report`]: the judgement as the bytes that are measured |
+//! | `timings` | [`Timings`]: how long it took, and whose time that was |
 //! | `mapper` | what the kernel's device mapper is told, as bytes |
 //! | `tpm` | what a TPM is told, and the floor that it holds, as bytes |
 //!
@@ -32,6 +33,7 @@ mod recall;
 mod report;
 #[cfg(test)]
 mod testing;
+mod timings;
 pub mod tpm;
 
 pub use disk::{Chosen, Disk, choose};
@@ -40,3 +42,4 @@ pub use partition::PartitionIdError;
 pub use place::{Place, PlaceError, PlaceKind, Places};
 pub use plan::{Etc, OnCorruption, OnFailure, Plan, PlanError, Root};
 pub use report::{Machine, Report, ReportError};
+pub use timings::{Share, Step, Timings};

@@ -15,6 +15,7 @@ use super::peers;
 use super::report::{self, Detail, Format, Output, Outputs, Style};
 use crate::appraise::{Expiry, Nonce, Verification};
 use crate::baseline::ImageName;
+use crate::boot::Timings;
 use crate::expect::Expectations;
 use crate::limits;
 use crate::path::{Escaped, ImagePath};
@@ -269,6 +270,9 @@ fn run(options: &Options) -> Exit {
         let text = report::text(&verification, Style::Plain, options.detail());
         let text = journal::lines(verification.verdict(), &text);
         print(std::io::stderr(), &text);
+        if options.verdict.as_deref() == Some(Path::new(bless::VERDICT)) {
+            print(std::io::stderr(), &initrd().unwrap_or_default());
+        }
     }
     if let (Err(error), true) = (&written, options.json) {
         // One document on standard output: that of the failure.
@@ -290,6 +294,14 @@ fn run(options: &Options) -> Exit {
         Ok(()) => exit,
         Err(error) => exit.and(failed(options, &error)),
     }
+}
+
+/// What the initrd of this boot took, as it says itself; `None`: there was none of karat's. Nobody judges
+/// by it.
+fn initrd() -> Option<String> {
+    let bytes = fs::read(Timings::PATH, limits::BOOT_REPORT_MAX).ok()?;
+    let share = Timings::read(&bytes).ok()?.share()?;
+    Some(journal::line(journal::INFO, &share.line()) + "\n")
 }
 
 fn bless_now(options: &Options) -> Exit {

@@ -11,7 +11,7 @@ use crate::sys::fs::{self, IoError};
 use crate::sys::{boot, state};
 
 /// Where the units of an image keep the report of this boot.
-const VERDICT: &str = "/run/karat/verdict.json";
+pub(super) const VERDICT: &str = "/run/karat/verdict.json";
 
 /// Why a boot is not blessed.
 #[derive(Debug, thiserror::Error)]

@@ -313,6 +313,10 @@ impl From<crate::ops::build::BuildError> for Failure {
             Error::Stage(error) => error.into(),
             Error::Template(error) => error.into(),
             Error::Trust(error) => error.into(),
+            error @ Error::Agent(_) => Self::failed(&error).hint(
+                "`make` builds the static agent, target/dist/bin/karat-agent, for this machine's processor: name \
+                 it, or one for the image's, with --agent FILE or [verify.agent]",
+            ),
             error @ Error::NoAgent(_) => Self::failed(&error).hint(
                 "build it with `make`, name one with --agent FILE, or say agent = false in [verify]",
             ),

@@ -288,7 +288,8 @@ fn told(failure: &Failure) -> String {
             text,
             "karat: {}: {}",
             finding.verdict.name(),
-            finding.message
+            // What was found may be in its own words: those of hostile documents.
+            Escaped(finding.message.as_bytes())
         );
         if let Some(hint) = &finding.hint {
             let _ = writeln!(text, "karat:   {hint}");
@@ -330,5 +331,22 @@ mod tests {
             "tests are no first process"
         );
         assert!(run().is_err());
+    }
+
+    #[test]
+    fn what_was_found_steers_no_console() {
+        // A document's own words: a key that it must not have.
+        let text = "{\"\\u001b[2J\\nMATCH  / against base 1\":1}";
+        let error = Plan::parse(text.as_bytes()).unwrap_err();
+        assert!(error.to_string().contains('\u{1b}'), "{error}");
+        let failure = Failure::of(
+            "base_1".to_owned(),
+            OnFailure::Poweroff,
+            &Judgement::without(broken(&error)),
+        );
+        let told = told(&failure);
+        assert!(told.contains("\\x1b[2J\\nMATCH  /"), "{told}");
+        assert!(!told.contains('\u{1b}'), "{told}");
+        assert_eq!(told.lines().count(), 4, "{told}");
     }
 }

@@ -13,12 +13,43 @@ pub(super) struct Elf {
     pub(super) soname: Option<Vec<u8>>,
 }
 
+/// What a program needs of the machine that starts it, as its file says; nobody vouches for that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Needs {
+    /// The processor: `e_machine`.
+    pub machine: u16,
+    /// What is loaded before it runs: its loader, then the names of libraries.
+    pub loads: Vec<Vec<u8>>,
+}
+
+impl Needs {
+    /// Reads what the program `bytes` needs.
+    ///
+    /// # Errors
+    /// It is no program: another kind of file, or a malformed one.
+    pub fn of(bytes: &[u8]) -> Result<Self, ElfError> {
+        let elf = parse(bytes)?;
+        let file = File(bytes);
+        // ET_EXEC, and ET_DYN: what is loaded anywhere.
+        if !matches!(file.u16(16)?, 2 | 3) {
+            return Err(ElfError::NoProgram);
+        }
+        Ok(Self {
+            machine: file.u16(18)?,
+            loads: elf.interpreter.into_iter().chain(elf.needed).collect(),
+        })
+    }
+}
+
 /// Why a file is not understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ElfError {
     /// It is no ELF file, or of another kind of machine.
     #[error("it is no 64-bit little-endian ELF file")]
     Kind,
+    /// An object file, a memory dump.
+    #[error("it is an ELF file, and no program")]
+    NoProgram,
     /// It makes its loader load more than the libraries that it needs (`DT_AUDIT`, `DT_FILTER`).
     #[error("it names auditors or filters, which would be loaded from elsewhere")]
     Loads,
@@ -234,6 +265,30 @@ pub(super) mod tests {
         let library = parse(&file(Some("libc.so.6"), &["ld.so.2"], None)).unwrap();
         assert_eq!(library.soname, Some(b"libc.so.6".to_vec()));
         assert_eq!(library.interpreter, None);
+    }
+
+    #[test]
+    fn what_a_program_needs() {
+        let of = |bytes: &[u8], kind: u8, machine: u8| {
+            let mut bytes = bytes.to_vec();
+            (bytes[16], bytes[18]) = (kind, machine);
+            Needs::of(&bytes)
+        };
+        let loads = |names: &[&str]| names.iter().map(|it| it.as_bytes().to_vec()).collect();
+        let dynamic = file(None, &["libc.so.6"], Some("/lib64/ld.so.2"));
+        let needs = Needs {
+            machine: 62,
+            loads: loads(&["/lib64/ld.so.2", "libc.so.6"]),
+        };
+        assert_eq!(of(&dynamic, 3, 62), Ok(needs));
+        let alone = file(None, &[], None);
+        let needs = Needs {
+            machine: 183,
+            loads: Vec::new(),
+        };
+        assert_eq!(of(&alone, 2, 183), Ok(needs));
+        assert_eq!(of(&alone, 1, 62), Err(ElfError::NoProgram));
+        assert_eq!(Needs::of(b"#!/bin/sh\n"), Err(ElfError::Kind));
     }
 
     #[test]

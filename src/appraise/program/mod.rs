@@ -13,5 +13,5 @@ mod elf;
 mod resolve;
 mod verified;
 
-pub use elf::ElfError;
+pub use elf::{ElfError, Needs};
 pub use verified::{Object, Program, ProgramError, Read};

@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::appraise::Verdict;
+use crate::boot::Share;
 use crate::cli::Exit;
 use crate::cli::console::{BAD, Console, DIM, GOOD, WARN, shown};
 use crate::cli::failure::Failure;
@@ -104,6 +105,7 @@ struct Document<'a> {
     accelerator: &'static str,
     tpm: bool,
     verdict: Option<&'static str>,
+    initrd: Option<Initrd>,
     up: bool,
     off: bool,
     timed_out: bool,
@@ -111,6 +113,14 @@ struct Document<'a> {
     seconds: Seconds,
     console: Vec<String>,
     exit_code: u8,
+}
+
+/// What the initrd took, in seconds.
+#[derive(Serialize)]
+struct Initrd {
+    took: f64,
+    own: f64,
+    kernel: f64,
 }
 
 #[derive(Serialize)]
@@ -174,6 +184,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         accelerator: machine.accelerator().name(),
         tpm: machine.has_tpm(),
         verdict: checked.verdict.map(Verdict::name),
+        initrd: checked.initrd.map(Initrd::of),
         up: checked.is_up,
         off: checked.is_off,
         timed_out: checked.timed_out,
@@ -212,6 +223,9 @@ fn tell(checked: &Checked, exit: Exit, console: &Console) {
         verdict.to_uppercase(),
         at(checked.times.verdict)
     ));
+    if let Some(share) = checked.initrd {
+        console.line(format_args!("  {}", share.line()));
+    }
     let up = match (checked.is_up, checked.timed_out) {
         (true, _) => "up",
         (false, true) => "not up in time",
@@ -255,6 +269,17 @@ fn trouble(trouble: &Trouble) -> TroubleJson<'_> {
 /// Text of the machine's, without what would steer this terminal.
 fn plain(text: &str) -> String {
     Escaped(text.as_bytes()).to_string()
+}
+
+impl Initrd {
+    fn of(share: Share) -> Self {
+        let seconds = |micros: u64| Duration::from_micros(micros).as_secs_f64();
+        Self {
+            took: seconds(share.took),
+            own: seconds(share.own),
+            kernel: seconds(share.kernel),
+        }
+    }
 }
 
 impl Seconds {

@@ -8,6 +8,7 @@ use super::BootError;
 use super::console::{Trouble, Watch};
 use super::machine::{QEMU, start_error};
 use crate::appraise::Verdict;
+use crate::boot::Share;
 use crate::sys::clock::Stopwatch;
 use crate::sys::machine::{Heard, Running, press_power_button};
 
@@ -23,6 +24,8 @@ const OFF: Duration = Duration::from_secs(90);
 pub struct Checked {
     /// The worst verdict that it printed; `None`: none.
     pub verdict: Option<Verdict>,
+    /// What its initrd took, as it said; `None`: it did not say.
+    pub initrd: Option<Share>,
     /// Whether it came up.
     pub is_up: bool,
     /// What went wrong, in the order in which it was said.
@@ -114,6 +117,7 @@ pub(super) fn listen(
     }
     Ok(Checked {
         verdict: watch.verdict(),
+        initrd: watch.initrd(),
         is_up: watch.is_up(),
         troubles: watch.troubles().to_vec(),
         is_off,

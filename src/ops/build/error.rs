@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use super::agent::AgentError;
 use super::disk::DiskImageError;
 use crate::archive::CacheError;
 use crate::baseline::StatementError;
@@ -25,6 +26,9 @@ use crate::tree::{EpochError, TreeError};
 /// Why an image was not built. Each step has its own errors; most are passed on as they are.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
+    /// What was given as the agent would not run in the image.
+    #[error(transparent)]
+    Agent(#[from] AgentError),
     /// The cache cannot be used.
     #[error(transparent)]
     Cache(#[from] CacheError),
@@ -61,9 +65,6 @@ pub enum BuildError {
     /// The template wants an agent in the image, and there is none to install.
     #[error("the template installs karat-agent, and there is none at {}", .0.display())]
     NoAgent(PathBuf),
-    /// The file given as agent is no program.
-    #[error("the agent is not an ELF program")]
-    NotAProgram,
     /// An output cannot be written.
     #[error(transparent)]
     Output(#[from] OutputError),

@@ -19,6 +19,7 @@ mod units;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+pub use agent::AgentError;
 pub use disk::{Assembled, DiskImage, DiskImageError, Sums};
 pub use error::BuildError;
 
@@ -140,7 +141,11 @@ pub fn build(request: &Request<'_>, progress: &dyn Progress) -> Result<Built, Bu
     lock.check_epoch(sys::env::epoch()?)?;
     let formats = request.formats.as_ref();
     let formats = with_disk(formats.unwrap_or(&template.outputs.formats));
-    let lock = lock.for_image(formats.iter().any(|format| format.boots()));
+    let boots = formats.iter().any(|format| format.boots());
+    let lock = lock.for_image(boots);
+    if let Some(agent) = &agent {
+        agent.check(lock.architecture.as_str(), boots)?;
+    }
     refuse_packages(&template, &lock)?;
     let plan = Plan {
         formats,

@@ -72,9 +72,10 @@ pub fn secure_boot() -> Option<bool> {
     let safe = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | MountFlags::RDONLY;
     // Without firmware of that kind there is no such directory, which is no fault.
     let _ = mount("efivarfs", VARIABLES, "efivarfs", safe, None);
-    let bytes = fs::read(SECURE_BOOT, 64).ok()?;
+    let bytes = fs::read(SECURE_BOOT, 64);
+    // Also where there is no such variable: what stayed mounted read-only would stay so for systemd.
     let _ = unmount(VARIABLES, UnmountFlags::DETACH);
-    bytes.get(4).map(|byte| *byte == 1)
+    bytes.ok()?.get(4).map(|byte| *byte == 1)
 }
 
 /// The modules that could not be loaded. Drivers of hardware that is not there are among them, so

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
 use super::Device;
@@ -17,6 +19,8 @@ const HERE: &str = "/run/karat/state";
 /// Where an instance's memory lies on it: what is written below a path of the image lies below
 /// `upper` and that path.
 const STATE: &str = "/run/karat/state/upper/var/lib/karat/state";
+/// The same, from [`HERE`] on.
+const BELOW: &str = "upper/var/lib/karat/state";
 /// How much of its start must be zero to be nobody's: more than any file system's first structures.
 const START: u64 = 1 << 20;
 
@@ -48,13 +52,25 @@ fn look(disk: &Device, state: &Partition) -> Result<Memory, String> {
         .map_err(|error| error.to_string())
 }
 
+/// Whether where the two files are said to lie is on the state partition itself: a link could lead
+/// anywhere, and what is writable later is made through none.
+fn through_no_link() -> Result<(), IoError> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
+    let here = rustix::fs::open(HERE, flags, Mode::empty()).at("open", HERE)?;
+    match rustix::fs::openat2(&here, BELOW, flags, Mode::empty(), resolve) {
+        Ok(_) | Err(Errno::NOENT) => Ok(()),
+        error => error.map(drop).at("open through no link", STATE),
+    }
+}
+
 /// Reads the two files. The journal is not played back, which would be writing: at worst what is
 /// read is one generation old.
 fn read(name: &str) -> Result<[crate::instance::Slot; 2], IoError> {
     fs::make_dirs(HERE, 0o700)?;
     let safe = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | MountFlags::RDONLY;
     mount(path_of(name), HERE, "ext4", safe, Some(c"noload")).at("mount", path_of(name))?;
-    let slots = state::read(Path::new(STATE));
+    let slots = through_no_link().and_then(|()| state::read(Path::new(STATE)));
     unmount(HERE, UnmountFlags::empty()).at("unmount", HERE)?;
     slots
 }

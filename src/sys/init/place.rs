@@ -60,7 +60,17 @@ fn mount_state(name: &str, memory: &Memory) -> Result<(), IoError> {
         Memory::Kept(_) | Memory::Absent | Memory::Foreign(_) => {}
     }
     fs::make_dirs(STATE, 0o700)?;
-    mount(&device, STATE, "ext4", SAFE, None).at("mount", &device)
+    mount(&device, STATE, "ext4", SAFE, None).at("mount", &device)?;
+    closed(&opened(STATE)?).at("close to others", STATE)
+}
+
+/// Lets nobody but root in. Below it lies again what lies in places, without the directories of the
+/// image above them, of which one may be closed: `/root`, `/var/lib/private`.
+fn closed(directory: &OwnedFd) -> io::Result<()> {
+    let root = (Some(Uid::ROOT), Some(Gid::ROOT));
+    rustix::fs::chownat(directory, c"", root.0, root.1, AtFlags::EMPTY_PATH)?;
+    rustix::fs::fchmod(directory, Mode::RWXU)?;
+    Ok(())
 }
 
 /// Runs one of the image's programs; silent, unless it fails.

@@ -1,5 +1,6 @@
 //! Whole builds from the real archive: what a user does, by the commands that a user types.
 
+mod agent;
 mod boot;
 mod disk;
 mod hardened;

@@ -180,6 +180,25 @@ fn state_partition_garbage() {
 }
 
 #[test]
+fn state_partition_with_a_link() {
+    let Some(disk) = Disk::new("disk-link") else {
+        return;
+    };
+    // What an instance remembers, and not where it remembers it.
+    disk.remembering(5, &[]);
+    let tree = disk.path("state.d");
+    let place = tree.join("upper/var/lib/karat");
+    fs::rename(&place, tree.join("elsewhere")).unwrap();
+    std::os::unix::fs::symlink("../../../elsewhere", &place).unwrap();
+    disk.state_of(&tree);
+    refused(
+        &disk,
+        &Start::default(),
+        &["karat: incomplete: what was accepted before is not known: cannot open through no link"],
+    );
+}
+
+#[test]
 fn a_second_disk_with_the_same_partitions() {
     let Some(disk) = Disk::new("disk-twice") else {
         return;

@@ -27,6 +27,8 @@ fn clean_boot() {
             "WROTE /etc/x\n",
             "WROTE /var/x\n",
             "WROTE /tmp/x\n",
+            // Through it nobody but root reaches what lies in closed directories.
+            "STATE 700 0:0\n",
         ],
     );
     has_not(&console, &["karat: ", "FOUND ", "Kernel panic"]);
@@ -39,6 +41,19 @@ fn clean_boot() {
     assert_eq!(report["root_hash"], disk.verity.root().to_string());
     let times = published("boot-timings").holds(&line(&console, "TIMES "));
     println!("{times}");
+    let steps = times["steps"].as_array().unwrap();
+    let (first, last) = (&steps[0], &steps[steps.len() - 1]);
+    assert_eq!(
+        (&first["step"], &last["step"]),
+        (&"start".into(), &"end".into())
+    );
+    let number = |step: &serde_json::Value, name: &str| step[name].as_u64().unwrap();
+    let took = number(last, "at_us") - number(first, "at_us");
+    let used = |step| number(step, "own_us") + number(step, "kernel_us");
+    assert!(
+        used(last) > used(first) && used(last) - used(first) <= took,
+        "{times}"
+    );
     for mount in [
         "/dev/dm-0 / erofs ro,nodev,",
         "tmpfs /tmp tmpfs rw,nosuid,nodev,",

@@ -37,6 +37,7 @@ for path in /usr/x /etc/x /var/x /var/kept/x /tmp/x; do
   if $b test -e $path; then echo "FOUND $path"; fi
   if (echo x > $path) 2>/dev/null; then echo "WROTE $path"; else echo "REFUSED $path"; fi
 done
+echo "STATE $($b stat -c '%a %u:%g' /run/karat/state)"
 echo "SIZES $($b cat /sys/class/block/vda4/size) $($b stat -f -c '%b %S' /run/karat/state)"
 if $b test -e /var/command; then
   exec 3<>/dev/tpm0
@@ -274,11 +275,16 @@ impl Disk {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, bytes).unwrap();
         }
+        self.state_of(&tree);
+    }
+
+    /// A state partition with what lies in this directory.
+    pub(super) fn state_of(&self, tree: &Path) {
         let file = self.path("state");
         let size = (END - STATE) * MIB;
         fs::File::create(&file).unwrap().set_len(size).unwrap();
         let mut mkfs = self.judges.mkfs_ext4.command();
-        mkfs.args(["-q", "-E", "root_owner=0:0", "-d"]).arg(&tree);
+        mkfs.args(["-q", "-E", "root_owner=0:0", "-d"]).arg(tree);
         run(mkfs.arg(&file));
         self.state(&fs::read(file).unwrap());
     }

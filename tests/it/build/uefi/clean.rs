@@ -144,6 +144,13 @@ fn karat_boot_check() {
         "{text}"
     );
     assert_eq!(said["troubles"], serde_json::json!([]), "{text}");
+    println!("{}", said["initrd"]);
+    let seconds = |name: &str| said["initrd"][name].as_f64().unwrap();
+    assert!(seconds("own") > 0.0 && seconds("kernel") > 0.0, "{text}");
+    assert!(
+        seconds("own") + seconds("kernel") <= seconds("took"),
+        "{text}"
+    );
 }
 
 /// It came up as it was signed, and nothing failed.

@@ -4,7 +4,7 @@ use karat::appraise::BootId;
 use karat::appraise::program::Program;
 use karat::baseline::ImageName;
 use karat::boot::tpm::{self, FloorIndex, TpmFloor};
-use karat::boot::{Plan, Report};
+use karat::boot::{Plan, Report, Share, Timings};
 use karat::expect::Expectations;
 use karat::expect::fact::{Listener, Packet, SysctlName, WordRule, ruleset as parse_ruleset};
 use karat::instance::{Blessing, Policy, State};
@@ -146,6 +146,15 @@ pub fn boot_plan(bytes: &[u8]) {
         assert_eq!(booted.root_hash.to_string().len(), 64);
     }
     _ = karat::boot::mapper::device(bytes);
+    if let Ok(timings) = Timings::read(bytes)
+        && let Some(share) = timings.share()
+        && let Some(again) = Share::of_line(&share.line())
+    {
+        assert!(share.own - again.own < 100 && share.took - again.took < 100);
+    }
+    if let Some(share) = std::str::from_utf8(bytes).ok().and_then(Share::of_line) {
+        assert_eq!(Share::of_line(&share.line()), Some(share));
+    }
 }
 
 pub fn boot_plan_seeds() -> Vec<Vec<u8>> {
