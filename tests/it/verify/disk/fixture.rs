@@ -24,9 +24,7 @@ use karat::image::gpt::{self, Wanted};
 use karat::image::pieces::Pieces;
 use karat::image::uki::{self, Stub};
 use karat::image::verity::Tree;
-use karat::key::{
-    ImageGlob, Role, RoleKey, RoleKeys, Signer as _, SigningKey, TrustDocument, TrustRoot,
-};
+use karat::key::{SigningKey, TrustDocument, TrustRoot};
 use karat::layout::gpt::{Attributes, Kind, Machine, Partition};
 use karat::layout::verity::Verity;
 use karat::layout::{Source as _, Uuid};
@@ -38,6 +36,7 @@ use karat::tree::Mode;
 use crate::support::Scratch;
 use crate::support::pe::{self, X64};
 use crate::support::root::Sample;
+use crate::support::trust::trust_root;
 
 pub const MIB: u64 = 1 << 20;
 pub const CMDLINE: &str = "console=ttyS0 quiet";
@@ -242,36 +241,7 @@ impl Made {
 
 /// A trust root under which key 2 signs baselines, signed by key 1.
 pub fn trust(version: u64, change: impl FnOnce(&mut TrustDocument)) -> Vec<u8> {
-    let root = SigningKey::from_seed([1; 32]);
-    let keys = |seed: u8, images: &[&str]| RoleKeys {
-        keys: vec![RoleKey {
-            from: 0,
-            images: images
-                .iter()
-                .map(|glob| ImageGlob::parse(glob).unwrap())
-                .collect(),
-            key: SigningKey::from_seed([seed; 32]).public_key(),
-            name: None,
-            reason: None,
-            until: None,
-        }],
-        threshold: 1,
-    };
-    let mut document = TrustDocument {
-        expires: None,
-        log: None,
-        min_serial: BTreeMap::new(),
-        roles: BTreeMap::from([
-            (Role::Root, keys(1, &[])),
-            (Role::Baseline, keys(2, &["*"])),
-        ]),
-        spec: TrustDocument::SPEC.to_owned(),
-        version,
-    };
-    change(&mut document);
-    let mut envelope = Envelope::new(document.to_signed().unwrap());
-    envelope.sign(&root).unwrap();
-    envelope.to_bytes()
+    trust_root([1, 2], version, change)
 }
 
 impl Disk {
