@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZero;
 
 use super::trouble::Trouble;
-use crate::appraise::{
-    AsListed, Evidence, InodeKey, Observed, ObservedContent, ObservedKind, Source as Origin,
-};
+use crate::appraise::{Evidence, InodeKey, Observed, ObservedContent, ObservedKind};
 use crate::digest::{Digest, Hasher};
 use crate::layout::erofs::{Image, Inode, Kind, ReadError, Reader};
 use crate::layout::{Source, SourceError};
@@ -97,16 +95,7 @@ pub fn evidence(source: &dyn Source, threads: NonZero<usize>) -> Result<Evidence
             entry.kind = kind;
         }
     }
-    Ok(Evidence {
-        source: Origin::Image,
-        entries,
-        as_listed: AsListed::default(),
-        mounts: Vec::new(),
-        through: Vec::new(),
-        not_checked: Vec::new(),
-        hides_trusted: false,
-        notes: Vec::new(),
-    })
+    Ok(Evidence::of_image(entries))
 }
 
 /// The bytes of the regular file at `path`, no links followed; `None` where there is none of at most
