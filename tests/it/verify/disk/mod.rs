@@ -5,4 +5,5 @@ mod esp;
 mod fixture;
 mod kernel;
 mod table;
+mod told;
 mod trust;
