@@ -209,11 +209,16 @@ impl Page<'_> {
 }
 
 fn hints(verification: &Verification) -> Vec<String> {
-    let mut hints: Vec<String> = verification
+    let mut hints: Vec<String> = Vec::new();
+    for hint in verification
         .findings
         .iter()
-        .filter_map(|finding| finding.hint.clone())
-        .collect();
+        .filter_map(|it| it.hint.as_ref())
+    {
+        if !hints.contains(hint) {
+            hints.push(hint.clone());
+        }
+    }
     let Some(report) = &verification.report else {
         return hints;
     };

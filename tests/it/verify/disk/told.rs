@@ -122,6 +122,9 @@ fn each_slot_is_told_path_by_path() {
     let against = ["--against", "golden.raw"];
     let (code, text) = karat(&disk, &path, &[&against[..], &["--verbose"]].concat());
     assert_eq!(code, Some(10), "{text}");
+    // What to do is said once.
+    let next = "next: write the image to the disk again, or fetch it again\n";
+    assert_eq!(text.matches(next).count(), 1, "{text}");
     let newer = text.find("\nslot demo_2, partitions 4 and 5:\n").unwrap();
     let older = text.find("\nslot demo_1, partitions 2 and 3:\n").unwrap();
     assert!(newer < older, "{text}");
