@@ -1,7 +1,10 @@
 //! What lies on a disk that was verified, and what was not looked at: values for reports.
 
-use super::Verdict;
+use std::collections::BTreeMap;
+
+use super::{Explanation, Group, Lines, Report, Verdict};
 use crate::digest::Digest;
+use crate::path::ImagePath;
 
 /// A disk that was verified as it lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,8 +84,23 @@ pub struct SlotFacts {
     pub kernel_image: Option<String>,
     /// How many paths of its root differ; `None`: they were not compared.
     pub drifts: Option<u64>,
+    /// Its root, path by path; `None`: it was not compared, or is what the report as a whole is about.
+    pub compared: Option<Compared>,
     /// The worst verdict that applies to it.
     pub verdict: Verdict,
+}
+
+/// The root of a slot that the report as a whole is not about, compared with what was signed for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compared {
+    /// Path by path.
+    pub report: Report,
+    /// The drifts of packages, by package.
+    pub groups: Vec<Group>,
+    /// Which lines differ, of changed files whose signed content is at hand.
+    pub lines: BTreeMap<ImagePath, Lines>,
+    /// All that is known of the path that was asked about.
+    pub explanation: Option<Explanation>,
 }
 
 impl PartitionRole {

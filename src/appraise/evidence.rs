@@ -309,7 +309,21 @@ impl fmt::Display for Reason {
 }
 
 impl Evidence {
-    /// What an image holds: all of it was read.
+    /// What an image holds, in bytewise order of the paths: all of it was read.
+    pub fn of_image(entries: Vec<Observed>) -> Self {
+        Self {
+            source: Source::Image,
+            entries,
+            as_listed: AsListed::default(),
+            mounts: Vec::new(),
+            through: Vec::new(),
+            not_checked: Vec::new(),
+            hides_trusted: false,
+            notes: Vec::new(),
+        }
+    }
+
+    /// What an image holds, as a tree.
     pub fn of_tree<State>(tree: &Tree<State>) -> Self {
         let mut links: BTreeMap<_, u64> = BTreeMap::new();
         let mut numbers = BTreeMap::new();
@@ -332,16 +346,7 @@ impl Evidence {
                 xattrs: Some(entry.inode.xattrs.clone()),
             })
             .collect();
-        Self {
-            source: Source::Image,
-            entries,
-            as_listed: AsListed::default(),
-            mounts: Vec::new(),
-            through: Vec::new(),
-            not_checked: Vec::new(),
-            hides_trusted: false,
-            notes: Vec::new(),
-        }
+        Self::of_image(entries)
     }
 }
 
@@ -364,16 +369,7 @@ impl Evidence {
                 xattrs: Some(entry.xattrs.clone()),
             })
             .collect();
-        Self {
-            source: Source::Image,
-            entries,
-            as_listed: AsListed::default(),
-            mounts: Vec::new(),
-            through: Vec::new(),
-            not_checked: Vec::new(),
-            hides_trusted: false,
-            notes: Vec::new(),
-        }
+        Self::of_image(entries)
     }
 }
 

@@ -40,7 +40,7 @@ pub use circumstances::{
     Remembered,
 };
 pub use compare::appraise;
-pub use disk::{BootFile, DiskFacts, PartitionFacts, PartitionRole, SlotFacts};
+pub use disk::{BootFile, Compared, DiskFacts, PartitionFacts, PartitionRole, SlotFacts};
 pub use door::{Material, Neighbour, Opened, Terms, newest_root};
 pub use drift::{Change, Drift, Owner, Severity};
 pub use effect::Effect;

@@ -69,6 +69,8 @@ pub(super) fn verify(options: &Options, path: &Path) -> Result<Verification, Fau
         threads: cpu::count(),
         // An initrd is compressed in ways that this program does not read; the signed digest covers it.
         inside: None,
+        // Nor has it the bytes that were signed.
+        further: None,
         told: &|_, _, _| {},
     };
     let answer = disk::verify(&question).map_err(|error| {
@@ -95,7 +97,7 @@ pub(super) fn verify(options: &Options, path: &Path) -> Result<Verification, Fau
         explanation: answer.explanation,
         inputs: answer.inputs,
         nonce: options.nonce.clone(),
-        groups: Vec::new(),
+        groups: answer.groups,
         lines: BTreeMap::new(),
     })
 }

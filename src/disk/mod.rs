@@ -36,6 +36,6 @@ pub use delivered::Delivered;
 pub use names::{BootName, LOADER_CONF, version_of};
 pub use programs::Inside;
 pub use root::{RootError, evidence, file};
-pub use slot::KernelImage;
+pub use slot::{ComparedRoot, KernelImage};
 pub use survey::Survey;
-pub use verify::{Answer, Outside, Question, Tell, verify};
+pub use verify::{Answer, Further, Outside, Question, Tell, verify};

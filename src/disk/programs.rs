@@ -21,6 +21,9 @@ pub type Inside<'a> = &'a dyn Fn(&KernelImage<'_>) -> Result<Vec<String>, Source
 const MACHINES: [&str; 2] = ["x64", "aa64"];
 /// Largest boot loader; those of systemd have some 150 kB.
 const LOADER_MAX: u64 = 16 << 20;
+/// Where a digest is another, and all that can be told apart is not.
+const NOTHING_INSIDE: &str = "nothing of its kernel, command line, trust root and agent is found to be another: what \
+     differs is its boot stub, a module of its initrd, or bytes between them";
 /// What a signer of a PE image fills it up to.
 const ALIGNMENT: usize = 8;
 
@@ -64,6 +67,7 @@ pub(super) fn kernel(
     match looked {
         Err(error) => refuse(error.about_the_disk()?),
         Ok((image, wrong)) => {
+            let is_other = wrong.is_some();
             wrong.into_iter().for_each(&mut refuse);
             if let Some(inside) = inside {
                 let image = KernelImage {
@@ -72,7 +76,11 @@ pub(super) fn kernel(
                     statement,
                     manifest,
                 };
-                inside(&image)?.into_iter().for_each(&mut refuse);
+                let odd = inside(&image)?;
+                if odd.is_empty() && is_other {
+                    refuse(NOTHING_INSIDE.to_owned());
+                }
+                odd.into_iter().for_each(&mut refuse);
             }
         }
     }
@@ -110,7 +118,11 @@ pub(super) fn loader(survey: &Survey<'_>, slots: &[Judged]) -> Result<Vec<Findin
         None => drift("loader/loader.conf is not on the EFI system partition".to_owned()),
         Some(file) => match file.read(&survey.part, 1 << 16) {
             Ok(bytes) if bytes == LOADER_CONF.as_bytes() => {}
-            Ok(_) => drift(format!("{} is not what karat writes", shown(file))),
+            Ok(bytes) => drift(format!(
+                "{} is not what karat writes: {}",
+                shown(file),
+                other_line(&bytes)
+            )),
             Err(error) => drift(error.about_the_disk()?),
         },
     }
@@ -141,6 +153,18 @@ pub(super) fn loader(survey: &Survey<'_>, slots: &[Judged]) -> Result<Vec<Findin
         }
     }
     Ok(findings)
+}
+
+/// The first line of settings that is another than karat's.
+fn other_line(found: &[u8]) -> String {
+    let is_end = |byte: &u8| *byte == b'\n';
+    let ours: Vec<&[u8]> = LOADER_CONF.as_bytes().split(is_end).collect();
+    let theirs: Vec<&[u8]> = found.split(is_end).collect();
+    let pairs = ours.iter().zip(&theirs);
+    let at = pairs.take_while(|(one, other)| one == other).count();
+    let line = |of: &[&[u8]]| format!("\"{}\"", Escaped(of.get(at).copied().unwrap_or_default()));
+    let (number, is, was) = (at.saturating_add(1), line(&theirs), line(&ours));
+    format!("line {number} is {is}, and should be {was}")
 }
 
 /// Where Debian's package `systemd-boot-efi` has the boot loader.

@@ -2,12 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::trouble::Trouble;
-use crate::appraise::{
-    AsListed, Evidence, InodeKey, Observed, ObservedContent, ObservedKind, Source as Origin,
-};
+use crate::appraise::{Evidence, InodeKey, Observed, ObservedContent, ObservedKind};
 use crate::digest::{Digest, Hasher};
 use crate::layout::erofs::{Image, Inode, Kind, ReadError, Reader};
 use crate::layout::{Source, SourceError};
@@ -83,7 +80,10 @@ pub fn evidence(source: &dyn Source, threads: NonZero<usize>) -> Result<Evidence
             xattrs: Some(xattrs),
         });
     }
-    for (place, digest) in hashes(image, &files, threads)? {
+    let hashes = image.each(&files, threads, |reader, (place, inode)| {
+        Ok((*place, hash(reader, inode)?))
+    });
+    for (place, digest) in hashes? {
         if let Some(ObservedKind::Regular(content)) = entries.get_mut(place).map(|it| &mut it.kind)
         {
             content.digest = Some(digest);
@@ -95,16 +95,7 @@ pub fn evidence(source: &dyn Source, threads: NonZero<usize>) -> Result<Evidence
             entry.kind = kind;
         }
     }
-    Ok(Evidence {
-        source: Origin::Image,
-        entries,
-        as_listed: AsListed::default(),
-        mounts: Vec::new(),
-        through: Vec::new(),
-        not_checked: Vec::new(),
-        hides_trusted: false,
-        notes: Vec::new(),
-    })
+    Ok(Evidence::of_image(entries))
 }
 
 /// The bytes of the regular file at `path`, no links followed; `None` where there is none of at most
@@ -151,35 +142,6 @@ fn kind(inode: &Inode, target: Vec<u8>) -> ObservedKind {
         Kind::Socket => ObservedKind::Socket,
         Kind::Symlink => ObservedKind::Symlink(Some(target)),
     }
-}
-
-/// The digests of files, with their places; which thread takes which does not matter.
-fn hashes(
-    image: Image<'_>,
-    files: &[(usize, Inode)],
-    threads: NonZero<usize>,
-) -> Result<Vec<(usize, Digest)>, ReadError> {
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut reader = image.reader();
-        let mut hashed = Vec::new();
-        while let Some((place, inode)) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-            hashed.push((*place, hash(&mut reader, inode)?));
-        }
-        Ok::<_, ReadError>(hashed)
-    };
-    std::thread::scope(|scope| {
-        let started: Vec<_> = (0..threads.get()).map(|_| scope.spawn(work)).collect();
-        let mut all = Vec::new();
-        for thread in started {
-            // A panic goes on here.
-            let hashed = thread
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            all.extend(hashed?);
-        }
-        Ok(all)
-    })
 }
 
 fn hash(reader: &mut Reader<'_>, inode: &Inode) -> Result<Digest, ReadError> {

@@ -29,6 +29,19 @@ pub struct KernelImage<'a> {
     pub manifest: Option<&'a Manifest>,
 }
 
+/// A root that was compared with what was signed, for telling more about what drifted.
+#[derive(Clone, Copy)]
+pub struct ComparedRoot<'a> {
+    /// Its EROFS image.
+    pub bytes: &'a dyn Source,
+    /// What was signed.
+    pub statement: &'a Statement,
+    /// What was to lie in it.
+    pub manifest: &'a Manifest,
+    /// What drifted.
+    pub report: &'a Report,
+}
+
 /// What came of a slot.
 #[derive(Debug)]
 pub(super) struct Judged {
@@ -123,6 +136,7 @@ impl Judged {
                 partitions: None,
                 kernel_image,
                 drifts: None,
+                compared: None,
                 verdict: Verdict::Incomplete,
             },
             stem,
@@ -198,6 +212,14 @@ impl Judged {
         let explained = question.explain.clone();
         self.explanation =
             explained.map(|path| Explanation::of(path, manifest, expectations, &evidence, &report));
+        if let Some(further) = question.further {
+            further(&ComparedRoot {
+                bytes: &pair.root(survey)?,
+                statement,
+                manifest,
+                report: &report,
+            });
+        }
         self.facts.drifts = Some(report.drift_count());
         self.report = Some(report);
         Ok(())
@@ -336,6 +358,12 @@ fn missing<Bytes>(path: &str) -> Neighbour<Bytes> {
         path: path.to_owned(),
         bytes: None,
         unread: None,
+    }
+}
+
+impl std::fmt::Debug for ComparedRoot<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("ComparedRoot").field(self.report).finish()
     }
 }
 

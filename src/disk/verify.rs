@@ -1,16 +1,17 @@
 //! The door: a disk's bytes and a trust root in, everything that is wrong with it out.
 
+use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::leftovers::leftovers;
 use super::programs::{Inside, loader};
-use super::slot::{Judged, material};
+use super::slot::{ComparedRoot, Judged, material};
 use super::trouble::{WRITE_AGAIN, finding};
 use super::{BootName, Survey};
 use crate::appraise::{
-    Artefact, BootFile, DiskFacts, Explanation, Facts, Finding, Inputs, Neighbour, NewerRoot,
-    PartitionFacts, PartitionRole, Report, Terms, Verdict,
+    Artefact, BootFile, Compared, DiskFacts, Explanation, Facts, Finding, Group, Inputs, Neighbour,
+    NewerRoot, PartitionFacts, PartitionRole, Report, Terms, Verdict, groups,
 };
 use crate::baseline::{Statement, Verified};
 use crate::digest::Digest;
@@ -20,6 +21,9 @@ use crate::path::ImagePath;
 
 /// Is told how far something long is: what, how many bytes there are, how many of them are done.
 pub type Tell<'a> = &'a (dyn Fn(&'static str, u64, u64) + Sync);
+
+/// Is given each root that was compared, so that whoever asks can look into it for more.
+pub type Further<'a> = &'a dyn Fn(&ComparedRoot<'_>);
 
 /// What to verify, against what.
 #[derive(Clone)]
@@ -41,6 +45,8 @@ pub struct Question<'a> {
     /// Looks into unified kernel images: what is signed is their digest, and this tells which part
     /// is another.
     pub inside: Option<Inside<'a>>,
+    /// Looks for more about what drifted, such as lines of texts.
+    pub further: Option<Further<'a>>,
     /// Is told how far it is.
     pub told: Tell<'a>,
 }
@@ -72,6 +78,8 @@ pub struct Answer {
     pub artefact: Option<Artefact>,
     /// Its root, path by path.
     pub report: Option<Report>,
+    /// The drifts of packages in it, by package.
+    pub groups: Vec<Group>,
     /// All that is known of the path that was asked about.
     pub explanation: Option<Explanation>,
     /// What was judged by.
@@ -82,13 +90,14 @@ pub struct Answer {
     pub disk: Option<DiskFacts>,
 }
 
-/// Most paths of a further slot that are named.
+/// Most paths of a further slot that are named in a finding.
 const NAMED_MAX: usize = 8;
 
 /// Verifies a disk as it lies: all slots, and everything else.
 ///
 /// The report path by path is about one slot: that of [`Question::outside`], else the one with the highest
-/// serial. What is wrong with others is among the findings, with their names.
+/// serial. What is wrong with others is among the findings, with their names, and path by path in what is
+/// said of the disk.
 ///
 /// # Errors
 /// This machine cannot read the disk. Whatever is wrong with it is in the answer.
@@ -122,17 +131,22 @@ pub fn verify(question: &Question<'_>) -> Result<Answer, SourceError> {
     findings.extend(loader(&survey, &slots)?);
     let (roles, odd) = leftovers(&survey, &slots)?;
     findings.extend(odd);
-    let disk = facts(&survey, &slots, &roles, question.container);
+    let mut disk = facts(&survey, &slots, &roles, question.container);
     let mut answer = Answer::without(Vec::new(), question);
     let main = main_of(&slots, question);
     for (place, slot) in slots.into_iter().enumerate() {
         if Some(place) != main {
-            findings.extend(summed(slot));
+            let (odd, compared) = summed(slot);
+            findings.extend(odd);
+            if let Some(facts) = disk.slots.get_mut(place) {
+                facts.compared = compared;
+            }
             continue;
         }
         answer.findings.extend(slot.findings);
         answer.baseline = slot.baseline;
         answer.artefact = slot.artefact;
+        answer.groups = grouped(slot.report.as_ref());
         answer.report = slot.report;
         answer.explanation = slot.explanation;
         answer.inputs = slot.inputs;
@@ -157,6 +171,7 @@ impl Answer {
             findings,
             artefact: None,
             report: None,
+            groups: Vec::new(),
             explanation: None,
             inputs: Inputs {
                 trust: digest(&question.trust),
@@ -205,8 +220,8 @@ fn main_of(slots: &[Judged], question: &Question<'_>) -> Option<usize> {
     newest.map(|(place, _)| place)
 }
 
-/// What is wrong with a slot that the report is not about.
-fn summed(slot: Judged) -> Vec<Finding> {
+/// What is wrong with a slot that the report is not about, in findings and path by path.
+fn summed(slot: Judged) -> (Vec<Finding>, Option<Compared>) {
     let (stem, worst) = (slot.stem, slot.facts.verdict);
     let mut findings: Vec<Finding> = slot.findings;
     for finding in &mut findings {
@@ -215,11 +230,14 @@ fn summed(slot: Judged) -> Vec<Finding> {
     let mut add = |verdict, message: String| {
         findings.push(finding(verdict, format!("{stem}: {message}"), WRITE_AGAIN));
     };
-    if let Some(report) = slot.report.filter(|report| report.drift_count() > 0) {
+    if let Some(report) = slot.report.as_ref().filter(|it| it.drift_count() > 0) {
         let named = report.drifts.iter().take(NAMED_MAX);
         let named: Vec<String> = named.map(|drift| drift.path.to_string()).collect();
-        let count = report.drift_count();
-        let message = format!("{count} differences in its root: {}", named.join(", "));
+        let count = match report.drift_count() {
+            1 => "1 difference".to_owned(),
+            count => format!("{count} differences"),
+        };
+        let message = format!("{count} in its root: {}", named.join(", "));
         add(Verdict::Drift, message);
     }
     if let Some(artefact) = slot.artefact.filter(|artefact| !artefact.is_as_signed()) {
@@ -235,7 +253,21 @@ fn summed(slot: Judged) -> Vec<Finding> {
             hint: None,
         });
     }
-    findings
+    let groups = grouped(slot.report.as_ref());
+    let explanation = slot.explanation;
+    let compared = slot.report.map(|report| Compared {
+        report,
+        groups,
+        lines: BTreeMap::new(),
+        explanation,
+    });
+    (findings, compared)
+}
+
+/// The drifts of packages; which versions they have, nobody has looked.
+fn grouped(report: Option<&Report>) -> Vec<Group> {
+    let drifts = report.map(|report| report.drifts.as_slice());
+    groups(drifts.unwrap_or_default(), None, None)
 }
 
 fn facts(

@@ -8,25 +8,28 @@ use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::path::Path;
 
-use super::diff::database::{self, installed_versions};
+use super::diff::database::installed_versions;
+use super::diff::files::Files;
 use super::diff::image::{EROFS_SUFFIX, Image, TAR_SUFFIXES};
 use super::diff::{DiffError, lines, side};
-use super::verify::Checked;
+use super::disk::DiskFile;
 use crate::appraise::{Change, Drift, Finding, Group, Lines, Verdict, Versions, groups};
 use crate::baseline::Statement;
+use crate::image::disk::Container;
 use crate::limits;
 use crate::manifest::Manifest;
 use crate::path::ImagePath;
 use crate::sys::fs;
 use crate::sys::material::with_suffix;
 use crate::sys::packages::STATUS;
-use crate::sys::root::Root;
 use crate::tree::{Blobs as _, Content, Kind, Origin};
 
 /// What to explain, and where what explains it is.
 pub(super) struct Question<'a> {
-    /// What was verified.
-    pub(super) subject: &'a Checked,
+    /// The files of what was verified.
+    pub(super) files: &'a dyn Files,
+    /// Where that is.
+    pub(super) place: &'a Path,
     /// What the names of the Envelope and its neighbours begin with.
     pub(super) stem: &'a Path,
     /// The signed statement.
@@ -59,23 +62,22 @@ pub(super) struct Answer {
 /// finding says so.
 pub(super) fn explain(question: &Question<'_>) -> Result<Answer, DiffError> {
     let mut answer = Answer::default();
-    let Some(subject) = image_of(question.subject, question.threads) else {
-        return Ok(answer);
-    };
     let named = match question.against {
         Some(path) => Some(named(path, question.threads)?),
         None => None,
     };
     let changed = changed(question, &mut answer.lines);
     if let Some(reference) = &named {
-        answer
-            .lines
-            .extend(lines::between_images(reference, &subject, changed)?);
+        answer.lines.extend(lines::between_images(
+            reference.as_ref(),
+            question.files,
+            changed,
+        )?);
     } else if question.path.is_some()
         && !changed.is_empty()
         && let Some(reference) = beside(question)?
     {
-        match lines::between_images(&reference, &subject, changed) {
+        match lines::between_images(reference.as_ref(), question.files, changed) {
             Ok(lines) => answer.lines.extend(lines),
             Err(error) => answer.findings.push(Finding {
                 verdict: Verdict::Match,
@@ -86,45 +88,38 @@ pub(super) fn explain(question: &Question<'_>) -> Result<Answer, DiffError> {
     }
     let of_package = |drift: &Drift| matches!(drift.owner.origin(), Origin::Package(_));
     if question.drifts.iter().any(of_package) {
-        let signed = signed_versions(question, named.as_ref());
-        let observed = signed.as_ref().and_then(|_| observed_versions(&subject));
+        let signed = signed_versions(question, named.as_deref());
+        let observed = signed
+            .as_ref()
+            .and_then(|_| observed_versions(question.files));
         answer.groups = groups(question.drifts, signed.as_ref(), observed.as_ref());
     }
     Ok(answer)
 }
 
-/// What was verified, as an image; a disk is none.
-fn image_of(subject: &Checked, threads: NonZero<usize>) -> Option<Image> {
-    Some(match subject {
-        Checked::Disk(_) => return None,
-        Checked::Erofs(path) => Image::Erofs(path.clone(), threads),
-        Checked::Oci(path) => Image::Oci(path.clone()),
-        Checked::Root(path) => Image::Directory(path.clone(), threads),
-        Checked::Tar(path) => Image::Tar(path.clone()),
-    })
-}
-
-fn named(path: &Path, threads: NonZero<usize>) -> Result<Image, DiffError> {
+fn named(path: &Path, threads: NonZero<usize>) -> Result<Box<dyn Files>, DiffError> {
     // Whatever is there can be named; what is not shall be an error even where nothing drifted.
     if !fs::is_dir(path)? {
         fs::open(path)?;
+        if let Some(disk) = DiskFile::named(path) {
+            return Ok(Box::new(disk));
+        }
     }
-    Image::named(path, threads)?.ok_or_else(|| DiffError::Name(path.to_owned()))
+    match Image::named(path, threads)? {
+        Some(image) => Ok(Box::new(image)),
+        None => Err(DiffError::Name(path.to_owned())),
+    }
 }
 
 /// An image beside the Envelope that is not what was verified.
-fn beside(question: &Question<'_>) -> Result<Option<Image>, DiffError> {
-    let subject = match question.subject {
-        Checked::Disk(path)
-        | Checked::Erofs(path)
-        | Checked::Oci(path)
-        | Checked::Root(path)
-        | Checked::Tar(path) => fs::absolute(path)?,
-    };
-    for suffix in TAR_SUFFIXES.iter().chain([&".oci", &EROFS_SUFFIX]) {
+fn beside(question: &Question<'_>) -> Result<Option<Box<dyn Files>>, DiffError> {
+    let subject = fs::absolute(question.place)?;
+    let disks = Container::ALL.map(Container::suffix);
+    let images = TAR_SUFFIXES.into_iter().chain([".oci", EROFS_SUFFIX]);
+    for suffix in images.chain(disks) {
         let path = with_suffix(question.stem, suffix);
         if fs::exists(&path)? && fs::absolute(&path)? != subject {
-            return Image::named(&path, question.threads);
+            return named(&path, question.threads).map(Some);
         }
     }
     Ok(None)
@@ -158,7 +153,7 @@ fn changed(
 }
 
 /// Versions by the lock that the statement names, else by the package database as it was signed.
-fn signed_versions(question: &Question<'_>, reference: Option<&Image>) -> Option<Versions> {
+fn signed_versions(question: &Question<'_>, reference: Option<&dyn Files>) -> Option<Versions> {
     let lock = question.statement.baseline().inputs.lock;
     if let Some(lock) = side::lock(question.stem, Some(lock)) {
         return Some(side::locked(&lock));
@@ -175,14 +170,8 @@ fn signed_versions(question: &Question<'_>, reference: Option<&Image>) -> Option
 }
 
 /// Versions by the package database of what was verified.
-fn observed_versions(subject: &Image) -> Option<Versions> {
+fn observed_versions(files: &dyn Files) -> Option<Versions> {
     let path = ImagePath::parse(STATUS).ok()?;
-    if let Image::Directory(root, _) = subject {
-        let root = Root::open(root).ok()?;
-        let bytes = root.read(&path, limits::DPKG_STATUS_MAX).ok()??;
-        return Some(installed_versions(&bytes));
-    }
-    let mut keep = |at: &ImagePath, size| *at == path && size <= limits::DPKG_STATUS_MAX;
-    let read = subject.read(&mut keep).ok()?;
-    database::versions(&read)?.ok()
+    let bytes = files.file(&path, limits::DPKG_STATUS_MAX)?;
+    Some(installed_versions(&bytes))
 }

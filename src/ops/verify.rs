@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::diff::DiffError;
+use super::diff::image::Image;
 use super::disk;
 use super::explain::{Question, explain};
 use super::further::neighbours;
@@ -123,12 +124,13 @@ pub fn verify_and_tell(
     request: &Request,
     progress: &dyn Progress,
 ) -> Result<Verification, VerifyError> {
-    let (kind, path) = match &request.subject {
+    let threads = request.threads;
+    let (kind, path, image) = match &request.subject {
         Checked::Disk(path) => return verify_disk(request, path, progress),
-        Checked::Erofs(path) => ("erofs", path),
-        Checked::Oci(path) => ("oci", path),
-        Checked::Root(path) => ("root", path),
-        Checked::Tar(path) => ("tar", path),
+        Checked::Erofs(path) => ("erofs", path, Image::Erofs(path.clone(), threads)),
+        Checked::Oci(path) => ("oci", path, Image::Oci(path.clone())),
+        Checked::Root(path) => ("root", path, Image::Directory(path.clone(), threads)),
+        Checked::Tar(path) => ("tar", path, Image::Tar(path.clone())),
     };
     let stem = stem(request, path)?;
     let (trust, assurance) = trust(request)?;
@@ -187,14 +189,15 @@ pub fn verify_and_tell(
             .map(|path| Explanation::of(path, manifest, expectations, &evidence, &report));
         if let Some(statement) = opened.statement.as_deref() {
             let known = explain(&Question {
-                subject: &request.subject,
+                files: &image,
+                place: path,
                 stem: &stem,
                 statement,
                 manifest,
                 drifts: &report.drifts,
                 against: request.against.as_deref(),
                 path: request.explain.as_ref(),
-                threads: request.threads,
+                threads,
             })
             .map_err(VerifyError::Against)?;
             verification.groups = known.groups;

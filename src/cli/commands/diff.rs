@@ -295,7 +295,9 @@ impl From<DiffError> for Failure {
             DiffError::Neighbour(_) => Self::failed(&error)
                 .exit(Exit::Untrusted)
                 .hint("fetch the files of that build again; they belong together"),
-            DiffError::Erofs { .. }
+            DiffError::Disk { .. }
+            | DiffError::Table { .. }
+            | DiffError::Erofs { .. }
             | DiffError::Tar { .. }
             | DiffError::Oci { .. }
             | DiffError::Tree { .. } => Self::failed(&error).hint(

@@ -73,7 +73,7 @@ pub struct Args {
 
     /// An image whose files are the signed ones: shows which lines of text files differ. For
     /// --explain, one beside the baseline is found by name.
-    #[arg(long, value_name = "IMAGE", conflicts_with = "disk")]
+    #[arg(long, value_name = "IMAGE")]
     against: Option<PathBuf>,
 
     /// 16 to 64 bytes that the report answers: its digest then stands for them too.

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
-use super::page::Page;
-use crate::appraise::{DiskFacts, Verdict};
+use super::json::{ComparisonJson, ExplanationJson};
+use super::page::{BOLD, Page};
+use crate::appraise::{DiskFacts, SlotFacts, Verdict};
 use crate::path::Escaped;
 
 /// The member `disk` of the report.
@@ -43,6 +44,11 @@ struct SlotJson {
     partitions: Option<[usize; 2]>,
     kernel_image: Option<String>,
     drifts: Option<u64>,
+    /// Not there where the report as a whole has it, or there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comparison: Option<ComparisonJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explanation: Option<ExplanationJson>,
 }
 
 impl From<&DiskFacts> for DiskJson {
@@ -69,6 +75,14 @@ impl From<&DiskFacts> for DiskJson {
             partitions: it.partitions,
             kernel_image: it.kernel_image.as_deref().map(escaped),
             drifts: it.drifts,
+            comparison: it
+                .compared
+                .as_ref()
+                .map(|it| ComparisonJson::of(&it.report, &it.groups, &it.lines)),
+            explanation: it.compared.as_ref().and_then(|it| {
+                let explanation = it.explanation.as_ref()?;
+                Some(ExplanationJson::of(explanation, &it.lines))
+            }),
         });
         Self {
             container: disk.container,
@@ -81,7 +95,7 @@ impl From<&DiskFacts> for DiskJson {
     }
 }
 
-impl Page<'_> {
+impl<'a> Page<'a> {
     /// What lies on it, in a few lines.
     pub(super) fn disk(&mut self, disk: &DiskFacts) {
         self.line(format_args!(
@@ -93,10 +107,7 @@ impl Page<'_> {
         ));
         for slot in &disk.slots {
             let image = Escaped(slot.image.as_bytes());
-            let place = match slot.partitions {
-                Some([root, tree]) => format!("partitions {root} and {tree}"),
-                None => "no partitions".to_owned(),
-            };
+            let place = place(slot);
             let root = slot
                 .root_hash
                 .map(|it| format!(", root hash {}", it.short()));
@@ -112,5 +123,49 @@ impl Page<'_> {
         for text in &disk.not_covered {
             self.line(format_args!("  not covered: {text}"));
         }
+    }
+
+    /// Which slot the report as a whole is about, where there are several.
+    pub(super) fn slot_of_report(&mut self, disk: &DiskFacts) {
+        let is_main = |slot: &&SlotFacts| slot.compared.is_none() && slot.drifts.is_some();
+        if let Some(slot) = disk
+            .slots
+            .iter()
+            .find(is_main)
+            .filter(|_| disk.slots.len() > 1)
+        {
+            self.slot(slot);
+        }
+    }
+
+    /// What drifted in the other slots; of a path that was asked about, all that is known there.
+    pub(super) fn other_slots(&mut self, disk: &'a DiskFacts) {
+        for slot in &disk.slots {
+            let Some(compared) = &slot.compared else {
+                continue;
+            };
+            self.lines = &compared.lines;
+            if let Some(explanation) = &compared.explanation {
+                self.slot(slot);
+                self.explanation(explanation, &compared.groups);
+            } else if compared.report.verdict() != Verdict::Match {
+                self.slot(slot);
+                self.report(&compared.report, &compared.groups);
+            }
+        }
+    }
+
+    fn slot(&mut self, slot: &SlotFacts) {
+        let image = format!("slot {}", Escaped(slot.image.as_bytes()));
+        let head = self.paint(&image, BOLD);
+        self.line(format_args!(""));
+        self.line(format_args!("{head}, {}:", place(slot)));
+    }
+}
+
+fn place(slot: &SlotFacts) -> String {
+    match slot.partitions {
+        Some([root, tree]) => format!("partitions {root} and {tree}"),
+        None => "no partitions".to_owned(),
     }
 }

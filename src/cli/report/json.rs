@@ -13,7 +13,7 @@ use crate::appraise::{
 };
 use crate::cli::Exit;
 use crate::instance::LogSeen;
-use crate::path::Escaped;
+use crate::path::{Escaped, ImagePath};
 
 /// The report as a JSON document.
 pub fn document(verification: &Verification) -> impl Serialize {
@@ -61,11 +61,11 @@ pub fn document(verification: &Verification) -> impl Serialize {
         comparison: verification
             .report
             .as_ref()
-            .map(|report| ComparisonJson::of(report, verification)),
+            .map(|report| ComparisonJson::of(report, &verification.groups, &verification.lines)),
         explanation: verification
             .explanation
             .as_ref()
-            .map(|explanation| ExplanationJson::of(explanation, verification)),
+            .map(|explanation| ExplanationJson::of(explanation, &verification.lines)),
     }
 }
 
@@ -76,6 +76,9 @@ pub fn json_text(verification: &Verification) -> String {
         .map(|text| text + "\n")
         .unwrap_or_default()
 }
+
+/// Which lines differ of changed files.
+type LinesByPath = BTreeMap<ImagePath, Lines>;
 
 #[derive(Serialize)]
 struct Document {
@@ -269,7 +272,7 @@ impl From<&Artefact> for ArtefactJson {
 }
 
 #[derive(Serialize)]
-struct ComparisonJson {
+pub(super) struct ComparisonJson {
     checked: CheckedJson,
     drifts: Vec<DriftJson>,
     drifts_omitted: BTreeMap<&'static str, u64>,
@@ -328,12 +331,12 @@ impl From<&Group> for GroupJson {
 }
 
 impl ComparisonJson {
-    fn of(report: &Report, verification: &Verification) -> Self {
+    pub(super) fn of(report: &Report, groups: &[Group], lines: &LinesByPath) -> Self {
         Self {
             checked: CheckedJson::from(&report.checked),
-            drifts: DriftJson::with_lines(&report.drifts, verification),
+            drifts: DriftJson::with_lines(&report.drifts, lines),
             drifts_omitted: omitted(report),
-            groups: verification.groups.iter().map(GroupJson::from).collect(),
+            groups: groups.iter().map(GroupJson::from).collect(),
             exempted: report
                 .exempted
                 .iter()
@@ -410,9 +413,9 @@ pub(super) struct DriftJson {
 
 impl DriftJson {
     /// Drifts, each with its lines where they are known.
-    fn with_lines(drifts: &[Drift], verification: &Verification) -> Vec<Self> {
+    fn with_lines(drifts: &[Drift], lines: &LinesByPath) -> Vec<Self> {
         let lines = |drift: &Drift| match &drift.change {
-            Change::Content { .. } => verification.lines.get(&drift.path).cloned(),
+            Change::Content { .. } => lines.get(&drift.path).cloned(),
             _ => None,
         };
         drifts
@@ -465,7 +468,7 @@ impl From<&NotChecked> for NotCheckedJson {
 }
 
 #[derive(Serialize)]
-struct ExplanationJson {
+pub(super) struct ExplanationJson {
     path: String,
     listed: Option<String>,
     observed: bool,
@@ -476,7 +479,7 @@ struct ExplanationJson {
 }
 
 impl ExplanationJson {
-    fn of(explanation: &Explanation, verification: &Verification) -> Self {
+    pub(super) fn of(explanation: &Explanation, lines: &LinesByPath) -> Self {
         let mutable = explanation.mutable.as_ref();
         Self {
             path: explanation.path.to_string(),
@@ -484,7 +487,7 @@ impl ExplanationJson {
             observed: explanation.is_observed,
             class: mutable.map(|mutable| mutable.class.name()),
             pattern: mutable.map(|mutable| mutable.path.to_string()),
-            drifts: DriftJson::with_lines(&explanation.drifts, verification),
+            drifts: DriftJson::with_lines(&explanation.drifts, lines),
             not_checked: explanation
                 .not_checked
                 .iter()

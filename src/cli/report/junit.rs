@@ -1,6 +1,6 @@
 //! The report as JUnit's XML: what the schema of Ant's JUnit task lets through.
 //!
-//! Three suites: trust, the archive or image as a whole, paths. A drift is a failure, what could
+//! Three suites: trust, the archive or image as a whole, paths; on a disk one more for each further slot. A drift is a failure, what could
 //! not be checked an error, and a suite without either has one test that passed.
 
 use std::fmt::Write as _;
@@ -13,7 +13,15 @@ use crate::tree::Epoch;
 pub(super) fn document(verification: &Verification, now: Epoch) -> String {
     let mut suites = vec![trust(verification)];
     suites.extend(artefact(verification));
-    suites.push(paths(verification.report.as_ref()));
+    suites.push(paths("paths".to_owned(), verification.report.as_ref()));
+    let slots = verification.disk.iter().flat_map(|disk| &disk.slots);
+    suites.extend(slots.filter_map(|slot| {
+        let compared = slot.compared.as_ref()?;
+        Some(paths(
+            format!("paths of {}", slot.image),
+            Some(&compared.report),
+        ))
+    }));
     let mut text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n".to_owned();
     let when = now.rfc3339();
     let when = when.trim_end_matches('Z');
@@ -25,7 +33,7 @@ pub(super) fn document(verification: &Verification, now: Epoch) -> String {
 }
 
 struct Suite {
-    name: &'static str,
+    name: String,
     cases: Vec<Case>,
     /// What is worth saying and makes nothing fail.
     remarks: Vec<String>,
@@ -55,7 +63,7 @@ fn trust(verification: &Verification) -> Suite {
         cases.push(Case::passed("karat.trust", "signatures, keys, neighbours"));
     }
     Suite {
-        name: "trust",
+        name: "trust".to_owned(),
         cases,
         remarks: warnings
             .into_iter()
@@ -89,7 +97,7 @@ fn artefact(verification: &Verification) -> Option<Suite> {
         Outcome::Failure("drift", message, details)
     };
     Some(Suite {
-        name: "artefact",
+        name: "artefact".to_owned(),
         cases: vec![Case {
             class: "karat.artefact".to_owned(),
             name: artefact.name.clone(),
@@ -99,9 +107,9 @@ fn artefact(verification: &Verification) -> Option<Suite> {
     })
 }
 
-fn paths(report: Option<&Report>) -> Suite {
+fn paths(name: String, report: Option<&Report>) -> Suite {
     let mut suite = Suite {
-        name: "paths",
+        name,
         cases: Vec::new(),
         remarks: Vec::new(),
     };
@@ -202,7 +210,7 @@ impl Suite {
         };
         let failures = count(|outcome| matches!(outcome, Outcome::Failure(..)));
         let errors = count(|outcome| matches!(outcome, Outcome::Error(..)));
-        let (name, tests) = (self.name, self.cases.len());
+        let (name, tests) = (xml(&self.name), self.cases.len());
         let head = format!(
             "  <testsuite package=\"karat\" id=\"{id}\" name=\"{name}\" timestamp=\"{when}\" \
              hostname=\"localhost\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\" \

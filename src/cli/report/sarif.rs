@@ -66,8 +66,12 @@ pub(super) fn document(verification: &Verification) -> String {
             .map(|artefact| of_artefact(artefact, target)),
     );
     if let Some(report) = &verification.report {
-        results.extend(report.drifts.iter().map(of_drift));
+        results.extend(report.drifts.iter().map(|drift| of_drift(drift, None)));
         results.extend(report.not_checked.iter().map(of_place));
+    }
+    for slot in verification.disk.iter().flat_map(|disk| &disk.slots) {
+        let drifts = slot.compared.iter().flat_map(|it| &it.report.drifts);
+        results.extend(drifts.map(|drift| of_drift(drift, Some(&slot.image))));
     }
     let omitted = verification
         .report
@@ -159,7 +163,8 @@ fn of_artefact(artefact: &Artefact, target: &str) -> Value {
     )
 }
 
-fn of_drift(drift: &Drift) -> Value {
+/// A drift; of a slot of a disk that the report as a whole is not about, with the slot's image.
+fn of_drift(drift: &Drift, slot: Option<&str>) -> Value {
     let level = match drift.severity {
         Severity::Critical | Severity::High => "error",
         Severity::Medium => "warning",
@@ -171,26 +176,36 @@ fn of_drift(drift: &Drift) -> Value {
     };
     let (_, observed) = drift.change.values();
     let mut message = format!("{}: {}", drift.path, drift.change);
+    if let Some(slot) = slot {
+        message.insert_str(0, &format!("{slot}: "));
+    }
     for effect in &drift.effects {
         // Writing to a string cannot fail.
         let _: std::fmt::Result = write!(message, "; {effect}");
+    }
+    let observed = observed.unwrap_or_default();
+    let mut parts = vec![
+        drift.change.name().as_bytes(),
+        drift.path.as_bytes(),
+        attribute,
+        observed.as_bytes(),
+    ];
+    parts.extend(slot.map(str::as_bytes));
+    let mut properties = json!({
+        "severity": drift.severity.name(),
+        "origin": drift.owner.origin().to_string(),
+        "effects": drift.effects.iter().copied().map(Effect::name).collect::<Vec<_>>(),
+    });
+    if let (Some(slot), Some(members)) = (slot, properties.as_object_mut()) {
+        members.insert("slot".to_owned(), slot.into());
     }
     result(
         drift.change.name(),
         level,
         &message,
         &location(&drift.path),
-        &[
-            drift.change.name().as_bytes(),
-            drift.path.as_bytes(),
-            attribute,
-            observed.unwrap_or_default().as_bytes(),
-        ],
-        &json!({
-            "severity": drift.severity.name(),
-            "origin": drift.owner.origin().to_string(),
-            "effects": drift.effects.iter().copied().map(Effect::name).collect::<Vec<_>>(),
-        }),
+        &parts,
+        &properties,
     )
 }
 

@@ -59,10 +59,20 @@ pub fn text(verification: &Verification, style: Style, detail: Detail) -> String
             ));
         }
     }
+    let disk = verification.disk.as_ref();
+    let is_told = |report: &Report| report.verdict() != Verdict::Match;
+    if let Some(disk) = disk
+        && (verification.explanation.is_some() || verification.report.as_ref().is_some_and(is_told))
+    {
+        page.slot_of_report(disk);
+    }
     match (&verification.explanation, &verification.report) {
         (Some(explanation), _) => page.explanation(explanation, &verification.groups),
         (None, Some(report)) => page.report(report, &verification.groups),
         (None, None) => {}
+    }
+    if let Some(disk) = disk {
+        page.other_slots(disk);
     }
     for hint in hints(verification) {
         let next = page.paint("next:", BOLD);
@@ -199,11 +209,16 @@ impl Page<'_> {
 }
 
 fn hints(verification: &Verification) -> Vec<String> {
-    let mut hints: Vec<String> = verification
+    let mut hints: Vec<String> = Vec::new();
+    for hint in verification
         .findings
         .iter()
-        .filter_map(|finding| finding.hint.clone())
-        .collect();
+        .filter_map(|it| it.hint.as_ref())
+    {
+        if !hints.contains(hint) {
+            hints.push(hint.clone());
+        }
+    }
     let Some(report) = &verification.report else {
         return hints;
     };

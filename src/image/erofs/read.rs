@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::ErofsError;
 use crate::digest::Hasher;
@@ -50,7 +49,7 @@ pub fn read(
     }
     let mut kept = MemoryBlobs::new();
     let mut contents = BTreeMap::new();
-    for (nid, content, bytes) in hash(image, &files, threads)? {
+    for (nid, content, bytes) in image.each(&files, threads, hash)? {
         contents.insert(nid, content);
         if let Some(bytes) = bytes {
             kept.add(bytes);
@@ -66,36 +65,8 @@ struct File {
 
 type Hashed = (u64, Content, Option<Vec<u8>>);
 
-/// Reads and hashes all files; which thread takes which does not matter.
-fn hash(
-    image: Image<'_>,
-    files: &[File],
-    threads: NonZero<usize>,
-) -> Result<Vec<Hashed>, ErofsError> {
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut reader = image.reader();
-        let mut hashed = Vec::new();
-        while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-            hashed.push(hash_one(&mut reader, file)?);
-        }
-        Ok::<_, ReadError>(hashed)
-    };
-    std::thread::scope(|scope| {
-        let started: Vec<_> = (0..threads.get()).map(|_| scope.spawn(work)).collect();
-        let mut all = Vec::new();
-        for thread in started {
-            // A panic goes on here.
-            let hashed = thread
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            all.extend(hashed?);
-        }
-        Ok(all)
-    })
-}
-
-fn hash_one(reader: &mut Reader<'_>, file: &File) -> Result<Hashed, ReadError> {
+/// Reads and hashes a file.
+fn hash(reader: &mut Reader<'_>, file: &File) -> Result<Hashed, ReadError> {
     let mut hasher = Hasher::new();
     let mut kept = file.is_kept.then(Vec::new);
     reader.content(&file.inode, &mut |bytes| {

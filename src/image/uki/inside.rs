@@ -5,7 +5,7 @@ use crate::boot::{Plan, PlanError};
 use crate::digest::Digest;
 use crate::disk::KernelImage;
 use crate::image::compress::Decoder;
-use crate::image::cpio::{self, CpioReadError};
+use crate::image::cpio::{self, CpioReadError, Packed};
 use crate::key::{TrustError, TrustRoot};
 use crate::layout::pe::{PeError, Section};
 use crate::layout::{Source, SourceError};
@@ -25,6 +25,10 @@ const FOREIGN: [&str; 9] = [
 ];
 /// The agent, where Linux starts it.
 const AGENT: &str = "/init";
+/// What a root says of its distribution: a copy is in `.osrel`.
+const OS_RELEASE: &str = "/usr/lib/os-release";
+/// Most files of an initrd that are named one by one; all are counted.
+const NAMED_MAX: usize = 8;
 
 /// What of an image is not as signed, each in one sentence without a full stop: sections, command line,
 /// kernel, and what its initrd holds. Where the Authenticode digest is the signed one, nothing is.
@@ -33,7 +37,7 @@ const AGENT: &str = "/init";
 /// This machine cannot read it.
 pub fn inside(kernel: &KernelImage<'_>) -> Result<Vec<String>, SourceError> {
     let mut odd = sections(kernel);
-    for look in [command_line_and_initrd, linux] {
+    for look in [command_line_and_initrd, linux, os_release] {
         match look(kernel) {
             Ok(found) => odd.extend(found),
             Err(InsideError::Source(error)) if is_of_this_machine(&error) => return Err(error),
@@ -129,6 +133,22 @@ fn linux(kernel: &KernelImage<'_>) -> Result<Vec<String>, InsideError> {
     )])
 }
 
+/// What it says of the distribution is the root's own file, too.
+fn os_release(kernel: &KernelImage<'_>) -> Result<Vec<String>, InsideError> {
+    let entry = ImagePath::parse(OS_RELEASE)
+        .ok()
+        .and_then(|path| kernel.manifest?.get(&path));
+    let Some(Kind::Regular(signed)) = entry.map(|entry| &entry.kind) else {
+        return Ok(Vec::new());
+    };
+    let found = section(kernel, ".osrel")?.sha256(kernel.bytes)?;
+    let is_other = found != signed.digest;
+    Ok(is_other
+        .then(|| format!("its .osrel, sha256 {found}, is another than {OS_RELEASE} as signed"))
+        .into_iter()
+        .collect())
+}
+
 fn lists(manifest: &Manifest, digest: Digest) -> bool {
     manifest
         .entries()
@@ -162,6 +182,8 @@ fn command_line_and_initrd(kernel: &KernelImage<'_>) -> Result<Vec<String>, Insi
     let plan = find(Plan::PATH)?;
     let plan = Plan::parse(plan.bytes.as_deref().unwrap_or_default())?;
     let mut odd = planned(&plan, kernel.statement);
+    odd.extend(strangers(&files, &plan));
+    odd.extend(behind(&mut input));
     let line = section(kernel, ".cmdline")?;
     let line = line.bytes(
         kernel.bytes,
@@ -190,6 +212,43 @@ fn command_line_and_initrd(kernel: &KernelImage<'_>) -> Result<Vec<String>, Insi
         }
     }
     Ok(odd)
+}
+
+/// Files of an initrd that karat never puts there, and modules that are not there.
+fn strangers(files: &[Packed], plan: &Plan) -> Vec<String> {
+    let of_karat = [Plan::PATH, Plan::TRUST, AGENT].map(str::as_bytes);
+    let is_known = |path: &ImagePath| {
+        of_karat.contains(&path.as_bytes()) || plan.modules.iter().any(|module| module == path)
+    };
+    let all: Vec<&ImagePath> = files.iter().map(|file| &file.path).collect();
+    let unknown = all.iter().filter(|path| !is_known(path));
+    let unknown: Vec<String> = unknown
+        .map(|path| format!("its initrd has {path}, which karat never puts there"))
+        .collect();
+    let gone = plan.modules.iter().filter(|module| !all.contains(module));
+    let gone = gone.map(|module| format!("its initrd has no {module}, which it is to load"));
+    let more = unknown.len().saturating_sub(NAMED_MAX);
+    let more = (more > 0).then(|| format!("its initrd has {more} more files of that kind"));
+    unknown
+        .iter()
+        .take(NAMED_MAX)
+        .cloned()
+        .chain(more)
+        .chain(gone)
+        .collect()
+}
+
+/// What follows an archive but zeros; for what cannot be unpacked, the digest answers.
+fn behind(input: &mut dyn std::io::Read) -> Option<String> {
+    let mut buffer = [0; 4096];
+    loop {
+        let count = input.read(&mut buffer).ok().filter(|count| *count > 0)?;
+        let bytes = buffer.get(..count).unwrap_or_default();
+        if bytes.iter().any(|byte| *byte != 0) {
+            let words = "its initrd goes on behind the archive: Linux unpacks that over it";
+            return Some(words.to_owned());
+        }
+    }
 }
 
 /// What a plan says otherwise than the statement.

@@ -7,6 +7,7 @@
 
 mod content;
 mod directory;
+mod each;
 mod error;
 mod field;
 pub mod format;

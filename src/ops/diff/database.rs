@@ -52,7 +52,7 @@ pub(super) fn expectations(read: &Read) -> Option<Result<Expectations, String>> 
 
 /// Versions of the packages that dpkg's status file has as installed; `None` where there is no such
 /// file. Stanzas that dpkg would not write are passed over.
-pub(in crate::ops) fn versions(read: &Read) -> Option<Result<BTreeMap<String, String>, String>> {
+pub(super) fn versions(read: &Read) -> Option<Result<BTreeMap<String, String>, String>> {
     Some(file(read, STATUS)?.map(|bytes| installed_versions(&bytes)))
 }
 

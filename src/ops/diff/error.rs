@@ -7,9 +7,11 @@ use crate::baseline::StatementError;
 use crate::envelope::EnvelopeError;
 use crate::expect::ExpectationsError;
 use crate::harden::ResultsError;
+use crate::image::disk::DiskError;
 use crate::image::erofs::ErofsError;
 use crate::image::oci::OciError;
 use crate::image::tar::TarError;
+use crate::layout::gpt::GptError;
 use crate::manifest::ManifestError;
 use crate::path::Escaped;
 use crate::sys::fs::IoError;
@@ -57,6 +59,22 @@ pub enum DiffError {
         path: PathBuf,
         /// What is wrong with it.
         source: ErofsError,
+    },
+    /// A file has no disk that is read.
+    #[error("{}: {source}", Escaped(path.as_os_str().as_bytes()))]
+    Disk {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: DiskError,
+    },
+    /// A disk has no partition table to rely on.
+    #[error("{}: {source}", Escaped(path.as_os_str().as_bytes()))]
+    Table {
+        /// Which disk.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: GptError,
     },
     /// The layout is malformed, or one of its blobs is not the one that it names.
     #[error("{}: {source}", Escaped(path.as_os_str().as_bytes()))]

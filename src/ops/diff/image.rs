@@ -5,6 +5,7 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use super::DiffError;
+use super::files::{ErofsFiles, Files};
 use crate::appraise::{Evidence, NotChecked, Observed, ObservedKind, Reason, UpTo};
 use crate::image::compress::Decoder;
 use crate::image::erofs;
@@ -18,7 +19,7 @@ use crate::sys::material::without_suffix;
 use crate::sys::root::Root;
 use crate::sys::scan::{Scan, scan};
 use crate::tree::{
-    Content, Epoch, Inode, Kind, MemoryBlobs, Mode, Open, Origin, Stat, Tree, TreeError,
+    Blobs as _, Content, Epoch, Inode, Kind, MemoryBlobs, Mode, Open, Origin, Stat, Tree, TreeError,
 };
 
 /// What names of tar archives end with.
@@ -136,23 +137,48 @@ impl Image {
             }
         }
     }
+}
 
-    /// The contents of some files, found by their digests: one that is another by now is missing.
-    pub(in crate::ops) fn contents(
-        &self,
-        wanted: &BTreeMap<ImagePath, Content>,
-    ) -> Result<MemoryBlobs, DiffError> {
-        if let Self::Directory(path, _) = self {
-            let root = Root::open(path)?;
-            let mut kept = MemoryBlobs::new();
-            for (path, content) in wanted {
-                keep_file(&root, path, content, &mut kept);
+impl Files for Image {
+    fn contents(&self, wanted: &BTreeMap<ImagePath, Content>) -> Result<MemoryBlobs, DiffError> {
+        match self {
+            Self::Directory(path, _) => {
+                let root = Root::open(path)?;
+                let mut kept = MemoryBlobs::new();
+                for (path, content) in wanted {
+                    keep_file(&root, path, content, &mut kept);
+                }
+                Ok(kept)
             }
-            return Ok(kept);
+            Self::Erofs(path, _) => {
+                let bytes = &fs::FileSource::open(path)?;
+                ErofsFiles { bytes, path }.contents(wanted)
+            }
+            Self::Oci(_) | Self::Tar(_) => {
+                let mut keep = |path: &ImagePath, size| {
+                    wanted.get(path).is_some_and(|content| content.size == size)
+                };
+                Ok(self.read(&mut keep)?.kept)
+            }
         }
-        let mut keep =
-            |path: &ImagePath, size| wanted.get(path).is_some_and(|content| content.size == size);
-        Ok(self.read(&mut keep)?.kept)
+    }
+
+    fn file(&self, path: &ImagePath, cap: u64) -> Option<Vec<u8>> {
+        match self {
+            Self::Directory(root, _) => Root::open(root).ok()?.read(path, cap).ok()?,
+            Self::Erofs(image, _) => {
+                let bytes = &fs::FileSource::open(image).ok()?;
+                ErofsFiles { bytes, path: image }.file(path, cap)
+            }
+            Self::Oci(_) | Self::Tar(_) => {
+                let mut keep = |at: &ImagePath, size| at == path && size <= cap;
+                let read = self.read(&mut keep).ok()?;
+                let Kind::Regular(content) = &read.tree.get(path)?.kind else {
+                    return None;
+                };
+                read.kept.read(content).ok()
+            }
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use similar::{Algorithm, DiffOp, capture_diff_slices, group_diff_ops};
 
 use super::difference::PathChange;
 use super::error::DiffError;
-use super::image::Image;
+use super::files::Files;
 use super::side::Loaded;
 use crate::appraise::{Lines, Unified};
 use crate::limits;
@@ -51,8 +51,8 @@ pub(super) fn explain(
 /// # Errors
 /// An image can no longer be read.
 pub(in crate::ops) fn between_images(
-    old: &Image,
-    new: &Image,
+    old: &dyn Files,
+    new: &dyn Files,
     pairs: impl IntoIterator<Item = (ImagePath, Content, Content)>,
 ) -> Result<BTreeMap<ImagePath, Lines>, DiffError> {
     let mut left = [limits::DIFF_TEXTS_MAX; 2];

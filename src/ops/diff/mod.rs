@@ -7,7 +7,8 @@
 //! |---|---|
 //! | `difference` | what is found, as a value |
 //! | `side` | one side: a manifest, and what else can be known about it |
-//! | `image` | tar, OCI layout or directory to a tree, and contents of files |
+//! | `image` | tar, OCI layout or directory to a tree |
+//! | `files` | contents of files, of an image or of a disk's root |
 //! | `database` | what an image says about itself: its own manifest, dpkg's database |
 //! | `compare` | paths, packages, expectations |
 //! | `facts` | expected runtime facts |
@@ -18,6 +19,7 @@ pub(super) mod database;
 mod difference;
 mod error;
 mod facts;
+pub(super) mod files;
 pub(super) mod image;
 pub(super) mod lines;
 mod rules;

@@ -1,5 +1,6 @@
 //! `karat verify --disk`, without printing: the container opened, and the disk in it handed to the door.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
@@ -9,16 +10,19 @@ use std::sync::{Mutex, PoisonError};
 use super::ConvertError;
 use super::convert::unpack;
 use crate::appraise::{
-    Assurance, Circumstances, Finding, Neighbour, Target, Terms, Verdict, Verification,
+    Assurance, Circumstances, Finding, Lines, Neighbour, Target, Terms, Verdict, Verification,
 };
-use crate::disk::{self, Answer, Outside, Question};
+use crate::disk::{self, Answer, ComparedRoot, Outside, Question};
 use crate::image::disk::{Container, DiskError};
 use crate::image::uki;
 use crate::layout::{Source, SourceError};
 use crate::limits;
+use crate::ops::diff::DiffError;
+use crate::ops::diff::files::ErofsFiles;
+use crate::ops::explain::{self, explain};
 use crate::ops::further::neighbours;
-use crate::ops::verify::Request;
-use crate::path::Escaped;
+use crate::ops::verify::{Request, VerifyError};
+use crate::path::{Escaped, ImagePath};
 use crate::progress::{Progress, Unit};
 use crate::sys::clock::{self, Stopwatch};
 use crate::sys::fs::{FileSource, IoError, Scratch};
@@ -26,6 +30,10 @@ use crate::sys::material;
 
 /// What a disk is verified against.
 struct Against<'a> {
+    /// Where the disk is.
+    path: &'a Path,
+    /// What the names of all that lies beside it begin with, but for the image's own name and version.
+    beside: PathBuf,
     trust: Neighbour,
     outside: Option<Outside>,
     terms: Terms,
@@ -44,7 +52,7 @@ pub(in crate::ops) fn verify(
     request: &Request,
     (trust, beside): (&Path, Option<&Path>),
     progress: &dyn Progress,
-) -> Result<Verification, IoError> {
+) -> Result<Verification, VerifyError> {
     let outside = match beside {
         Some(stem) => {
             let material = material::read(stem, trust)?;
@@ -59,6 +67,8 @@ pub(in crate::ops) fn verify(
         None => None,
     };
     let against = Against {
+        path,
+        beside: beside.map_or_else(|| stem(path), Path::to_owned),
         trust: material::neighbour(trust, limits::TRUST_ROOT_MAX)?,
         outside,
         terms: Terms {
@@ -69,7 +79,8 @@ pub(in crate::ops) fn verify(
         request,
         progress,
     };
-    let answer = answer(path, &against)?;
+    let (mut answer, known) = answer(path, &against)?;
+    let lines = tell(&mut answer, known).map_err(VerifyError::Against)?;
     let mut findings = answer.findings;
     findings.extend(neighbours(&stem(path), answer.statement.as_deref())?);
     Ok(Verification {
@@ -93,9 +104,34 @@ pub(in crate::ops) fn verify(
         explanation: answer.explanation,
         inputs: answer.inputs,
         nonce: request.nonce.clone(),
-        groups: Vec::new(),
-        lines: BTreeMap::new(),
+        groups: answer.groups,
+        lines,
     })
+}
+
+/// What is known of the drifts in roots, by the statement's own name and version.
+type Known = BTreeMap<String, Result<explain::Answer, DiffError>>;
+
+/// Adds it to what is said of each slot; gives the lines of the one that the report is about.
+fn tell(answer: &mut Answer, known: Known) -> Result<BTreeMap<ImagePath, Lines>, DiffError> {
+    let main = answer.statement.as_ref().map(|it| it.baseline().stem());
+    let mut lines = BTreeMap::new();
+    for (stem, told) in known {
+        let told = told?;
+        answer.findings.extend(told.findings);
+        if Some(&stem) == main.as_ref() {
+            answer.groups = told.groups;
+            lines = told.lines;
+            continue;
+        }
+        let mut slots = answer.disk.iter_mut().flat_map(|disk| &mut disk.slots);
+        let slot = slots.find(|slot| slot.image == stem);
+        if let Some(compared) = slot.and_then(|slot| slot.compared.as_mut()) {
+            compared.groups = told.groups;
+            compared.lines = told.lines;
+        }
+    }
+    Ok(lines)
 }
 
 /// `X` of `X.raw`, or of a disk in another container: what else the build wrote lies beside it.
@@ -105,7 +141,7 @@ pub(in crate::ops) fn stem(path: &Path) -> PathBuf {
     stems.next().unwrap_or_else(|| path.to_owned())
 }
 
-fn answer(path: &Path, against: &Against<'_>) -> Result<Answer, IoError> {
+fn answer(path: &Path, against: &Against<'_>) -> Result<(Answer, Known), IoError> {
     let file = FileSource::open(path)?;
     match opened(&file, path, against) {
         Ok(answer) => Ok(answer),
@@ -131,7 +167,11 @@ impl From<DiskError> for Trouble {
     }
 }
 
-fn opened(file: &FileSource, path: &Path, against: &Against<'_>) -> Result<Answer, Trouble> {
+fn opened(
+    file: &FileSource,
+    path: &Path,
+    against: &Against<'_>,
+) -> Result<(Answer, Known), Trouble> {
     let container = Container::detect(file)?;
     let answer = if container == Container::Gcp {
         let room = Scratch::new("disk").map_err(Trouble::Io)?;
@@ -152,7 +192,7 @@ fn look(
     source: &dyn Source,
     container: &'static str,
     against: &Against<'_>,
-) -> Result<Answer, SourceError> {
+) -> Result<(Answer, Known), SourceError> {
     let (watch, progress) = (Stopwatch::start(), against.progress);
     let steps = Mutex::new(BTreeMap::new());
     let told = |step: &'static str, total: u64, done: u64| {
@@ -161,6 +201,25 @@ fn look(
             progress.started(step, Some(total), Unit::Bytes);
         }
         progress.advanced(step, done, None);
+    };
+    let known = RefCell::new(Known::new());
+    let further = |root: &ComparedRoot<'_>| {
+        let stem = root.statement.baseline().stem();
+        let told = explain(&explain::Question {
+            files: &ErofsFiles {
+                bytes: root.bytes,
+                path: against.path,
+            },
+            place: against.path,
+            stem: &against.beside.with_file_name(&stem),
+            statement: root.statement,
+            manifest: root.manifest,
+            drifts: &root.report.drifts,
+            against: against.request.against.as_deref(),
+            path: against.request.explain.as_ref(),
+            threads: against.request.threads,
+        });
+        known.borrow_mut().insert(stem, told);
     };
     let question = Question {
         disk: source,
@@ -171,21 +230,27 @@ fn look(
         explain: against.request.explain.clone(),
         threads: against.request.threads,
         inside: Some(&uki::inside),
+        further: Some(&further),
         told: &told,
     };
     let answer = disk::verify(&question);
     for (step, done) in steps.into_inner().unwrap_or_else(PoisonError::into_inner) {
         progress.finished(step, format!("{done} bytes"), watch.seconds());
     }
-    answer
+    Ok((answer?, known.into_inner()))
 }
 
 /// A container that breaks a rule of its format is not what was published, and nothing in it can be
 /// compared.
-fn broken(path: &Path, error: &DiskError, against: &Against<'_>) -> Result<Answer, IoError> {
+fn broken(
+    path: &Path,
+    error: &DiskError,
+    against: &Against<'_>,
+) -> Result<(Answer, Known), IoError> {
     // The door says that there is no disk; this says why.
     let nothing: &[u8] = &[];
-    let mut answer = look(&nothing, "raw", against).map_err(|error| failed(path, error))?;
+    let (mut answer, known) =
+        look(&nothing, "raw", against).map_err(|error| failed(path, error))?;
     let path = Escaped(path.as_os_str().as_bytes());
     answer.findings = vec![
         Finding {
@@ -199,7 +264,7 @@ fn broken(path: &Path, error: &DiskError, against: &Against<'_>) -> Result<Answe
             hint: None,
         },
     ];
-    Ok(answer)
+    Ok((answer, known))
 }
 
 fn failed(path: &Path, error: SourceError) -> IoError {

@@ -17,6 +17,7 @@ pub mod schema;
 pub mod server;
 pub mod signed;
 pub mod toolbox;
+pub mod trust;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

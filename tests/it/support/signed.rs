@@ -1,6 +1,5 @@
 //! A signed build, as `karat build` leaves it, made by code.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -13,12 +12,13 @@ use karat::envelope::Envelope;
 use karat::expect::Expectations;
 use karat::image::compress::{Compression, Encoder};
 use karat::image::{oci, tar};
-use karat::key::{ImageGlob, Role, RoleKey, RoleKeys, Signer, SigningKey, TrustDocument};
+use karat::key::{Signer, SigningKey, TrustDocument};
 use karat::manifest::{Manifest, RESERVED, RESERVED_DIRECTORY};
 use karat::tree::{Epoch, Sealed, Tree};
 
 use super::Scratch;
 use super::root::{Sample, image};
+use super::trust::trust_root;
 
 const ONE: NonZero<usize> = NonZero::<usize>::MIN;
 
@@ -113,34 +113,8 @@ impl Release {
 
     /// Writes the trust root anew, with changes.
     pub fn trust(&self, version: u64, change: impl FnOnce(&mut TrustDocument)) {
-        let root = SigningKey::from_seed([1; 32]);
-        let key = |key: &SigningKey, images: &[&str]| RoleKey {
-            from: 0,
-            images: images
-                .iter()
-                .map(|glob| ImageGlob::parse(glob).unwrap())
-                .collect(),
-            key: key.public_key(),
-            name: None,
-            reason: None,
-            until: None,
-        };
-        let keys = |keys: Vec<RoleKey>| RoleKeys { keys, threshold: 1 };
-        let mut document = TrustDocument {
-            expires: None,
-            log: None,
-            min_serial: BTreeMap::new(),
-            roles: BTreeMap::from([
-                (Role::Root, keys(vec![key(&root, &[])])),
-                (Role::Baseline, keys(vec![key(&signer(), &["*"])])),
-            ]),
-            spec: TrustDocument::SPEC.to_owned(),
-            version,
-        };
-        change(&mut document);
-        let mut envelope = Envelope::new(document.to_signed().unwrap());
-        envelope.sign(&root).unwrap();
-        fs::write(self.trust_file(), envelope.to_bytes()).unwrap();
+        let bytes = trust_root([1, 2], version, change);
+        fs::write(self.trust_file(), bytes).unwrap();
     }
 
     /// Writes the tree as a tar file; gives the digest of the uncompressed bytes.

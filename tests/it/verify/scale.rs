@@ -57,13 +57,26 @@ fn two_hundred_thousand_files_take_little_memory() {
 
 /// The most memory, in KiB, and the exit code of a verification.
 fn verify(python: &Judge, release: &Release, program: &str, more: &[&str]) -> (u64, i32) {
+    let arguments = [
+        "verify",
+        "--root",
+        "root",
+        "--baseline",
+        "out/demo_1.dsse.json",
+        "--trust",
+        "trust.json",
+    ];
+    let arguments = [&arguments[..], more].concat();
+    measured(python, release.scratch.path(), program, &arguments)
+}
+
+/// The most memory, in KiB, and the exit code of a program that runs in a directory.
+pub fn measured(python: &Judge, directory: &Path, program: &str, arguments: &[&str]) -> (u64, i32) {
     let output = python
         .command()
-        .args(["-c", MEASURE, program, "verify"])
-        .args(["--root", "root", "--baseline", "out/demo_1.dsse.json"])
-        .args(["--trust", "trust.json"])
-        .args(more)
-        .current_dir(release.scratch.path())
+        .args(["-c", MEASURE, program])
+        .args(arguments)
+        .current_dir(directory)
         .output()
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();

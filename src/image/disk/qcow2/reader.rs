@@ -85,44 +85,64 @@ impl<'a> Qcow2<'a> {
         used.claim(header.l1_offset / cluster, l1_clusters)?;
         let counts = u64::from(header.refcount_clusters);
         used.claim(header.refcount_offset / cluster, counts)?;
-        let mut compressed = Vec::new();
-        for entry in &self.l1 {
+        let mut compressed = 0_u64;
+        for table in self.tables() {
+            let table = table?;
+            used.claim(table / cluster, 1)?;
+            for entry in self.table(table)? {
+                match self.place(entry)? {
+                    Place::Zero => {}
+                    Place::Plain(offset) => used.claim(offset / cluster, 1)?,
+                    Place::Compressed(..) => compressed += 1,
+                }
+            }
+            if compressed > limits::DISK_CLUSTERS_MAX {
+                return Err(broken("it has too many compressed clusters"));
+            }
+        }
+        if compressed == 0 {
+            return Ok(());
+        }
+        // Once more, now that all others are known: a list of them would take more memory than anything.
+        for table in self.tables() {
+            for entry in self.table(table?)? {
+                let Place::Compressed(offset, length) = self.place(entry)? else {
+                    continue;
+                };
+                // The length is rounded up to sectors, and the last sector may be cut short.
+                let last = offset.saturating_add(length).saturating_sub(1) / cluster;
+                for number in offset / cluster..=last.min(clusters.saturating_sub(1)) {
+                    if used.is_claimed(number) {
+                        return Err(broken("two places of its disk share bytes of the file"));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the L2 tables are.
+    fn tables(&self) -> impl Iterator<Item = Result<u64, DiskError>> {
+        let tables = self.l1.iter().map(|entry| {
             if entry & L1_RESERVED != 0 {
                 return Err(broken(
                     "an entry of its L1 table has bits that are not known",
                 ));
             }
             let table = entry & OFFSET;
-            if table == 0 {
-                continue;
-            }
-            if table & (cluster - 1) != 0 {
+            if table & (self.cluster() - 1) != 0 {
                 return Err(broken("an L2 table does not begin with a cluster"));
             }
-            used.claim(table / cluster, 1)?;
-            let mut bytes = vec![0; usize::try_from(cluster).unwrap_or(0)];
-            self.file.read_at(table, &mut bytes)?;
-            for entry in numbers(&bytes) {
-                match self.place(entry)? {
-                    Place::Zero => {}
-                    Place::Plain(offset) => used.claim(offset / cluster, 1)?,
-                    Place::Compressed(offset, length) => compressed.push((offset, length)),
-                }
-            }
-            if u64::try_from(compressed.len()).is_ok_and(|all| all > limits::DISK_CLUSTERS_MAX) {
-                return Err(broken("it has too many compressed clusters"));
-            }
-        }
-        for (offset, length) in compressed {
-            // The length is rounded up to sectors, and the last sector may be cut short.
-            let last = offset.saturating_add(length).saturating_sub(1) / cluster;
-            for number in offset / cluster..=last.min(clusters.saturating_sub(1)) {
-                if used.is_claimed(number) {
-                    return Err(broken("two places of its disk share bytes of the file"));
-                }
-            }
-        }
-        Ok(())
+            Ok(table)
+        });
+        tables.filter(|table| !matches!(table, Ok(0)))
+    }
+
+    /// The entries of an L2 table.
+    fn table(&self, at: u64) -> Result<Vec<u64>, DiskError> {
+        let mut bytes = vec![0; usize::try_from(self.cluster()).unwrap_or(0)];
+        self.file.read_at(at, &mut bytes)?;
+        Ok(numbers(&bytes))
     }
 
     fn cluster(&self) -> u64 {

@@ -1,6 +1,5 @@
 //! A small disk, made by other programs than karat, with what karat signs for it.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,7 +11,7 @@ use karat::boot::{Etc, OnCorruption, OnFailure, Place, PlaceKind, Places, Plan, 
 use karat::digest::Digest;
 use karat::envelope::Envelope;
 use karat::instance::State;
-use karat::key::{ImageGlob, Role, RoleKey, RoleKeys, Signer as _, SigningKey, TrustDocument};
+use karat::key::{SigningKey, TrustDocument};
 use karat::layout::Uuid;
 use karat::layout::verity::Verity;
 use karat::path::ImagePath;
@@ -21,6 +20,7 @@ use karat::tree::Epoch;
 use super::kernel::Unpacked;
 use crate::build::workshop::said;
 use crate::support::toolbox::libraries;
+use crate::support::trust::trust_root;
 use crate::support::{Judge, Scratch, judge, skip};
 
 /// What the root's first process does: it says what it sees, tries to write, and switches off.
@@ -378,36 +378,7 @@ impl Disk {
 
 /// A trust root of version 1 by the key `who`, which lets the key after it sign.
 pub(super) fn trust(who: u8, change: impl FnOnce(&mut TrustDocument)) -> Vec<u8> {
-    let [root, baseline] = [who, who + 1].map(|seed| SigningKey::from_seed([seed; 32]));
-    let keys = |key: &SigningKey, images: &[&str]| RoleKeys {
-        keys: vec![RoleKey {
-            from: 0,
-            images: images
-                .iter()
-                .map(|it| ImageGlob::parse(it).unwrap())
-                .collect(),
-            key: key.public_key(),
-            name: None,
-            reason: None,
-            until: None,
-        }],
-        threshold: 1,
-    };
-    let mut document = TrustDocument {
-        expires: None,
-        log: None,
-        min_serial: BTreeMap::new(),
-        roles: BTreeMap::from([
-            (Role::Root, keys(&root, &[])),
-            (Role::Baseline, keys(&baseline, &["*"])),
-        ]),
-        spec: TrustDocument::SPEC.to_owned(),
-        version: 1,
-    };
-    change(&mut document);
-    let mut envelope = Envelope::new(document.to_signed().unwrap());
-    envelope.sign(&root).unwrap();
-    envelope.to_bytes()
+    trust_root([who, who + 1], 1, change)
 }
 
 pub(super) fn uuid(text: &str) -> Uuid {

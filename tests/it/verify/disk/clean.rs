@@ -151,7 +151,7 @@ fn what_a_boot_or_an_update_changes_is_no_false_alarm() {
     says(
         &older,
         Verdict::Drift,
-        "demo_1: 1 differences in its root: /usr/bin/large",
+        "demo_1: 1 difference in its root: /usr/bin/large",
     );
 }
 

@@ -89,7 +89,14 @@ fn loader_and_its_settings_replaced_or_gone() {
         .insert(settings.clone(), b"editor yes\n".to_vec());
     disk.says(
         Verdict::Drift,
-        "loader/loader.conf is not what karat writes",
+        "loader/loader.conf is not what karat writes: line 1 is \"editor yes\", and should be \"timeout 0\"",
+        |_| {},
+    );
+    let more = [karat::disk::LOADER_CONF.as_bytes(), b"console-mode max\n"].concat();
+    disk.files.insert(settings.clone(), more);
+    disk.says(
+        Verdict::Drift,
+        "line 6 is \"console-mode max\", and should be \"\"",
         |_| {},
     );
     disk.files.remove(&settings);

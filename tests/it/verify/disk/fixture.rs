@@ -24,25 +24,27 @@ use karat::image::gpt::{self, Wanted};
 use karat::image::pieces::Pieces;
 use karat::image::uki::{self, Stub};
 use karat::image::verity::Tree;
-use karat::key::{
-    ImageGlob, Role, RoleKey, RoleKeys, Signer as _, SigningKey, TrustDocument, TrustRoot,
-};
+use karat::key::{SigningKey, TrustDocument, TrustRoot};
 use karat::layout::gpt::{Attributes, Kind, Machine, Partition};
 use karat::layout::verity::Verity;
 use karat::layout::{Source as _, Uuid};
 use karat::manifest::{Manifest, RESERVED};
 use karat::ops::verify::{Checked, Request, verify};
-use karat::path::ImagePath;
 use karat::tree::Mode;
 
 use crate::support::Scratch;
 use crate::support::pe::{self, X64};
-use crate::support::root::Sample;
+use crate::support::root::{Sample, image};
+use crate::support::trust::trust_root;
 
 pub const MIB: u64 = 1 << 20;
 pub const CMDLINE: &str = "console=ttyS0 quiet";
 /// What the file that attacks look for holds.
 pub const NEEDLE: &[u8] = b"this line is somewhere in the root, once";
+/// Settings of the package `app`.
+pub const SETTINGS: &[u8] = b"# who may come in\nlisten 443\nallow nobody\nverbose no\n";
+/// What dpkg says of its version.
+pub const STATUS: &[u8] = b"Package: app\nStatus: install ok installed\nVersion: 7.1-3\n";
 /// Where partitions stand in the table.
 pub const ESP: usize = 0;
 pub const ROOT: usize = 1;
@@ -86,22 +88,29 @@ pub fn kernel() -> Vec<u8> {
 
 /// An initrd as karat's: three files, compressed.
 pub fn initrd(plan: &Plan, agent: &[u8], trust: &[u8]) -> Vec<u8> {
-    let path = |text: &str| ImagePath::parse(text).unwrap();
-    let mut archive = Writer::new(Vec::new());
-    for (name, mode, bytes) in [
-        (
-            "/boot.json",
-            Mode::FILE,
-            plan.to_bytes().unwrap().as_slice(),
-        ),
+    packed(&archive(plan, agent, trust, &[]))
+}
+
+/// Its archive, with further files.
+pub fn archive(plan: &Plan, agent: &[u8], trust: &[u8], more: &[(&str, &[u8])]) -> Vec<u8> {
+    let plan = plan.to_bytes().unwrap();
+    let mut files = vec![
+        ("/boot.json", Mode::FILE, plan.as_slice()),
         ("/init", Mode::DIRECTORY, agent),
         ("/trust.json", Mode::FILE, trust),
-    ] {
-        archive.file(&path(name), mode, bytes).unwrap();
+    ];
+    files.extend(more.iter().map(|(name, bytes)| (*name, Mode::FILE, *bytes)));
+    files.sort_by_key(|(name, ..)| *name);
+    let mut archive = Writer::new(Vec::new());
+    for (name, mode, bytes) in files {
+        archive.file(&image(name), mode, bytes).unwrap();
     }
-    let archive = archive.finish().unwrap();
+    archive.finish().unwrap()
+}
+
+pub fn packed(archive: &[u8]) -> Vec<u8> {
     let mut encoder = Encoder::new(Compression::Gzip, two(), Vec::new()).unwrap();
-    std::io::Write::write_all(&mut encoder, &archive).unwrap();
+    std::io::Write::write_all(&mut encoder, archive).unwrap();
     let mut bytes = encoder.finish().unwrap();
     bytes.resize(bytes.len().next_multiple_of(4), 0);
     bytes
@@ -124,6 +133,16 @@ pub fn uki(initrd: &[u8], cmdline: &str, kernel: &[u8]) -> uki::Uki {
 
 impl Made {
     pub fn new(version: &str, trust: &[u8]) -> Self {
+        Self::of(version, trust, erofs::Compression::None, |_| {})
+    }
+
+    /// With further files.
+    pub fn of(
+        version: &str,
+        trust: &[u8],
+        compression: erofs::Compression,
+        more: impl FnOnce(&mut Sample),
+    ) -> Self {
         let mut sample = Sample::new();
         for path in [
             "/boot",
@@ -149,6 +168,11 @@ impl Made {
             .chain((0..600_000).map(|at: u32| (at >> 9).to_le_bytes()[0]))
             .collect();
         sample.file("/usr/bin/large", 0o755, &large, "package:large");
+        sample.file("/etc/app.conf", 0o644, SETTINGS, "package:app");
+        let directory = karat::tree::Kind::Directory;
+        sample.add("/var/lib/dpkg", 0o755, directory, "package:dpkg");
+        sample.file("/var/lib/dpkg/status", 0o644, STATUS, "script:dpkg");
+        more(&mut sample);
         let expectations = Expectations::default();
         let manifest = Manifest::of(&sample.sealed());
         for (path, bytes) in RESERVED
@@ -160,7 +184,7 @@ impl Made {
         let options = erofs::Options {
             uuid: [8; 16],
             label: erofs::label("demo"),
-            compression: erofs::Compression::None,
+            compression,
             threads: two(),
         };
         let sink = Cursor::new(Vec::new());
@@ -242,45 +266,23 @@ impl Made {
 
 /// A trust root under which key 2 signs baselines, signed by key 1.
 pub fn trust(version: u64, change: impl FnOnce(&mut TrustDocument)) -> Vec<u8> {
-    let root = SigningKey::from_seed([1; 32]);
-    let keys = |seed: u8, images: &[&str]| RoleKeys {
-        keys: vec![RoleKey {
-            from: 0,
-            images: images
-                .iter()
-                .map(|glob| ImageGlob::parse(glob).unwrap())
-                .collect(),
-            key: SigningKey::from_seed([seed; 32]).public_key(),
-            name: None,
-            reason: None,
-            until: None,
-        }],
-        threshold: 1,
-    };
-    let mut document = TrustDocument {
-        expires: None,
-        log: None,
-        min_serial: BTreeMap::new(),
-        roles: BTreeMap::from([
-            (Role::Root, keys(1, &[])),
-            (Role::Baseline, keys(2, &["*"])),
-        ]),
-        spec: TrustDocument::SPEC.to_owned(),
-        version,
-    };
-    change(&mut document);
-    let mut envelope = Envelope::new(document.to_signed().unwrap());
-    envelope.sign(&root).unwrap();
-    envelope.to_bytes()
+    trust_root([1, 2], version, change)
 }
 
 impl Disk {
     /// A disk with one slot filled, as a build writes it and an update has not touched it.
     pub fn new(name: &str) -> Self {
+        Self::of(name, |trust| Made::new("1", trust))
+    }
+
+    /// The same, of an image that is made under a trust root.
+    pub fn of(name: &str, made: impl FnOnce(&[u8]) -> Made) -> Self {
         let trust = trust(1, |_| {});
         let scratch = Scratch::new(name);
         fs::write(scratch.join("trust.json"), &trust).unwrap();
-        let made = Made::new("1", &trust);
+        let made = made(&trust);
+        let mib = |bytes: &[u8]| (bytes.len() as u64).div_ceil(MIB);
+        let (of_root, of_tree) = (mib(&made.root).max(2), mib(&made.tree));
         let lineage = Digest::of(b"demo");
         let partition = |kind, id, name: &str, mib, attributes| Wanted {
             kind,
@@ -309,10 +311,10 @@ impl Disk {
             ]),
             wanted: vec![
                 partition(Kind::Esp, esp, "esp", 34, Attributes::default()),
-                partition(root, one, "demo_1", 2, read_only),
-                partition(tree, two, "demo_1", 1, read_only),
-                partition(root, three, "_empty", 2, spare),
-                partition(tree, four, "_empty", 1, spare),
+                partition(root, one, "demo_1", of_root, read_only),
+                partition(tree, two, "demo_1", of_tree, read_only),
+                partition(root, three, "_empty", of_root, spare),
+                partition(tree, four, "_empty", of_tree, spare),
                 partition(Kind::Linux, state, "state", 1, Attributes::GROW),
             ],
             made: Vec::new(),
@@ -405,6 +407,15 @@ impl Disk {
             }
         }
         path
+    }
+
+    /// Puts bytes in the place of others in the root of a slot, [`ROOT`] or [`SPARE`].
+    pub fn replace(&self, bytes: &mut [u8], slot: usize, [old, new]: [&[u8]; 2]) {
+        assert_eq!(old.len(), new.len());
+        let made = &self.made[usize::from(slot == SPARE)];
+        let start = usize::try_from(self.partitions()[slot].start).unwrap();
+        let at = start + find(&made.root, old);
+        bytes[at..at + new.len()].copy_from_slice(new);
     }
 
     pub fn request(&self, disk: PathBuf) -> Request {

@@ -3,8 +3,9 @@
 use karat::appraise::Verdict;
 use karat::boot::{Plan, Root};
 use karat::digest::Digest;
+use karat::path::ImagePath;
 
-use super::fixture::{CMDLINE, Disk, initrd, kernel, says, trust, uki};
+use super::fixture::{CMDLINE, Disk, archive, initrd, kernel, packed, says, trust, uki};
 use crate::support::pe::{self, X64};
 
 const OTHER: &str = "it is not the kernel image that was signed: Authenticode sha256 ";
@@ -56,6 +57,64 @@ fn initrd_replaced() {
         says(&found, Verdict::Untrusted, OTHER);
         says(&found, Verdict::Untrusted, text);
     }
+}
+
+#[test]
+fn files_of_the_initrd() {
+    let mut disk = Disk::new("vdisk-initrd-files");
+    let made = disk.made[0].clone();
+    let module = ImagePath::parse("/lib/modules/dm-verity.ko").unwrap();
+    let wants_module = Plan {
+        modules: vec![module],
+        ..made.plan.clone()
+    };
+    let good = initrd(&made.plan, b"agent", &disk.trust);
+    let more: Vec<(String, &[u8])> = (0..12)
+        .map(|number| (format!("/x{number:02}"), b"x".as_slice()))
+        .collect();
+    let more: Vec<(&str, &[u8])> = more.iter().map(|(path, it)| (path.as_str(), *it)).collect();
+    // A second archive in the same stream: Linux unpacks it over the first.
+    let over = packed(
+        &[
+            archive(&made.plan, b"agent", &disk.trust, &[]),
+            archive(&made.plan, b"evil", &disk.trust, &[]),
+        ]
+        .concat(),
+    );
+    for (initrd, texts) in [
+        (
+            packed(&archive(&made.plan, b"agent", &disk.trust, &more)),
+            [
+                "its initrd has /x07, which karat never puts there",
+                "its initrd has 4 more files of that kind",
+            ],
+        ),
+        (
+            initrd_of(&wants_module, &disk.trust),
+            ["its initrd has no /lib/modules/dm-verity.ko", OTHER],
+        ),
+        (over, ["its initrd goes on behind the archive", OTHER]),
+    ] {
+        disk.kernel_image(uki(&initrd, CMDLINE, &kernel()).bytes);
+        let found = disk.verified(|_| {});
+        for text in texts {
+            says(&found, Verdict::Untrusted, text);
+        }
+        let odd = "nothing of its kernel, command line, trust root and agent";
+        assert!(found.findings.iter().all(|it| !it.message.contains(odd)));
+    }
+    // Another stub around the same parts: that much can be said.
+    let mut image = uki(&good, CMDLINE, &kernel()).bytes;
+    let at = image.windows(4).position(|some| some == b"257.").unwrap();
+    image[at] = b'3';
+    disk.kernel_image(image);
+    let found = disk.verified(|_| {});
+    let text = "what differs is its boot stub, a module of its initrd, or bytes between them";
+    says(&found, Verdict::Untrusted, text);
+}
+
+fn initrd_of(plan: &Plan, trust: &[u8]) -> Vec<u8> {
+    packed(&archive(plan, b"agent", trust, &[]))
 }
 
 #[test]

@@ -4,5 +4,7 @@ mod clean;
 mod esp;
 mod fixture;
 mod kernel;
+mod memory;
 mod table;
+mod told;
 mod trust;
