@@ -32,6 +32,8 @@ mod recall;
 mod report;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 pub mod tpm;
 
 pub use disk::{Chosen, Disk, choose};
