@@ -332,16 +332,7 @@ impl Evidence {
                 xattrs: Some(entry.inode.xattrs.clone()),
             })
             .collect();
-        Self {
-            source: Source::Image,
-            entries,
-            as_listed: AsListed::default(),
-            mounts: Vec::new(),
-            through: Vec::new(),
-            not_checked: Vec::new(),
-            hides_trusted: false,
-            notes: Vec::new(),
-        }
+        Self::whole(entries)
     }
 }
 
@@ -364,6 +355,11 @@ impl Evidence {
                 xattrs: Some(entry.xattrs.clone()),
             })
             .collect();
+        Self::whole(entries)
+    }
+
+    /// Entries of a value, of which all is known: nothing was mounted, nothing left unread.
+    fn whole(entries: Vec<Observed>) -> Self {
         Self {
             source: Source::Image,
             entries,
