@@ -10,8 +10,9 @@
 //! | `image` | tar, OCI layout or directory to a tree, and contents of files |
 //! | `database` | what an image says about itself: its own manifest, dpkg's database |
 //! | `compare` | paths, packages, expectations |
-//! | `facts` | expected runtime facts |
+//! | `facts`, `rules` | expected runtime facts; what came of hardening rules |
 //! | `lines` | which lines of changed files differ |
+//! | `error` | why two cannot be compared |
 
 mod compare;
 pub(super) mod database;
