@@ -44,11 +44,8 @@ fn a_reader_who_has_seen_enough_is_no_failure() {
         drop(reader);
         let output = printing_to(program, arguments, writer);
         let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(
-            (output.status.code(), &*said),
-            (Some(0), ""),
-            "{arguments:?}"
-        );
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {said}");
+        assert!(!said.contains("standard output"), "{arguments:?}: {said}");
     }
 }
 
