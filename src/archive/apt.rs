@@ -1,5 +1,6 @@
 //! The apt sources of this machine (sources.list(5)): where its Debian mirror is.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use super::Location;
@@ -65,8 +66,16 @@ pub fn discover(directory: &Path) -> Result<Discovery, IoError> {
             Err(error) => discovery.unreadable.push(error),
         }
     }
-    let list = |path: &Path| fs::read_text(path, limits::APT_SOURCES_MAX).ok();
+    let unreadable = RefCell::new(Vec::new());
+    let list = |path: &Path| match fs::read_text(path, limits::APT_SOURCES_MAX) {
+        Ok(text) => Some(text),
+        Err(error) => {
+            unreadable.borrow_mut().push(error);
+            None
+        }
+    };
     discovery.mirrors = debian_mirrors(&sources, &list);
+    discovery.unreadable.extend(unreadable.into_inner());
     Ok(discovery)
 }
 
@@ -312,6 +321,26 @@ Signed-By:
             found.main.unwrap().to_string(),
             "http://listed.example/debian"
         );
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test makes files")]
+    fn a_list_that_is_not_there_is_told() {
+        let name = format!("karat-apt-list-{}", std::process::id());
+        let directory = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&directory).unwrap();
+        let list = directory.join("mirrors.list");
+        let text = format!("deb mirror+file:{} trixie main\n", list.display());
+        std::fs::write(directory.join("sources.list"), text).unwrap();
+        let found = discover(&directory).unwrap();
+        std::fs::remove_dir_all(&directory).unwrap();
+        assert_eq!(found.mirrors, AptMirrors::default());
+        let paths: Vec<&Path> = found
+            .unreadable
+            .iter()
+            .map(|it| it.path.as_path())
+            .collect();
+        assert_eq!(paths, [list.as_path()]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::apt::{self, AptMirrors};
+use super::apt;
 use super::keys::{self, DebianArchive};
 use super::repository::Repository;
 use super::{Location, LocationError};
@@ -34,11 +34,14 @@ pub struct Mirrors {
 pub enum MirrorError {
     /// Nobody names a mirror.
     #[error(
-        "no mirror of Debian is known: neither --mirror, KARAT_MIRROR, the template nor {directory} names one"
+        "no mirror of Debian is known: neither --mirror, KARAT_MIRROR, the template nor {directory} names one{}",
+        and_unread(unreadable)
     )]
     NoMirror {
         /// Where apt's sources would be.
         directory: String,
+        /// Which of apt's files could not be read: one of them may name a mirror.
+        unreadable: Vec<IoError>,
     },
     /// Nobody names a mirror of the security archive.
     #[error(
@@ -100,12 +103,17 @@ impl Mirrors {
         let main = named(&flags.main, &environment.main, main.as_deref())?;
         let security = named(&flags.security, &environment.security, security.as_deref())?;
         let found = match (&main, &security) {
-            (Some(_), Some(_)) => AptMirrors::default(),
-            _ => apt::discover(directory)?.mirrors,
+            (Some(_), Some(_)) => apt::Discovery::default(),
+            _ => apt::discover(directory)?,
         };
+        let apt::Discovery {
+            mirrors: found,
+            unreadable,
+        } = found;
         let Some(main) = main.or(found.main) else {
             return Err(MirrorError::NoMirror {
                 directory: directory.display().to_string(),
+                unreadable,
             });
         };
         let security = match security {
@@ -232,6 +240,17 @@ fn keyring(file: &template::SourceFile) -> Result<Keyring, MirrorError> {
         keyring: file.source.clone(),
         source,
     })
+}
+
+/// What may have been missed.
+fn and_unread(unreadable: &[IoError]) -> String {
+    let told = unreadable.iter().map(ToString::to_string);
+    let told: Vec<String> = told.collect();
+    if told.is_empty() {
+        String::new()
+    } else {
+        format!("; {}", told.join("; "))
+    }
 }
 
 fn source_name(archive: &str, suite: &str) -> Result<SourceName, MirrorError> {

@@ -129,17 +129,16 @@ impl Envelope {
         if signed.payload_type != Statement::PAYLOAD_TYPE {
             return Err(OpenError::PayloadType(signed.payload_type.clone()));
         }
-        let role = root.role(Role::Baseline);
-        let required = role.map_or(0, |role| role.threshold);
-        let message = signed.message();
-        let anyone = role.map(|role| role.at(position)).unwrap_or_default();
-        threshold(&message, &signed.claims, &anyone, required).map_err(OpenError::Threshold)?;
+        root.quorum(Role::Baseline, position, signed)
+            .map_err(OpenError::Threshold)?;
 
         let statement = Statement::parse(&signed.payload)?;
         let name = statement.baseline().name.as_str();
+        let role = root.role(Role::Baseline);
         let theirs = role.map(|role| role.for_image(name, position));
         let theirs = theirs.unwrap_or_default();
-        let quorum = threshold(&message, &signed.claims, &theirs, required);
+        let required = role.map_or(0, |role| role.threshold);
+        let quorum = threshold(&signed.message(), &signed.claims, &theirs, required);
         let quorum = release(root, name, statement.serial(), quorum)?;
         Ok(Verified {
             value: statement,

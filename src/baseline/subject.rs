@@ -73,10 +73,4 @@ impl Subject {
             .into_iter()
             .find(|subject| subject.suffix() == suffix)
     }
-
-    /// Whether the file of that name holds the very bytes that the digest is of; a tar may be
-    /// compressed, an OCI layout is a directory, a UKI may have been signed since.
-    pub const fn is_plain_file(self) -> bool {
-        !matches!(self, Self::Tar | Self::Oci | Self::Uki)
-    }
 }

@@ -33,6 +33,8 @@ mod recall;
 mod report;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod timings;
 pub mod tpm;
 

@@ -13,6 +13,7 @@ use super::instance::{self, Fault};
 use super::journal;
 use super::peers;
 use super::report::{self, Detail, Format, Output, Outputs, Style};
+use super::stdout;
 use crate::appraise::{Expiry, Nonce, Verification};
 use crate::baseline::ImageName;
 use crate::boot::Timings;
@@ -278,8 +279,9 @@ fn run(options: &Options) -> Exit {
         // One document on standard output: that of the failure.
         return exit.and(failed(options, error));
     }
+    let mut shown = Ok(());
     if options.json {
-        print(std::io::stdout(), &report::json_text(&verification));
+        shown = stdout::write(report::json_text(&verification).as_bytes());
     } else if !options.journal && !options.reports.take_stdout() {
         let is_colourful = std::io::stdout().is_terminal() && env::os("NO_COLOR").is_none();
         let style = if is_colourful {
@@ -288,11 +290,11 @@ fn run(options: &Options) -> Exit {
             Style::Plain
         };
         let text = report::text(&verification, style, options.detail());
-        print(std::io::stdout(), &text);
+        shown = stdout::write(text.as_bytes());
     }
-    match written {
+    match written.and(shown) {
         Ok(()) => exit,
-        Err(error) => exit.and(failed(options, &error)),
+        Err(error) => exit.and(complain(options, &error)),
     }
 }
 
@@ -358,6 +360,11 @@ fn failed(options: &Options, error: &dyn std::error::Error) -> Exit {
         });
         print(std::io::stdout(), &format!("{document:#}\n"));
     }
+    complain(options, error)
+}
+
+/// Says why it failed, on standard error.
+fn complain(options: &Options, error: &dyn std::error::Error) -> Exit {
     let message = format!("karat-agent: {error}\n");
     let message = if options.journal {
         journal::line(journal::ERROR, &message)
@@ -396,8 +403,10 @@ fn show_facts(arguments: impl Iterator<Item = OsString>) -> Exit {
     } else {
         report::facts_text(&observations)
     };
-    print(std::io::stdout(), &text);
-    Exit::Ok
+    match stdout::write(text.as_bytes()) {
+        Ok(()) => Exit::Ok,
+        Err(error) => complain(&Options::default(), &error),
+    }
 }
 
 fn usage(message: &str) -> Exit {

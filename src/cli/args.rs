@@ -65,11 +65,12 @@ pub fn main() -> ExitCode {
         }
     };
     let console = Console::new(arguments.json, arguments.quiet);
-    match commands::run(&arguments.command, &console) {
-        Ok(exit) => exit.into(),
+    let exit = match commands::run(&arguments.command, &console) {
+        Ok(exit) => exit,
         Err(failure) => {
             console.failure(&failure);
-            failure.exit.into()
+            failure.exit
         }
-    }
+    };
+    console.end(exit).into()
 }

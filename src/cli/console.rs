@@ -1,21 +1,26 @@
 //! The terminal: results on standard output, everything else on standard error.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use super::failure::Failure;
+use super::{Exit, stdout};
 use crate::path::Escaped;
+use crate::sys::fs::IoError;
 
 /// Where a command's words go.
 #[derive(Debug)]
 pub struct Console {
     json: bool,
     quiet: bool,
+    /// Why the result is cut short, where it could not be written.
+    cut_short: OnceLock<IoError>,
 }
 
 /// Emphasis: headings.
@@ -33,7 +38,11 @@ impl Console {
     /// A console; with `json` the only thing on standard output is one JSON document, with `quiet`
     /// nothing but errors appears on standard error.
     pub fn new(json: bool, quiet: bool) -> Self {
-        Self { json, quiet }
+        Self {
+            json,
+            quiet,
+            cut_short: OnceLock::new(),
+        }
     }
 
     /// Whether the result shall be JSON.
@@ -46,42 +55,54 @@ impl Console {
         self.quiet
     }
 
+    /// How a command ends that would end as `exit`: with a failure where its result could not be
+    /// written, so that nobody takes what is cut short for all of it.
+    pub fn end(&self, exit: Exit) -> Exit {
+        self.note_written(io::stdout().flush());
+        let Some(error) = self.cut_short.get() else {
+            return exit;
+        };
+        let failure = Failure::failed(error);
+        tell_failure(&failure);
+        exit.and(failure.exit)
+    }
+
     /// Prints a line of the result. A closed pipe is no error: the reader has seen enough.
     pub fn line(&self, text: impl std::fmt::Display) {
         if !self.json {
             let mut out = anstream::stdout().lock();
-            drop(writeln!(out, "{text}"));
+            self.note_written(writeln!(out, "{text}"));
         }
     }
 
     /// Prints the result as JSON, if JSON was asked for. Documents hold text alone (paths as
     /// [`shown`]), so that there is none that cannot be written.
     pub fn json(&self, document: &impl Serialize) {
-        if self.json
-            && let Ok(text) = serde_json::to_string_pretty(document)
-        {
-            let mut out = AutoStream::new(std::io::stdout().lock(), ColorChoice::Never);
-            drop(writeln!(out, "{text}"));
+        if self.json {
+            let mut out = AutoStream::new(io::stdout().lock(), ColorChoice::Never);
+            let written = serde_json::to_string_pretty(document)
+                .map_err(io::Error::from)
+                .and_then(|text| writeln!(out, "{text}"));
+            self.note_written(written);
         }
     }
 
     /// As [`Console::json`], for documents that are too large to be held as text.
     pub fn json_stream(&self, document: &impl Serialize) {
         if self.json {
-            let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-            // A closed pipe is no error: the reader has seen enough.
+            let mut out = io::BufWriter::new(io::stdout().lock());
             let written = serde_json::to_writer_pretty(&mut out, document)
-                .map_err(std::io::Error::from)
+                .map_err(io::Error::from)
                 .and_then(|()| out.write_all(b"\n"))
                 .and_then(|()| out.flush());
-            drop(written);
+            self.note_written(written);
         }
     }
 
     /// Prints text or bytes as they are, for output that is itself a file: a schema, a script.
     pub fn raw(&self, bytes: &[u8]) {
-        let mut out = std::io::stdout().lock();
-        drop(out.write_all(bytes).and_then(|()| out.flush()));
+        let mut out = io::stdout().lock();
+        self.note_written(out.write_all(bytes).and_then(|()| out.flush()));
     }
 
     /// Tells what is going on.
@@ -115,11 +136,22 @@ impl Console {
                 "next": failure.hint,
             }
         }));
-        let mut err = anstream::stderr().lock();
-        drop(writeln!(err, "{BAD}error:{BAD:#} {}", failure.message));
-        if let Some(hint) = &failure.hint {
-            drop(writeln!(err, "{BOLD}next:{BOLD:#}  {hint}"));
+        tell_failure(failure);
+    }
+
+    /// Remembers the first result that could not be written.
+    fn note_written(&self, result: io::Result<()>) {
+        if let Err(error) = stdout::written(result) {
+            self.cut_short.get_or_init(|| error);
         }
+    }
+}
+
+fn tell_failure(failure: &Failure) {
+    let mut err = anstream::stderr().lock();
+    drop(writeln!(err, "{BAD}error:{BAD:#} {}", failure.message));
+    if let Some(hint) = &failure.hint {
+        drop(writeln!(err, "{BOLD}next:{BOLD:#}  {hint}"));
     }
 }
 

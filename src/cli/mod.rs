@@ -45,6 +45,7 @@ mod responsibility_page;
 mod responsibility_text;
 #[cfg(feature = "build")]
 pub mod segment_page;
+mod stdout;
 #[cfg(feature = "build")]
 pub mod units;
 

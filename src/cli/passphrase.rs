@@ -36,7 +36,13 @@ impl Source {
         if !can_ask() {
             return None;
         }
-        ask(&format!("Passphrase of {}: ", file.display())).ok()
+        match ask(&format!("Passphrase of {}: ", file.display())) {
+            Ok(passphrase) => Some(passphrase),
+            Err(failure) => {
+                console.failure(&failure);
+                None
+            }
+        }
     }
 
     /// The passphrase of a key to be made, asked for twice; `None` where there is no way to one.

@@ -36,11 +36,6 @@ impl Version {
     pub fn is_valid(text: &str) -> bool {
         check(text).is_ok()
     }
-
-    /// The version without its epoch, as it stands in file names of packages.
-    pub fn without_epoch(&self) -> &str {
-        self.0.split_once(':').map_or(&*self.0, |(_, rest)| rest)
-    }
 }
 
 impl FromStr for Version {

@@ -26,7 +26,7 @@ use crate::limits;
 use crate::path::Escaped;
 use crate::tlog::{
     Checkpoint, ConsistencyProof, Extends, Frontier, Node, Note, NoteError, NoteKey, ProofError,
-    SignedCheckpoint, TreeHead, UntrustedCheckpoint, parse_hash, root_of,
+    SignedCheckpoint, TreeHead, UntrustedCheckpoint, body, parse_hash, root_of,
 };
 
 /// What claims to prove that a log was forked; none of it checked.
@@ -320,14 +320,7 @@ fn prefix(mut lines: std::str::Split<'_, char>) -> Result<Option<Prefix>, ForkEr
     };
     let root = first.strip_prefix(ROOT).and_then(parse_hash);
     let root = root.ok_or(ForkError::Form)?;
-    let mut hashes = Vec::new();
-    for line in lines {
-        let wrong = ForkError::Hash(hashes.len());
-        if hashes.len() >= limits::PROOF_HASHES_MAX {
-            return Err(wrong);
-        }
-        hashes.push(parse_hash(line).ok_or(wrong)?);
-    }
+    let hashes = body::hashes(lines, limits::PROOF_HASHES_MAX).map_err(ForkError::Hash)?;
     Ok(Some(Prefix {
         root,
         proof: ConsistencyProof { hashes },

@@ -158,9 +158,14 @@ impl<S: Store> Log<S> {
         match signed.head.size.cmp(&there.size) {
             Ordering::Greater => {
                 // The crash came between signing and publishing, or an older checkpoint was put back.
-                if self.edge(signed.head).is_err() {
-                    let (signed, there) = (signed.head.size, there.size);
-                    return Err(LogError::Rollback { signed, there });
+                match self.edge(signed.head) {
+                    Ok(_) => {}
+                    // Nobody put anything back where a place just does not answer.
+                    Err(LogError::Io(error)) => return Err(error.into()),
+                    Err(_) => {
+                        let (signed, there) = (signed.head.size, there.size);
+                        return Err(LogError::Rollback { signed, there });
+                    }
                 }
                 self.extends(there, signed.head)?;
                 self.announce(&signed_note, &signed)?;
@@ -234,12 +239,12 @@ impl<S: Store> Log<S> {
     fn announce(&self, note: &Note, checkpoint: &Checkpoint) -> Result<(), LogError> {
         let size = checkpoint.head.size;
         let kept = format!("{HISTORY}/{size}");
-        let is_kept =
-            || -> Result<bool, LogError> {
-                let there = read_checkpoint(&self.disk, &kept);
-                Ok(there
-                    .is_ok_and(|there| there.is_some_and(|(there, _)| there.text() == note.text())))
-            };
+        let is_kept = || match read_checkpoint(&self.disk, &kept) {
+            Ok(there) => Ok(there.is_some_and(|(there, _)| there.text() == note.text())),
+            Err(LogError::Io(error)) => Err(error.into()),
+            // What is there is no checkpoint: settling says so.
+            Err(_) => Ok::<_, LogError>(false),
+        };
         if !is_kept()? {
             match self.disk.settle(&[(kept.clone(), note.to_bytes())]) {
                 // By somebody who signs with another of the log's keys.

@@ -13,6 +13,7 @@
 mod encode;
 mod entry;
 mod index;
+mod line;
 mod parse;
 mod parts;
 #[cfg(test)]

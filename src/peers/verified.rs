@@ -5,7 +5,7 @@ use std::ops::Deref;
 use super::{Peers, PeersError};
 use crate::digest::Digest;
 use crate::envelope::Envelope;
-use crate::key::{Position, Quorum, Role, TrustRoot, threshold};
+use crate::key::{Position, Quorum, Role, TrustRoot};
 
 /// Peers that a threshold of the keys of the role `fleet` signed. Only [`Peers::open`] makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,15 +52,9 @@ impl Peers {
         if signed.payload_type != Self::PAYLOAD_TYPE {
             return Err(PeersError::PayloadType(signed.payload_type.clone()));
         }
-        let role = root.role(Role::Fleet);
-        let authorised = role.map(|role| role.at(Position::Unlogged));
-        let quorum = threshold(
-            &signed.message(),
-            &signed.claims,
-            &authorised.unwrap_or_default(),
-            role.map_or(0, |role| role.threshold),
-        )
-        .map_err(PeersError::Threshold)?;
+        let quorum = root
+            .quorum(Role::Fleet, Position::Unlogged, signed)
+            .map_err(PeersError::Threshold)?;
         let peers = Self::read(signed)?;
         if peers.segment != segment {
             return Err(PeersError::OtherSegment {

@@ -7,7 +7,7 @@ use crate::baseline::Statement;
 use crate::digest::Digest;
 use crate::envelope::Envelope;
 use crate::json::{self, JsonError};
-use crate::key::{Position, Quorum, Role, Signed, ThresholdError, TrustRoot, threshold};
+use crate::key::{Position, Quorum, Role, Signed, ThresholdError, TrustRoot};
 use crate::limits;
 use crate::path::Escaped;
 use crate::tree::Epoch;
@@ -77,15 +77,9 @@ impl VerifiedSummary {
         if signed.payload_type != Statement::PAYLOAD_TYPE {
             return Err(SummaryError::Type(signed.payload_type.clone()));
         }
-        let role = root.role(Role::Fleet);
-        let authorised = role.map(|role| role.at(Position::Unlogged));
-        let quorum = threshold(
-            &signed.message(),
-            &signed.claims,
-            &authorised.unwrap_or_default(),
-            role.map_or(0, |role| role.threshold),
-        )
-        .map_err(SummaryError::Threshold)?;
+        let quorum = root
+            .quorum(Role::Fleet, Position::Unlogged, signed)
+            .map_err(SummaryError::Threshold)?;
         let summary = read(signed)?;
         Ok(Self { summary, quorum })
     }

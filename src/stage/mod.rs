@@ -11,11 +11,13 @@
 //! | `staging` | where the root lies while it is made |
 //! | `order` | which package before which |
 //! | `unpack` `extract` `place` `replaces` | packages into the root |
+//! | `overrides` | what scripts told dpkg of paths that others bring |
 //! | `dpkgdb` `configure` | dpkg's database; scripts |
 //! | `stand_in` | programs in whose place karat answers while scripts run |
 //! | `normalise` `capture` | what stays; the tree as a value |
 //! | `store` | configured trees on disk |
 //! | `overlay` | what the template adds to a configured tree |
+//! | `error` | why there is no configured tree |
 
 mod capture;
 mod configure;
@@ -27,6 +29,7 @@ mod inputs;
 mod normalise;
 mod order;
 pub mod overlay;
+mod overrides;
 mod place;
 mod replaces;
 mod staging;

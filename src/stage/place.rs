@@ -14,6 +14,7 @@ use rustix::io::Errno;
 
 use super::error::StageError;
 use super::extract::{Deb, Extracted, metadata};
+use super::overrides::{Files, Overrides};
 use super::replaces::Identity;
 use crate::deb::archive::{Entry, EntryKind};
 use crate::path::ImagePath;
@@ -44,10 +45,8 @@ pub(super) struct Placer<'a> {
     /// The image's architecture.
     native: &'a str,
     owners: BTreeMap<Spot, Owner>,
-    /// `dpkg-divert`: path, where it goes instead, the package that still gets the path itself.
-    diversions: Vec<(String, String, String)>,
-    /// `dpkg-statoverride`: owner, group, mode by path.
-    overrides: BTreeMap<String, (u32, u32, u32)>,
+    /// What scripts told dpkg.
+    overrides: Overrides,
 }
 
 /// The directory that entries are put into.
@@ -77,8 +76,7 @@ impl<'a> Placer<'a> {
             debs: debs.iter().map(Identity::of).collect(),
             native,
             owners: BTreeMap::new(),
-            diversions: Vec::new(),
-            overrides: BTreeMap::new(),
+            overrides: Overrides::default(),
         }
     }
 
@@ -89,30 +87,16 @@ impl<'a> Placer<'a> {
 
     /// Takes over what scripts told dpkg since: diversions and overrides.
     pub(super) fn reload(&mut self) -> Result<(), StageError> {
-        let read = |path: &str| -> Result<String, StageError> {
+        let read = |path: &str| -> Result<Vec<u8>, StageError> {
             let path = ImagePath::parse(path).map_err(system)?;
-            let bytes = self.root.read(&path, 16 << 20)?.unwrap_or_default();
-            Ok(String::from_utf8_lossy(&bytes).into_owned())
+            Ok(self.root.read(&path, 16 << 20)?.unwrap_or_default())
         };
-        let diversions = read("/var/lib/dpkg/diversions")?;
-        let overrides = read("/var/lib/dpkg/statoverride")?;
-        let (passwd, group) = (read("/etc/passwd")?, read("/etc/group")?);
-        let mut lines = diversions.lines().map(str::to_owned);
-        self.diversions.clear();
-        while let (Some(from), Some(to), Some(package)) = (lines.next(), lines.next(), lines.next())
-        {
-            self.diversions.push((from, to, package));
-        }
-        self.overrides = overrides
-            .lines()
-            .filter_map(|line| {
-                let mut fields = line.splitn(4, ' ');
-                let uid = id(fields.next()?, &passwd)?;
-                let gid = id(fields.next()?, &group)?;
-                let mode = u32::from_str_radix(fields.next()?, 8).ok()?;
-                Some((fields.next()?.to_owned(), (uid, gid, mode)))
-            })
-            .collect();
+        self.overrides = Overrides::parse(Files {
+            diversions: &read("/var/lib/dpkg/diversions")?,
+            statoverride: &read("/var/lib/dpkg/statoverride")?,
+            passwd: &read("/etc/passwd")?,
+            group: &read("/etc/group")?,
+        })?;
         Ok(())
     }
 
@@ -197,11 +181,15 @@ impl<'a> Placer<'a> {
 
     fn open(&self, path: ImagePath) -> Result<Within, IoError> {
         let directory = self.root.directory(&path)?;
-        let found = find_at(&directory, OsStr::new(".")).ok().flatten();
+        // Whose is what is told by it: two directories must never have one number.
+        let inode = find_at(&directory, OsStr::new("."))
+            .and_then(|found| found.ok_or(Errno::NOENT))
+            .map_err(|errno| IoError::new("examine", path.to_string(), errno))?
+            .inode;
         Ok(Within {
-            inode: found.map_or(0, |found| found.inode),
-            directory,
             path,
+            directory,
+            inode,
         })
     }
 
@@ -259,9 +247,9 @@ impl<'a> Placer<'a> {
     ) -> rustix::io::Result<()> {
         let name = OsStr::from_bytes(target.name().unwrap_or(b"."));
         let mut metadata = metadata(entry);
-        let overridden = self.overrides.get(entry.path.to_string().as_str());
-        if let Some((uid, gid, mode)) = overridden {
-            (metadata.uid, metadata.gid, metadata.mode) = (*uid, *gid, *mode);
+        let overridden = self.overrides.owner(&entry.path);
+        if let Some(over) = overridden {
+            (metadata.uid, metadata.gid, metadata.mode) = (over.uid, over.gid, over.mode);
         }
         match &entry.kind {
             EntryKind::Directory => {
@@ -306,13 +294,10 @@ impl<'a> Placer<'a> {
 
     /// Where a package's path goes, given the diversions of others.
     fn diverted(&self, path: &ImagePath, package: &str) -> Result<ImagePath, String> {
-        let text = path.to_string();
-        for (from, to, owner) in &self.diversions {
-            if *from == text && owner != package {
-                return ImagePath::parse(to).map_err(|rule| format!("its diversion: {rule}"));
-            }
+        match self.overrides.diverted(path, package) {
+            Some(to) => ImagePath::parse(to).map_err(|rule| format!("its diversion: {rule}")),
+            None => Ok(path.clone()),
         }
-        Ok(path.clone())
     }
 }
 
@@ -351,20 +336,6 @@ fn conffiles(deb: &Deb) -> BTreeSet<ImagePath> {
         .filter(|(_, flag)| flag.is_none())
         .map(|(path, _)| path)
         .collect()
-}
-
-/// A user or group of an override: `#NUMBER`, or a name of passwd(5) or group(5).
-fn id(text: &str, database: &str) -> Option<u32> {
-    if let Some(number) = text.strip_prefix('#') {
-        return number.parse().ok();
-    }
-    database.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        (fields.next() == Some(text))
-            .then(|| fields.nth(1))??
-            .parse()
-            .ok()
-    })
 }
 
 fn system(error: impl std::fmt::Display) -> StageError {

@@ -12,9 +12,10 @@ pub fn os(name: &str) -> Option<OsString> {
     (!value.is_empty()).then_some(value)
 }
 
-/// The variable `name` as text; `None` if unset, empty or not UTF-8.
+/// The variable `name` as text; `None` if unset or empty. What is not UTF-8 becomes U+FFFD: whoever reads
+/// the value then refuses it, and does not take the variable for one that is not set.
 pub fn text(name: &str) -> Option<String> {
-    os(name)?.into_string().ok()
+    os(name).map(lossy)
 }
 
 /// The variable `name` as an absolute path; relative ones are ignored, as the XDG Base Directory
@@ -50,4 +51,24 @@ pub fn cache_dir() -> Option<PathBuf> {
 /// Where temporary files go: `$TMPDIR`, else `/tmp`.
 pub fn temp_dir() -> PathBuf {
     path("TMPDIR").unwrap_or_else(|| PathBuf::from("/tmp"))
+}
+
+fn lossy(value: OsString) -> String {
+    value
+        .into_string()
+        .unwrap_or_else(|value| value.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStringExt as _;
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_text_is_refused_and_not_passed_over() {
+        let value = |bytes: &[u8]| lossy(OsString::from_vec(bytes.to_vec()));
+        assert_eq!(value(b"1234567890").parse(), Epoch::new(1_234_567_890));
+        assert_eq!(value(b"1234567890\xff").parse::<Epoch>(), Err(EpochError));
+    }
 }

@@ -13,6 +13,7 @@
 //! | `cosignature` | what a witness signs (tlog-cosignature) |
 //! | `lines` | the signature lines that are of known keys, verified and counted |
 //! | `trusted` | the door from a note to a checkpoint that a trust root believes |
+//! | `body` | what Receipts and requests to witnesses have in common |
 //! | `receipt`, `logged` | a Receipt (tlog-proof); the door from it to a place in the log |
 //! | `policy` | who must sign and cosign, as text that other tools have, too (tlog-policy) |
 //! | `entry` | what karat writes into a log |
@@ -20,6 +21,7 @@
 //! A proof that was checked is a value that nothing else makes: [`Included`], [`Extends`],
 //! [`TrustedCheckpoint`], [`Logged`]. The formats: `docs/formats/log.md`.
 
+pub(crate) mod body;
 mod bundle;
 mod checkpoint;
 mod consistency;

@@ -3,8 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::checkpoint::{digest, number};
-use super::{InclusionProof, Note, NoteError};
+use super::checkpoint::number;
+use super::{InclusionProof, Note, NoteError, body};
 use crate::limits;
 
 /// What claims to prove that an entry was logged; none of it checked.
@@ -52,13 +52,11 @@ impl Receipt {
         if u64::try_from(bytes.len()).map_or(true, |length| length > limits::RECEIPT_MAX) {
             return Err(ReceiptError::TooLarge);
         }
-        let Ok(text) = std::str::from_utf8(bytes) else {
+        if std::str::from_utf8(bytes).is_err() {
             return Err(NoteError::Text.into());
-        };
-        let end = bytes.windows(2).position(|pair| pair == b"\n\n");
-        let split = end.and_then(|end| text.split_at_checked(end));
-        let (head, note) = split.ok_or(NoteError::Form)?;
-        let note = note.as_bytes().get(2..).unwrap_or_default();
+        }
+        let (head, note) = body::split(bytes).ok_or(NoteError::Form)?;
+        let head = std::str::from_utf8(head).or(Err(NoteError::Text))?;
         let mut lines = head.split('\n');
         if lines.next() != Some(HEADER) {
             return Err(ReceiptError::Header);
@@ -71,14 +69,7 @@ impl Receipt {
         }
         let index = line.strip_prefix("index ").and_then(number);
         let index = index.ok_or(ReceiptError::Index)?;
-        let mut hashes = Vec::new();
-        for line in lines {
-            let wrong = ReceiptError::Hash(hashes.len());
-            if hashes.len() >= limits::PROOF_HASHES_MAX {
-                return Err(wrong);
-            }
-            hashes.push(digest(line).ok_or(wrong)?);
-        }
+        let hashes = body::hashes(lines, limits::PROOF_HASHES_MAX).map_err(ReceiptError::Hash)?;
         Ok(Self {
             extra,
             proof: InclusionProof { index, hashes },
@@ -93,12 +84,7 @@ impl Receipt {
             text = text + "extra " + &STANDARD.encode(extra) + "\n";
         }
         text = text + "index " + &self.proof.index.to_string() + "\n";
-        for hash in &self.proof.hashes {
-            text.push_str(&STANDARD.encode(hash.as_bytes()));
-            text.push('\n');
-        }
-        text.push('\n');
-        [text.as_bytes(), &self.checkpoint.to_bytes()].concat()
+        body::bytes(text, &self.proof.hashes, &self.checkpoint)
     }
 }
 

@@ -25,7 +25,7 @@ const LINES: [&[&str]; 11] = [
 const AGENT_LINES: usize = 6;
 
 /// What `cli` compiles for the agent as well.
-const AGENT_CLI: [&str; 18] = [
+const AGENT_CLI: [&str; 20] = [
     "src/cli/agent.rs",
     "src/cli/bless.rs",
     "src/cli/exit.rs",
@@ -35,6 +35,7 @@ const AGENT_CLI: [&str; 18] = [
     "src/cli/journal.rs",
     "src/cli/peers.rs",
     "src/cli/report/canonical.rs",
+    "src/cli/report/comparison.rs",
     "src/cli/report/disk.rs",
     "src/cli/report/excerpt.rs",
     "src/cli/report/facts.rs",
@@ -44,6 +45,7 @@ const AGENT_CLI: [&str; 18] = [
     "src/cli/report/output.rs",
     "src/cli/report/prometheus.rs",
     "src/cli/report/text.rs",
+    "src/cli/stdout.rs",
 ];
 
 fn repository() -> &'static Path {

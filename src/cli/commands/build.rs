@@ -113,7 +113,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     let log_key = if signers.is_empty() {
         None
     } else {
-        super::log_key::of_workspace(workspace.as_ref(), args.passphrase, console)?
+        super::log::key::of_workspace(workspace.as_ref(), args.passphrase, console)?
     };
     let cache = Cache::open_or_temporary(
         sys::env::cache_dir().as_deref(),
@@ -141,7 +141,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     let built = build::build(&request, &progress)?;
     render(&built, args, console);
     let exit = built.logged.as_ref().map_or(Exit::Ok, |logged| {
-        super::log_cosign::tell(&logged.cosigning, console)
+        super::log::cosign::tell(&logged.cosigning, console)
     });
     console.json(&Report::of(&built));
     Ok(exit)

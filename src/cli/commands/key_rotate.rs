@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::log_key::log_root;
+use super::log::key::log_root;
 use super::notice::{Said, declare, in_charge};
 use super::root_report::{self as report, More};
 use super::trust_update::{How, agree, carry_out, position};

@@ -82,8 +82,7 @@ impl SourceArgs {
     /// # Errors
     /// `SOURCE_DATE_EPOCH` is no epoch.
     pub fn sources(&self) -> Result<Sources, Failure> {
-        let epoch = sys::env::text("SOURCE_DATE_EPOCH").map(|text| text.parse());
-        let epoch = epoch.transpose().map_err(|error| {
+        let epoch = sys::env::epoch().map_err(|error| {
             Failure::usage(format!("SOURCE_DATE_EPOCH: {error}"))
                 .hint("unset SOURCE_DATE_EPOCH, or set it to seconds since 1970")
         })?;

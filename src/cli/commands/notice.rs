@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{log_cosign, log_key};
+use super::log::{cosign, key};
 use crate::cli::Exit;
 use crate::cli::console::{Console, GOOD, shown};
 use crate::cli::failure::Failure;
@@ -51,7 +51,7 @@ pub fn declare(
     console: &Console,
 ) -> Result<Said, Failure> {
     let envelope = log::sign_notice(&workspace.log(), root, notice, signers)?;
-    let Some(key) = log_key::of_workspace(Some(workspace), passphrase, console)? else {
+    let Some(key) = key::of_workspace(Some(workspace), passphrase, console)? else {
         let path: PathBuf = workspace.keys().join(file);
         fs::write_atomic(&path, &envelope.to_bytes(), 0o644)?;
         console.line(format_args!("written  {}", path.display()));
@@ -83,6 +83,6 @@ pub fn declare(
         index: Some(index),
         was_there,
         file: None,
-        exit: log_cosign::tell(&cosigning, console),
+        exit: cosign::tell(&cosigning, console),
     })
 }

@@ -109,7 +109,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     }
     let signers = keys::open(&specs, args.passphrase, console)?;
     // Keys first: nobody waits for the log's lock while somebody types a passphrase.
-    let log_key = super::log_key::of_workspace(workspace.as_ref(), args.passphrase, console)?;
+    let log_key = super::log::key::of_workspace(workspace.as_ref(), args.passphrase, console)?;
     let log = workspace.as_ref().map(Workspace::log);
     let mut ledger = log.as_deref().map(log::ledger).transpose()?;
     let notices = match (&ledger, &trust) {
@@ -171,7 +171,7 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         let how = if logged.was_there { ", as before" } else { "" };
         let (index, receipt) = (logged.index, logged.receipt.display());
         console.line(format_args!("logged as entry {index}{how}: {receipt}"));
-        exit = super::log_cosign::tell(&logged.cosigning, console);
+        exit = super::log::cosign::tell(&logged.cosigning, console);
     }
     if let Some(newer) = signed.newer {
         console.warn(format_args!(

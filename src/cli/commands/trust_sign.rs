@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::log_key::log_root;
+use super::log::key::log_root;
 use super::root_report::{self as report, More};
 use crate::cli::Exit;
 use crate::cli::console::{Console, shown};

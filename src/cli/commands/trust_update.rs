@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::log_key::log_root;
+use super::log::key::log_root;
 use super::notice::Said;
 use super::root_report::{self as report, More};
 use crate::cli::Exit;

@@ -2,10 +2,8 @@
 
 use serde::Serialize;
 
-use super::json::{
-    ArtefactJson, BaselineJson, CheckedJson, DriftJson, FactsJson, InputsJson, NotCheckedJson,
-    TargetJson, omitted,
-};
+use super::comparison::{CheckedJson, DriftJson, FactsJson, NotCheckedJson, omitted};
+use super::json::{ArtefactJson, BaselineJson, InputsJson, TargetJson};
 use crate::appraise::{Report, Verdict, Verification};
 use crate::cli::Exit;
 use crate::digest::Digest;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::json::{ComparisonJson, ExplanationJson};
+use super::comparison::{ComparisonJson, ExplanationJson};
 use super::page::{BOLD, Page};
 use crate::appraise::{DiskFacts, SlotFacts, Verdict};
 use crate::path::Escaped;

@@ -3,15 +3,17 @@
 //! | file | what |
 //! |---|---|
 //! | `text`, `drifts`, `excerpt`, `page` | for people |
-//! | `json` | all that is known, as one document |
+//! | `json`, `comparison` | all that is known, as one document |
 //! | `canonical` | what a digest stands for |
 //! | `disk` | what lies on a disk that was verified |
+//! | `facts` | what the running system shows |
 //! | `output` | further reports: `--report FORMAT=FILE` |
 //! | `journal` | systemd's journal |
 //! | `prometheus` | metrics |
 //! | `junit`, `sarif` | for CI; `karat` alone |
 
 pub mod canonical;
+mod comparison;
 mod disk;
 mod drifts;
 mod excerpt;

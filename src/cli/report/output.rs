@@ -1,12 +1,12 @@
 //! Further reports of a verification: in which format, and where they go.
 
 use std::ffi::OsStr;
-use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
 use super::{canonical, journal, prometheus};
 use crate::appraise::Verification;
+use crate::cli::stdout;
 use crate::path::Escaped;
 use crate::sys::fs::{self, IoError};
 use crate::sys::journal as socket;
@@ -130,13 +130,7 @@ impl Output {
                 fs::refuse_special(to)?;
                 fs::write_atomic(to, &self.bytes(verification, now), 0o644)
             }
-            None => {
-                let mut out = std::io::stdout().lock();
-                let bytes = self.bytes(verification, now);
-                // A closed pipe is no error: the reader has seen enough.
-                drop(out.write_all(&bytes).and_then(|()| out.flush()));
-                Ok(())
-            }
+            None => stdout::write(&self.bytes(verification, now)),
         }
     }
 }

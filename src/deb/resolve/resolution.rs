@@ -377,12 +377,7 @@ fn reasons(
         let mut next = Vec::new();
         for id in level {
             let by = world.at(id).name;
-            for field in [
-                RelationField::PreDepends,
-                RelationField::Depends,
-                RelationField::Recommends,
-                RelationField::Suggests,
-            ] {
+            for field in RelationField::WANTED {
                 for dependency in world.read(id, field)? {
                     for alternative in &dependency.alternatives {
                         for other in world.matching(id, false, alternative) {

@@ -83,12 +83,7 @@ fn needed(world: &mut World<'_>) -> Result<BTreeSet<PackageId>, ResolveError> {
         if package.mode != Mode::Install || !needed.insert(id) {
             continue;
         }
-        for field in [
-            RelationField::PreDepends,
-            RelationField::Depends,
-            RelationField::Recommends,
-            RelationField::Suggests,
-        ] {
+        for field in RelationField::WANTED {
             for dependency in world.read(id, field)? {
                 for alternative in &dependency.alternatives {
                     let chosen = world

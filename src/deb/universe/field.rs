@@ -69,6 +69,14 @@ impl RelationField {
         Self::Provides,
     ];
 
+    /// Those by which a package wants others, the most urgent first.
+    pub const WANTED: [Self; 4] = [
+        Self::PreDepends,
+        Self::Depends,
+        Self::Recommends,
+        Self::Suggests,
+    ];
+
     /// The name of the field.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -10,7 +10,15 @@
 //! | `gcp` | tar.gz of `disk.raw`, whole GiB | Google |
 //!
 //! Writers read the disk once, in order, hold a few MiB of it, and write the same bytes each time.
-//! Readers take what other programs write, too, and nothing that needs a second file.
+//! Readers take what other programs write, too, and nothing that needs a second file. They share:
+//!
+//! | file | what |
+//! |---|---|
+//! | `container` | the containers, by name |
+//! | `pass` | one pass over a disk, in units |
+//! | `field` | numbers in headers |
+//! | `error` | what can be wrong with a container |
+//! | `sysupdate` | an image in pieces, as systemd-sysupdate(8) fetches them |
 
 mod container;
 mod error;

@@ -14,6 +14,7 @@
 //! | `assemble` | what goes into an image, in which order |
 //! | `inside` | what of an image is not as signed |
 //! | `loader` | systemd-boot's files |
+//! | `error` | why no image can be made |
 //!
 //! Sources: UAPI Group, Unified Kernel Image; systemd-stub(7); shim, SBAT.md.
 

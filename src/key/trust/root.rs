@@ -3,7 +3,7 @@
 use super::{LogPolicy, Position, Role, RoleKeys, TrustDocument};
 use crate::digest::Digest;
 use crate::json::JsonError;
-use crate::key::{KeyId, Signed, ThresholdError, threshold};
+use crate::key::{KeyId, Quorum, Signed, ThresholdError, threshold};
 use crate::path::Escaped;
 
 /// Whose signatures count: a document that a threshold of root keys signed.
@@ -166,15 +166,25 @@ impl TrustRoot {
     }
 
     fn check_signed(&self, signed: &Signed) -> Result<(), ThresholdError> {
-        let keys = self.role(Role::Root);
-        let authorised = keys.map(|keys| keys.at(Position::Unlogged));
-        threshold(
-            &signed.message(),
-            &signed.claims,
-            &authorised.unwrap_or_default(),
-            keys.map_or(0, |keys| keys.threshold),
-        )
-        .map(drop)
+        self.quorum(Role::Root, Position::Unlogged, signed)
+            .map(drop)
+    }
+
+    /// Asks whether a threshold of those keys of `role` made `signed` that count at `position`. Nothing
+    /// of the payload is read.
+    ///
+    /// # Errors
+    /// Too few did, or nobody has the role: nothing is ever proven by nobody.
+    pub fn quorum(
+        &self,
+        role: Role,
+        position: Position,
+        signed: &Signed,
+    ) -> Result<Quorum, ThresholdError> {
+        let keys = self.role(role);
+        let authorised = keys.map(|keys| keys.at(position)).unwrap_or_default();
+        let required = keys.map_or(0, |keys| keys.threshold);
+        threshold(&signed.message(), &signed.claims, &authorised, required)
     }
 
     /// Its version.

@@ -10,6 +10,8 @@
 //! | `read` | [`Disk::read`]: both copies, each rule |
 //! | `write` | [`Disk::head`] and [`Disk::tail`]: the bytes of both copies |
 //! | `grow` | [`Disk::grown`]: the tables of a disk that became larger; [`Disk::cut_off`]: half of them written |
+//! | `value`, `kind` | [`Disk`] and its partitions, and what partitions are for |
+//! | `crc`, `error` | checksums of headers; why a disk has no table |
 
 mod crc;
 mod error;

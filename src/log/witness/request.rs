@@ -1,10 +1,7 @@
 //! What a witness is asked.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
 use crate::limits;
-use crate::tlog::{ConsistencyProof, Note, NoteError, parse_hash, parse_size};
+use crate::tlog::{ConsistencyProof, Note, NoteError, body, parse_size};
 
 /// The body of `add-checkpoint`; none of it checked.
 ///
@@ -55,22 +52,12 @@ impl AddCheckpoint {
         if bytes.len() > limits::WITNESS_REQUEST_MAX {
             return Err(RequestError::TooLarge);
         }
-        let end = bytes.windows(2).position(|pair| pair == b"\n\n");
-        let split = end.and_then(|end| bytes.split_at_checked(end));
-        let (head, note) = split.ok_or(RequestError::Form)?;
-        let note = note.get(2..).unwrap_or_default();
+        let (head, note) = body::split(bytes).ok_or(RequestError::Form)?;
         let head = std::str::from_utf8(head).or(Err(RequestError::Form))?;
         let mut lines = head.split('\n');
         let old = lines.next().and_then(|line| line.strip_prefix("old "));
         let old = old.and_then(parse_size).ok_or(RequestError::Form)?;
-        let mut hashes = Vec::new();
-        for line in lines {
-            let wrong = RequestError::Hash(hashes.len());
-            if hashes.len() >= limits::WITNESS_PROOF_MAX {
-                return Err(wrong);
-            }
-            hashes.push(parse_hash(line).ok_or(wrong)?);
-        }
+        let hashes = body::hashes(lines, limits::WITNESS_PROOF_MAX).map_err(RequestError::Hash)?;
         Ok(Self {
             old,
             proof: ConsistencyProof { hashes },
@@ -80,13 +67,8 @@ impl AddCheckpoint {
 
     /// The body.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut text = format!("old {}\n", self.old);
-        for hash in &self.proof.hashes {
-            text.push_str(&STANDARD.encode(hash.as_bytes()));
-            text.push('\n');
-        }
-        text.push('\n');
-        [text.as_bytes(), &self.checkpoint.to_bytes()].concat()
+        let old = format!("old {}\n", self.old);
+        body::bytes(old, &self.proof.hashes, &self.checkpoint)
     }
 }
 

@@ -21,7 +21,7 @@
 //! | `serials` | each image's releases |
 //! | `integrity` | checkpoints, tiles, witnesses, forks |
 //! | `keys` | every key and its life |
-//! | `files`, `envelopes`, `changes` | what lies outside of the log |
+//! | `files`, `envelopes`, `changes`, `sbom` | what lies outside of the log |
 //! | `collect`, `acknowledge` | findings, and those that somebody has taken note of |
 //! | `failure` | [`AuditFailure`] |
 

@@ -9,6 +9,7 @@
 //! | `console` | what the machine says: verdicts, failures, whether it is up |
 //! | `machine` | starting all of it, and ending it |
 //! | `check` | listening until it is known how it went |
+//! | `error` | why a machine is not started |
 
 mod accelerator;
 mod arguments;

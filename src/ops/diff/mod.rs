@@ -11,8 +11,9 @@
 //! | `files` | contents of files, of an image or of a disk's root |
 //! | `database` | what an image says about itself: its own manifest, dpkg's database |
 //! | `compare` | paths, packages, expectations |
-//! | `facts` | expected runtime facts |
+//! | `facts`, `rules` | expected runtime facts; what came of hardening rules |
 //! | `lines` | which lines of changed files differ |
+//! | `error` | why two cannot be compared |
 
 mod compare;
 pub(super) mod database;

@@ -5,6 +5,8 @@
 //! | `bundle` | sigstore's tools | the Envelope's own signatures: the same bytes in another frame |
 //! | `sshsig` | `ssh-keygen -Y verify` | the key again: SSHSIG signs other bytes |
 //! | `provenance` | SLSA's readers | the key again: another statement |
+//!
+//! `opened` is the door before all of them: only an Envelope that opens is exported.
 
 mod bundle;
 mod opened;

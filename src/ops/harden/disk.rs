@@ -191,9 +191,11 @@ impl View for Directory {
         }
         let mut children = Vec::new();
         for name in listed(path, &directory)? {
-            if let Ok(child) = path.join(&name)
-                && let Some(node) = look_at(&child, &directory, OsStr::from_bytes(&name))?
-            {
+            // What lies deeper than a path can say was not looked at: no rule may hold for it.
+            let child = path
+                .join(&name)
+                .map_err(|error| ViewError::new(path, error.to_string()))?;
+            if let Some(node) = look_at(&child, &directory, OsStr::from_bytes(&name))? {
                 children.push((name, node));
             }
         }
@@ -265,4 +267,35 @@ fn listed(path: &ImagePath, directory: &OwnedFd) -> Result<Vec<Vec<u8>>, ViewErr
 
 fn is_no_directory(error: &IoError) -> bool {
     error.source.kind() == std::io::ErrorKind::NotADirectory
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test makes directories")]
+mod tests {
+    use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
+
+    use super::*;
+    use crate::path::PathError;
+
+    #[test]
+    fn what_lies_deeper_than_a_path_can_say_is_not_passed_over() {
+        let top = std::env::temp_dir().join(format!("karat-harden-deep-{}", std::process::id()));
+        std::fs::create_dir_all(&top).unwrap();
+        let name = "d".repeat(200);
+        let mut at = openat(CWD, &top, OFlags::DIRECTORY, Mode::empty()).unwrap();
+        for _ in 0..25 {
+            mkdirat(&at, &name, Mode::RWXU).unwrap();
+            at = openat(&at, &name, OFlags::DIRECTORY, Mode::empty()).unwrap();
+        }
+        let view = Directory::open(&top).unwrap();
+        let mut at = ImagePath::root();
+        let error = loop {
+            match view.children(&at) {
+                Ok(children) => at = at.join(&children[0].0).unwrap(),
+                Err(error) => break error,
+            }
+        };
+        std::fs::remove_dir_all(&top).unwrap();
+        assert_eq!(error, ViewError::new(&at, PathError::TooLong.to_string()));
+    }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::diagnose::Facts;
 use super::error::SandboxError;
+use crate::sys::fs::IoError;
 use crate::sys::{env, fs, process};
 
 /// Ids that Debian's policy hands out: 0 to 65535.
@@ -77,20 +78,20 @@ pub(super) fn map(pid: u32, facts: &Facts) -> Result<(), SandboxError> {
                 message: format!("writing {path}: {errno}"),
             })?;
         } else {
-            let extents = delegated(&subordinate(kind), &user, own);
+            let extents = delegated(&subordinate(kind.subordinate)?, &user, own);
             // The user's own id is not the file's to allot.
             let found = extents.iter().skip(1).map(|extent| extent.count).sum();
             if found < IDS.saturating_sub(1) {
+                let mut free = FIRST;
+                for kind in KINDS {
+                    free = free.max(first_free(&subordinate(kind.subordinate)?));
+                }
                 return Err(SandboxError::NoSubordinateIds {
                     file: kind.subordinate.to_owned(),
                     user,
                     found,
                     wanted: IDS,
-                    free: KINDS
-                        .map(|kind| first_free(&subordinate(kind)))
-                        .into_iter()
-                        .max()
-                        .unwrap_or(FIRST),
+                    free,
                 });
             }
             run_mapper(kind.mapper, pid, &extents, facts)?;
@@ -99,9 +100,14 @@ pub(super) fn map(pid: u32, facts: &Facts) -> Result<(), SandboxError> {
     Ok(())
 }
 
-/// A subuid(5) file; one that is missing allots nothing.
-fn subordinate(kind: Kind) -> String {
-    fs::read_text(kind.subordinate, SUBID_FILE_MAX).unwrap_or_default()
+/// A subuid(5) file; one that is missing allots nothing. One that cannot be read is not taken for that:
+/// who then allots ids anew may give them away twice.
+fn subordinate(file: &str) -> Result<String, SandboxError> {
+    match read_lossy(file) {
+        Ok(text) => Ok(text),
+        Err(error) if error.is_not_found() => Ok(String::new()),
+        Err(error) => Err(SandboxError::step("read who may use which ids", error)),
+    }
 }
 
 /// The first id from [`FIRST`] on that no line of a subuid(5) file allots to anybody, nor any
@@ -236,7 +242,8 @@ fn find_program(name: &str) -> Option<PathBuf> {
 /// The name of a user in `/etc/passwd`, else their number, which subuid(5) takes as well.
 fn user_name(uid: u32) -> String {
     let uid = uid.to_string();
-    let passwd = fs::read_text("/etc/passwd", SUBID_FILE_MAX).unwrap_or_default();
+    // Where there is no such file, nobody has a name.
+    let passwd = read_lossy("/etc/passwd").unwrap_or_default();
     for line in passwd.lines() {
         let mut fields = line.split(':');
         if let (Some(name), Some(_), Some(id)) = (fields.next(), fields.next(), fields.next())
@@ -246,6 +253,13 @@ fn user_name(uid: u32) -> String {
         }
     }
     uid
+}
+
+/// A file of lines whose names are ASCII. What is not UTF-8, such as somebody's full name from long ago, is
+/// in nobody's way.
+fn read_lossy(file: &str) -> Result<String, IoError> {
+    let bytes = fs::read(file, SUBID_FILE_MAX)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 #[cfg(test)]
@@ -274,6 +288,19 @@ mod tests {
         assert_eq!(first_free(""), 100_000);
         assert_eq!(first_free("low:1000:10\n"), 100_000);
         assert_eq!(first_free("high:18446744073709551615:9\n"), u64::MAX);
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test makes a file")]
+    fn a_file_that_cannot_be_read_allots_more_than_nothing() {
+        assert_eq!(subordinate("/nowhere/subuid"), Ok(String::new()));
+        let error = subordinate("/").unwrap_err().to_string();
+        assert!(error.contains("who may use which ids"), "{error}");
+        let file = std::env::temp_dir().join(format!("karat-subuid-{}", std::process::id()));
+        std::fs::write(&file, b"# J\xfcrgen\nalice:100000:65536\n").unwrap();
+        let read = subordinate(file.to_str().unwrap());
+        std::fs::remove_file(&file).unwrap();
+        assert_eq!(first_free(&read.unwrap()), 165_536);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! | `source` | `[source]` with its pins and further repositories |
 //! | `files` | `[[files]]` |
 //! | `accounts` | `[[groups]]`, `[[users]]` |
-//! | `segment` | `[segment]` |
+//! | `segment`, `harden`, `disk` | `[segment]`, `[harden]`, `[disk]` |
 //! | `facts` | `[verify.facts]` |
 //! | `system` | `[services]`, `[kernel]` |
 //! | `rules` | what several of them share: paths, lines, modes, owners |

@@ -1,6 +1,6 @@
 //! Logs that must not be added to.
 
-use karat::log::{Log, LogError};
+use karat::log::{Disk as _, Log, LogError};
 
 use super::crash::{entries, origin};
 use super::disk::MemoryDisk;
@@ -72,6 +72,18 @@ fn an_older_checkpoint_alone_is_replaced_by_what_was_signed() {
         log.append(&key(111), &[b"more".to_vec()]).unwrap()[0].index,
         5
     );
+}
+
+#[test]
+fn a_place_that_does_not_answer_is_not_called_a_rollback() {
+    let disk = log_of(5);
+    let old = disk.files()["checkpoints/3"].clone();
+    disk.put("checkpoint", &old);
+    // Reading it is an error of the file system.
+    disk.take("tile/0/000.p/5");
+    (&disk).make_directory("tile/0/000.p/5").unwrap();
+    let error = refused(&disk);
+    assert!(matches!(error, LogError::Io(_)), "{error}");
 }
 
 #[test]

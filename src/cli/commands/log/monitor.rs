@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::log::{EntryJson, line, place, way};
-use super::log_fork::{ForkJson, sentence};
+use super::fork::{ForkJson, sentence};
+use super::show::{EntryJson, line};
+use super::{place, way};
 use crate::cli::Exit;
 use crate::cli::console::{BAD, BOLD, Console, GOOD, WARN, shown};
 use crate::cli::failure::Failure;

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::notice::{Said, declare, in_charge};
 use crate::baseline::{ImageName, Serial};
 use crate::cli::Exit;
+use crate::cli::commands::notice::{Said, declare, in_charge};
+use crate::cli::commands::workspace;
 use crate::cli::confirm::confirm;
 use crate::cli::console::{BOLD, Console};
 use crate::cli::failure::Failure;
@@ -26,7 +27,7 @@ Examples:
 
 It is a word for whoever reads the log, and for `karat sign` in this workspace. Instances obey the
 trust root: `karat trust update --min-serial web=4`.")]
-pub struct RetireArgs {
+pub(super) struct Args {
     /// The image's name.
     #[arg(value_parser = name)]
     image: ImageName,
@@ -76,8 +77,8 @@ struct Report {
 }
 
 /// Runs `karat log retire`.
-pub fn run(args: &RetireArgs, console: &Console) -> Result<Exit, Failure> {
-    let workspace = super::workspace(args.workspace.as_deref())?;
+pub(super) fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
+    let workspace = workspace(args.workspace.as_deref())?;
     let root = trust::read(&workspace.trust_root())?;
     let (from, through) = match (args.serial, args.from, args.through) {
         (Some(serial), ..) => (serial, serial),

@@ -1,8 +1,8 @@
 //! The key that signs a log's checkpoints, and logging what a command just made.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::log_cosign;
+use super::cosign;
 use crate::cli::console::Console;
 use crate::cli::failure::Failure;
 use crate::cli::keys;
@@ -86,7 +86,7 @@ pub fn log_root(
         let ledger = log::ledger(&workspace.log())?;
         let placed = log::append_roots(workspace, key.as_ref(), &ledger)?;
         // The trust root counts whatever witnesses say: what follows in the log says it again.
-        _ = log_cosign::tell(&placed.cosigning, console);
+        _ = cosign::tell(&placed.cosigning, console);
         Ok::<_, Failure>(Some(placed.index))
     };
     log().unwrap_or_else(|failure: Failure| {
@@ -115,9 +115,4 @@ fn configured(workspace: &Workspace) -> Result<Option<KeySpec>, Failure> {
 fn open(spec: &KeySpec, passphrase: Source, console: &Console) -> Result<Box<dyn Signer>, Failure> {
     let name = PathBuf::from(spec.to_string());
     Ok(spec.open(|| passphrase.existing(console, &name))?)
-}
-
-/// The workspace that a log's directory belongs to.
-pub fn workspace_of(log: &Path) -> Result<Option<Workspace>, Failure> {
-    Ok(Workspace::find(log)?)
 }
