@@ -34,6 +34,14 @@ pub struct Rule {
     pub file: String,
 }
 
+impl Rule {
+    /// Whether an image without a category lets nothing out that is not stated, by this rule.
+    pub fn closes_output(&self) -> bool {
+        let mut settings = self.settings.iter();
+        self.applies.category.is_empty() && settings.any(|setting| setting.closes_output())
+    }
+}
+
 /// The name of a rule: `sh.root`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]

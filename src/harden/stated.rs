@@ -10,8 +10,8 @@ pub struct Stated {
     pub category: Option<String>,
     /// `[verify.facts] listen`: the sockets that may listen.
     pub listen: Option<Vec<Listener>>,
-    /// The packet filter that `[segment]` compiles to; `None` where it states no category, or where
-    /// files of the template's own stand in its place or beside it.
+    /// The packet filter that `[segment]` compiles to; `None` where it leaves output open, or where files
+    /// of the template's own stand in its place or beside it.
     pub filter: Option<Filter>,
 }
 

@@ -254,7 +254,7 @@ fn without_a_category_output_is_open_and_the_reason_says_what_to_state() {
         result.reasons,
         [
             "/etc/nftables.d/karat.nft: no base chain of the hook output has policy drop; the template's \
-          [segment] states no category: state it, and each [[segment.egress]], or leave the rule out with its reason"
+          [segment] states no category: state it, and each [[segment.egress]], or build the image with this rule"
         ]
     );
     // A file that nothing loads is not written.

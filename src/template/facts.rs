@@ -51,8 +51,20 @@ impl Template {
         facts
     }
 
-    /// What the image's packet filter is held to: the compiled rules, where its segment has a category
-    /// and nothing of the template's own stands in their place or beside them.
+    /// The packet filter that follows from `[segment]`; `None` where that states nothing.
+    ///
+    /// Without a category nobody knows what the image connects to, and all goes out, unless the rules that
+    /// it keeps ask for more.
+    pub fn ruleset(&self) -> Option<Ruleset> {
+        if self.closes_output() {
+            Ruleset::closed(&self.segment)
+        } else {
+            Ruleset::of(&self.segment)
+        }
+    }
+
+    /// What the image's packet filter is held to: the compiled rules, where they close what goes out and
+    /// nothing of the template's own stands in their place or beside them.
     fn compiled_firewall(&self) -> Option<Firewall> {
         let ruleset = self.compiled_ruleset()?;
         let has_peers = ruleset.peers().next().is_some();
@@ -65,10 +77,14 @@ impl Template {
         })
     }
 
-    /// The compiled rules, where the segment has a category and no file of the template's own stands in
-    /// their place or beside them.
+    /// The compiled rules, where output is closed and no file of the template's own stands in their place
+    /// or beside them. Who states a category has nft(8), else there is no build; others may have none.
     pub(super) fn compiled_ruleset(&self) -> Option<Ruleset> {
-        self.segment.category?;
+        let mut packages = self.packages.iter();
+        let has_nft = packages.any(|it| it.name.as_str() == "nftables");
+        if self.segment.category.is_none() && !(self.closes_output() && has_nft) {
+            return None;
+        }
         let own = [Ruleset::PATH, Ruleset::INPUT, Ruleset::OUTPUT];
         let own = own.map(|path| ImagePath::parse(path).ok());
         let is_own = self.files.iter().any(|file| {
@@ -79,7 +95,7 @@ impl Template {
         if is_own {
             return None;
         }
-        Ruleset::of(&self.segment)
+        self.ruleset()
     }
 }
 

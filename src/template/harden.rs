@@ -53,6 +53,18 @@ impl Template {
         })
     }
 
+    /// Whether a rule that the image keeps lets nothing out that is not stated.
+    pub(super) fn closes_output(&self) -> bool {
+        self.harden.as_ref().is_some_and(|harden| {
+            let mut rules = harden.catalogue.rules();
+            rules.any(|rule| {
+                let is_kept =
+                    rule.profile <= harden.profile && !harden.except.contains_key(&rule.id);
+                is_kept && rule.closes_output()
+            })
+        })
+    }
+
     /// What rules compare the image with that its own files do not show.
     pub fn stated(&self) -> Stated {
         let listen = self.verify.facts.listen.as_ref();

@@ -170,10 +170,49 @@ fn one_root_gives_the_same_verdicts_as_directory_and_archive() {
     assert_eq!(code, 10, "{err}");
     let first = text.lines().next().unwrap();
     assert!(first.starts_with("fail     "), "{text}");
+    // The worst first: no line of a mild one stands before one of a bad one.
+    let severities: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("fail "))
+        .map(|line| line.rsplit(' ').next().unwrap())
+        .collect();
+    let rank = |word: &&str| ["high", "medium", "low"].iter().position(|it| it == word);
+    assert!(
+        severities.is_sorted_by_key(|it| rank(it).unwrap()),
+        "{text}"
+    );
+    let count = |word| severities.iter().filter(|it| **it == word).count();
+    let counts = format!(
+        "{} fail ({} high, {} medium, {} low)",
+        severities.len(),
+        count("high"),
+        count("medium"),
+        count("low")
+    );
+    assert!(text.contains(&counts), "{counts}: {text}");
     assert!(
         text.contains("excepted sc.fwd  this one forwards"),
         "{text}"
     );
+    // Long lists are cut, and what needs no work is counted alone, unless all is asked for.
+    let cut = |text: &str| text.matches("more: --verbose shows them").count();
+    let silent = |text: &str| text.lines().filter(|it| it.starts_with("n/a ")).count();
+    assert!(cut(&text) > 0 && silent(&text) == 0, "{text}");
+    let more = ["--root", "root", "--verbose"];
+    let arguments = [&["harden", "check", "--template", "x.toml"][..], &more].concat();
+    let (code, all, err) = karat(desk.path(), &arguments);
+    assert_eq!((code, cut(&all)), (10, 0), "{err}");
+    let not_applicable: Vec<&Value> = results
+        .iter()
+        .filter(|it| it["outcome"] == "not-applicable")
+        .collect();
+    assert_eq!(silent(&all), not_applicable.len(), "{all}");
+    for result in results {
+        for reason in result["reasons"].as_array().unwrap() {
+            let reason = reason.as_str().unwrap();
+            assert!(all.contains(reason), "{reason:?} is not shown: {all}");
+        }
+    }
 }
 
 #[test]

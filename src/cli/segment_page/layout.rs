@@ -80,7 +80,7 @@ impl Layout {
         let between = scene
             .arrows
             .keys()
-            .filter(|arrow| is_lower(arrow.from.0) != is_lower(arrow.to.0))
+            .filter(|arrow| takes_corridor(arrow.from.0, arrow.to.0))
             .count();
         let between = i64::try_from(between.min(24)).unwrap_or(0);
         let bottom = MARGIN + upper;
@@ -121,6 +121,16 @@ impl Layout {
             corridor,
             high,
         }
+    }
+}
+
+/// Whether an arrow between boxes of these lanes leaves its band, or goes around boxes of it.
+fn takes_corridor(from: Lane, to: Lane) -> bool {
+    let column = |lane: Lane| Lane::UPPER.iter().position(|it| *it == lane);
+    match (column(from), column(to)) {
+        (Some(from), Some(to)) => from.abs_diff(to) > 1,
+        (None, None) => false,
+        (Some(_), None) | (None, Some(_)) => true,
     }
 }
 

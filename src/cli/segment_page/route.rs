@@ -29,13 +29,20 @@ pub(super) fn routes<'s>(scene: &'s Scene, layout: &Layout) -> Vec<Route<'s>> {
         else {
             continue;
         };
-        let (path, words) = if is_lower(arrow.from.0) == is_lower(arrow.to.0) {
-            beside(*from, *to, ports.leaving(arrow), ports.arriving(arrow))
-        } else {
+        let is_across = is_lower(arrow.from.0) != is_lower(arrow.to.0);
+        let ends = (ports.leaving(arrow), ports.arriving(arrow));
+        let (path, words) = if is_across || (from.x - to.x).abs() > WIDE + GUTTER {
             let track = layout.corridor.0 + (tracks % 24) * 8;
+            let track = track.min(layout.corridor.1);
             let offset = (tracks % 6) * 7;
             tracks += 1;
-            across(*from, *to, track.min(layout.corridor.1), offset)
+            if is_across {
+                across(*from, *to, track, offset)
+            } else {
+                around(*from, *to, ends, track, offset)
+            }
+        } else {
+            beside(*from, *to, ends.0, ends.1)
         };
         routes.push(Route {
             arrow,
@@ -48,7 +55,44 @@ pub(super) fn routes<'s>(scene: &'s Scene, layout: &Layout) -> Vec<Route<'s>> {
     routes
 }
 
-/// Between boxes of one band: a curve from side to side.
+/// Between boxes of one band that do not stand side by side: around those between them, behind which it
+/// would look like an arrow of theirs.
+fn around(
+    from: Point,
+    to: Point,
+    (out, into): (i64, i64),
+    track: i64,
+    offset: i64,
+) -> (String, Option<Point>) {
+    let (y1, y2) = (from.y + out, to.y + into);
+    let (x1, turn, back, x2, step) = if from.x < to.x {
+        let turn = from.x + WIDE + 20 + offset;
+        (from.x + WIDE, turn, to.x - 26 - offset, to.x - 2, 8)
+    } else {
+        let back = to.x + WIDE + 26 + offset;
+        (from.x, from.x - 20 - offset, back, to.x + WIDE + 2, -8)
+    };
+    let down = if track > y1 { 8 } else { -8 };
+    let path = format!(
+        "M{x1} {y1}H{}Q{turn} {y1} {turn} {}V{}Q{turn} {track} {} {track}H{}Q{back} {track} {back} {}V{}Q{back} {y2} {} {y2}H{x2}",
+        turn - step,
+        y1 + down,
+        track - down,
+        turn + step,
+        back - step,
+        track - down,
+        y2 + down,
+        back + step,
+    );
+    // Below the boxes' middle, where no words of neighbours stand.
+    let words = Point {
+        x: back,
+        y: to.y + HIGH + 16,
+    };
+    (path, Some(words))
+}
+
+/// Between neighbours of one band: a curve from side to side.
 fn beside(from: Point, to: Point, out: i64, into: i64) -> (String, Option<Point>) {
     let (y1, y2) = (from.y + out, to.y + into);
     let bend = GUTTER / 2;

@@ -71,6 +71,11 @@ pub trait Setting: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Whether what nothing lets out is dropped where it holds.
+    fn closes_output(&self) -> bool {
+        false
+    }
+
     /// Adds what must hold on the running system, once `root` has it, as asked for by `rule`.
     ///
     /// # Errors

@@ -185,7 +185,9 @@ fn selection(request: &Request) -> Result<Selection, CheckError> {
             profile: Profile::ServerL1,
             except: std::collections::BTreeMap::new(),
             stated: template.map(Template::stated),
-            ceilings: std::collections::BTreeMap::new(),
+            ceilings: template.map_or_else(std::collections::BTreeMap::new, |it| {
+                it.segment.exposure.clone()
+            }),
         },
     };
     if let Some(profile) = request.profile {

@@ -15,6 +15,15 @@ impl Ruleset {
     ///
     /// Without a category nothing is known of what the image connects to, and output stays open.
     pub fn of(segment: &Segment) -> Option<Self> {
+        Self::compile(segment, segment.category.is_some())
+    }
+
+    /// As [`Ruleset::of`], and without a category, too, nothing goes out but what the segment states.
+    pub fn closed(segment: &Segment) -> Option<Self> {
+        Self::compile(segment, true)
+    }
+
+    fn compile(segment: &Segment, is_closed: bool) -> Option<Self> {
         if *segment == Segment::default() {
             return None;
         }
@@ -23,7 +32,7 @@ impl Ruleset {
             .into_iter()
             .filter_map(|flow| behind_gateway(segment, flow))
             .collect();
-        let outbound = segment.category.map(|_| segment.outbound());
+        let outbound = is_closed.then(|| segment.outbound());
         let mut peers = BTreeSet::new();
         for flow in inbound.iter().chain(outbound.iter().flatten()) {
             if let Peer::Segment(name) = &flow.peer {

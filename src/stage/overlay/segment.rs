@@ -32,7 +32,7 @@ pub(super) fn apply(
 ) -> Result<Services, OverlayError> {
     let mut services = template.services.clone();
     let segment = &template.segment;
-    let Some(ruleset) = Ruleset::of(segment) else {
+    let Some(ruleset) = template.ruleset() else {
         return Ok(services);
     };
     let nft = fixed(NFT);

@@ -264,6 +264,33 @@ fn check(name: &str, programs: &[&str], first_boot: &[&str]) {
         assert_eq!(code, 0, "{name}: {program}: {text}");
     }
     verify();
+    keeps_strict(&shop, name);
+}
+
+/// The rule that asks for a package which shipped templates leave to those who want it. Others of its kind ask
+/// for a kernel first.
+const WANTING: &str = "ac.minlen";
+
+/// Under the strictest profile, which has the rules of the others too, an image of the same packages is
+/// built, which means that each rule holds or says why it does not apply; and what nothing names does not
+/// go out.
+fn keeps_strict(shop: &Workshop, name: &str) {
+    let text = format!(
+        "extends = \"{name}\"\n[image]\nname = \"strict\"\n[harden]\nprofile = \"strict\"\n\
+         except = {{ \"{WANTING}\" = \"its package is not among those of the template\" }}\n"
+    );
+    let template = "workspace/templates/strict.toml";
+    fs::write(shop.path(template), text).unwrap();
+    let options = ["-o", "out", "--format", "tar", "--compression", "none"];
+    shop.succeed(["build", template].iter().chain(&options));
+    let results: serde_json::Value =
+        serde_json::from_slice(&shop.read("out/strict_1.rules.json")).unwrap();
+    assert_eq!(results["profile"], "strict");
+    let results = results["results"].as_array().unwrap();
+    let result = |id: &str| results.iter().find(|it| it["id"] == id).unwrap();
+    // An exception that is not needed is none.
+    assert_eq!(result(WANTING)["without"], "fail", "{name}");
+    assert_eq!(result("fw.deny-out")["outcome"], "pass", "{name}");
 }
 
 /// What `dpkg -V` says is only that configuration files were changed, each of them by a rule of
@@ -309,7 +336,7 @@ const INSIDE: &str = r#"
 /// document, which nobody has asked for.
 fn peers(shop: &Workshop, template: &Path, root: &Path) {
     let template = karat::ops::template::load(template).unwrap();
-    let ruleset = karat::segment::Ruleset::of(&template.segment).unwrap();
+    let ruleset = template.ruleset().unwrap();
     let names: Vec<String> = ruleset.peers().map(ToString::to_string).collect();
     let Some(segment) = template.segment.name.map(|name| name.to_string()) else {
         return;
@@ -325,7 +352,7 @@ fn peers(shop: &Workshop, template: &Path, root: &Path) {
 /// it lists what the template's segment foretells.
 fn listed_as_foretold(template: &Path, enter: &dyn Fn(&str) -> (i32, String)) {
     let template = karat::ops::template::load(template).unwrap();
-    let ruleset = karat::segment::Ruleset::of(&template.segment).unwrap();
+    let ruleset = template.ruleset().unwrap();
     let load = "nft -f /etc/nftables.d/karat.nft";
     let (code, text) = enter(&format!("{load} && {load} && nft -j -n list ruleset"));
     assert_eq!(code, 0, "{text}");

@@ -1,9 +1,11 @@
 //! What nft(8) of this machine lists; that of each release lists the same (`build::shipped`).
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::Stdio;
 
 use karat::expect::fact::ruleset;
+use karat::ops::template::load;
 use karat::peers::{Cidr, Family, Peers, bare_set};
 use karat::segment::{Peer, Port, Proto, Ruleset, Segment};
 
@@ -99,6 +101,15 @@ fn what_is_in_force_is_what_was_foretold() {
         compare(&found, &ruleset.listing().unwrap());
     }
     assert_eq!(Ruleset::of(&Segment::default()), None);
+
+    // Without a category, where a rule of the image lets nothing unnamed out.
+    let base = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/base.toml");
+    let segment = load(&base).unwrap().segment;
+    let ruleset = Ruleset::closed(&segment).unwrap();
+    assert_ne!(Some(&ruleset), Ruleset::of(&segment).as_ref());
+    if let Some(found) = listed(&ruleset.to_text(), &[]) {
+        compare(&found, &ruleset.listing().unwrap());
+    }
 }
 
 #[test]

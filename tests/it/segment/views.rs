@@ -249,3 +249,53 @@ fn one_fault_of_many_templates_stands_once_with_all_its_places() {
         );
     }
 }
+
+/// An arrow that passes behind a box looks like two of that box, and hides the flow that matters most.
+#[test]
+fn a_flow_past_a_category_goes_around_its_boxes() {
+    let consumes = "[[segment.consumes]]\nservice = \"postgres\"\nsegment = \"db\"\nport = 5432\n[verify.facts]";
+    let files = changed(&[
+        ("web.toml", "[verify.facts]", consumes),
+        (
+            "db.toml",
+            "audience = [\"api\"]",
+            "audience = [\"api\", \"web\"]",
+        ),
+    ]);
+    let scratch = written(&files);
+    let drawing = text(karat(&scratch, &["graph", ".", "--format", "svg"]).stdout);
+    let attribute = |line: &str, name: &str| -> String {
+        let (_, rest) = line.split_once(&format!(" {name}=\"")).unwrap();
+        rest.split_once('"').unwrap().0.to_owned()
+    };
+    let number = |line: &str, name: &str| attribute(line, name).parse::<i64>().unwrap();
+    let of = |start: &str| drawing.lines().find(|it| it.starts_with(start)).unwrap();
+    let path = of("<path class=\"way\" data-from=\"web\" data-to=\"db\"");
+    // Lines along and up, and small corners: no curve across.
+    let path = attribute(path, "d");
+    assert!(!path.contains('C'), "{path}");
+    let api = of("<g class=\"box internal\" data-name=\"api\"");
+    let (_, api) = api.split_once("<rect").unwrap();
+    let (left, top) = (number(api, "x"), number(api, "y"));
+    let (right, bottom) = (left + number(api, "width"), top + number(api, "height"));
+    // No piece of it touches the box of those between.
+    let letters = ["M", "H", "V", "Q"];
+    let pieces = letters.iter().fold(path.clone(), |path, letter| {
+        path.replace(letter, &format!("\n{letter} "))
+    });
+    let mut at = (0, 0);
+    for piece in pieces.lines().filter(|it| !it.is_empty()) {
+        let (letter, rest) = piece.split_once(' ').unwrap();
+        let to: Vec<i64> = rest.split(' ').map(|it| it.parse().unwrap()).collect();
+        let to = match (letter, to.as_slice()) {
+            ("H", [x]) => (*x, at.1),
+            ("V", [y]) => (at.0, *y),
+            ("M", [x, y]) | ("Q", [_, _, x, y]) => (*x, *y),
+            other => panic!("{other:?} in {path}"),
+        };
+        let beside = at.0.max(to.0) < left || at.0.min(to.0) > right;
+        let apart = beside || at.1.max(to.1) < top || at.1.min(to.1) > bottom;
+        assert!(apart || letter == "M", "{piece} in {path}");
+        at = to;
+    }
+}

@@ -3,6 +3,7 @@
 use karat::tree::{Kind, MemoryBlobs, Open, Tree};
 
 use super::overlay::{KEY, facts, lay, path, system, text, unit};
+use super::{WHOLE, resolve};
 use crate::support::root::Sample;
 
 const SEGMENT: &str = "/etc/systemd/system";
@@ -150,4 +151,38 @@ fn who_logs_in_is_who_has_a_key() {
     // Who states no place is told nothing.
     let nowhere = WEB.replace("category = \"frontend\"\n", "");
     assert_eq!(logins(&format!("{nowhere}{users}{sealed}")), None);
+}
+
+/// Under a profile whose rules let nothing unnamed out, that an image belongs nowhere opens nothing: what it
+/// states goes out, and the agent is told.
+#[test]
+fn strict_closes_what_states_no_category() {
+    const FILTER: &str = "/etc/nftables.d/karat.nft";
+    let sample = server();
+    let harden = |profile: &str, more: &str| {
+        format!(
+            "[segment]\n[[segment.egress]]\nto = \"10.9.0.0/16\"\nport = 443\n\
+             [harden]\nprofile = \"{profile}\"\n{more}"
+        )
+    };
+    // Whether the output is closed, and whether the agent is told what the filter is.
+    let told = |packages: &str, stated: &str| {
+        let whole = format!("packages = [{packages}]\n{WHOLE}{stated}");
+        let template = resolve(&[("t.toml", &whole)]).unwrap();
+        let filter = template.ruleset().unwrap().to_text();
+        let out = lay(&sample, stated).unwrap();
+        assert_eq!(text(&sample, &out, FILTER), filter);
+        (
+            filter.contains("hook output priority filter; policy drop"),
+            template.facts().firewall.is_some(),
+        )
+    };
+    let nft = "\"nftables\"";
+    assert_eq!(told(nft, &harden("strict", "")), (true, true));
+    // Whether another package brings a packet filter along is not known here.
+    assert_eq!(told("", &harden("strict", "")), (true, false));
+    let except = "except = { \"fw.deny-out\" = \"it asks whoever it likes\" }\n";
+    for stated in [harden("server-l2", ""), harden("strict", except)] {
+        assert_eq!(told(nft, &stated), (false, false), "{stated}");
+    }
 }

@@ -11,7 +11,7 @@ use crate::cli::console::{BAD, BOLD, Console, DIM, GOOD, WARN, shown};
 use crate::cli::failure::Failure;
 use crate::cli::progress::ProgressArgs;
 use crate::harden::exposure::{Survey, Surveyed};
-use crate::harden::{Outcome, Profile, ResultOf, Results};
+use crate::harden::{Outcome, Profile, ResultOf, Results, Severity};
 use crate::ops::harden::{CheckError, Checked, Place, Request, check};
 use crate::path::Escaped;
 
@@ -27,6 +27,7 @@ Examples:
   karat harden check --profile strict --root /mnt
   karat harden check --oci dist/base_1.oci --template templates/base.toml
   karat harden check --rules dist/base_1.rules.json         what a build found; see karat verify
+  karat harden check --verbose                              also why rules do not apply
 
 Exit codes: 0 all hold · 10 one does not · 13 one cannot be told · 1 failed · 2 usage")]
 pub(super) struct Args {
@@ -41,9 +42,16 @@ pub(super) struct Args {
     #[arg(long, value_name = "PROFILE", value_parser = profile, conflicts_with = "rules")]
     profile: Option<Profile>,
 
+    /// Show all reasons of each rule, why rules do not apply, and which hold.
+    #[arg(long)]
+    verbose: bool,
+
     #[command(flatten)]
     progress: ProgressArgs,
 }
+
+/// Most reasons of a rule that are shown unless all are asked for.
+const REASONS: usize = 6;
 
 /// Where to look.
 #[derive(Debug, clap::Args)]
@@ -103,7 +111,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         "not_looked_at": not_looked_at(&checked),
         "results": checked.results,
     }));
-    show(&checked, console);
+    show(&checked, args.verbose, console);
     let results = &checked.results;
     // Ceilings of rules are among the rules; those of the template itself are not.
     let (faults, unread) = exposure.map_or((0, 0), |it| (it.faults.len(), it.unread.len()));
@@ -143,14 +151,18 @@ fn counts(results: &Results) -> serde_json::Map<String, serde_json::Value> {
         .collect()
 }
 
-fn show(checked: &Checked, console: &Console) {
+fn show(checked: &Checked, is_verbose: bool, console: &Console) {
     let results = &checked.results;
     for outcome in Outcome::ALL {
         let of_it = results.results.iter().filter(|it| it.outcome == outcome);
+        let mut of_it: Vec<&ResultOf> = of_it.collect();
+        // By severity, the worst first; those of one severity stay in the order of their ids.
+        of_it.sort_by_key(|it| it.severity);
         for result in of_it {
             match outcome {
-                Outcome::Fail | Outcome::Unknown => show_bad(result, console),
+                Outcome::Fail | Outcome::Unknown => show_bad(result, is_verbose, console),
                 Outcome::Excepted => show_line(result, console),
+                Outcome::NotApplicable | Outcome::Pass if is_verbose => show_good(result, console),
                 Outcome::NotApplicable | Outcome::Pass => {}
             }
         }
@@ -168,7 +180,8 @@ fn show(checked: &Checked, console: &Console) {
     };
     let fails = count(Outcome::Fail);
     console.line(format_args!(
-        "{style}{fails} fail{style:#} · {} unknown · {} excepted · {} not applicable · {} hold    {BOLD}{}{BOLD:#}",
+        "{style}{fails} fail{}{style:#} · {} unknown · {} excepted · {} not applicable · {} hold    {BOLD}{}{BOLD:#}",
+        by_severity(results),
         count(Outcome::Unknown),
         count(Outcome::Excepted),
         count(Outcome::NotApplicable),
@@ -203,13 +216,61 @@ fn most_exposed(survey: &Survey) -> Option<&Surveyed> {
     services.find(|service| service.started_by.is_some())
 }
 
-fn show_bad(result: &ResultOf, console: &Console) {
+/// How many of those that fail are how bad: ` (2 high, 1 low)`.
+fn by_severity(results: &Results) -> String {
+    let fails = |severity| {
+        let of_it = results.results.iter();
+        let of_it = of_it.filter(|it| it.outcome == Outcome::Fail && it.severity == severity);
+        of_it.count()
+    };
+    let counts = [Severity::High, Severity::Medium, Severity::Low].map(|it| (fails(it), it));
+    let counts = counts.iter().filter(|(count, _)| *count > 0);
+    let counts: Vec<String> = counts.map(|(count, it)| format!("{count} {it}")).collect();
+    if counts.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", counts.join(", "))
+    }
+}
+
+fn show_bad(result: &ResultOf, is_verbose: bool, console: &Console) {
     let style = if result.outcome == Outcome::Fail {
         BAD
     } else {
         WARN
     };
     let word = result.outcome.word();
+    console.line(format_args!(
+        "{style}{word:<8}{style:#} {BOLD}{}{BOLD:#}  {}  {DIM}{}{DIM:#}",
+        result.id,
+        Escaped(result.title.as_bytes()),
+        result.severity
+    ));
+    let (all, conflicts) = (&result.reasons, &result.conflicts);
+    // One more than are shown would take the line that says so.
+    let is_cut = !is_verbose && all.len() > REASONS;
+    let shown = all.get(..REASONS.saturating_sub(1)).filter(|_| is_cut);
+    let shown = shown.unwrap_or(all);
+    for reason in shown {
+        console.line(format_args!("         {}", Escaped(reason.as_bytes())));
+    }
+    if is_cut {
+        let more = all.len().saturating_sub(shown.len());
+        console.line(format_args!(
+            "         {DIM}and {more} more: --verbose shows them{DIM:#}"
+        ));
+    }
+    for conflict in conflicts {
+        console.line(format_args!("         {}", Escaped(conflict.as_bytes())));
+    }
+}
+
+/// A rule that nothing is to be done about: it holds, or it does not apply, because …
+fn show_good(result: &ResultOf, console: &Console) {
+    let (style, word) = match result.outcome {
+        Outcome::Pass => (GOOD, "holds"),
+        _ => (DIM, "n/a"),
+    };
     console.line(format_args!(
         "{style}{word:<8}{style:#} {BOLD}{}{BOLD:#}  {}  {DIM}{}{DIM:#}",
         result.id,

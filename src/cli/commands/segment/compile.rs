@@ -44,7 +44,7 @@ struct File {
 
 pub(super) fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     let template = template::load(&args.template, &Disk)?;
-    let ruleset = Ruleset::of(&template.segment).ok_or_else(|| {
+    let ruleset = template.ruleset().ok_or_else(|| {
         Failure::usage("the template states nothing in [segment], so that no rules follow")
             .hint("state category and segment; docs/formats/segment.md has the keys")
     })?;

@@ -89,6 +89,10 @@ impl Setting for Firewall {
         hooks.chain(more).collect()
     }
 
+    fn closes_output(&self) -> bool {
+        self.hooks.iter().any(|hook| hook == "output")
+    }
+
     fn apply(&self, edit: &mut Edit<'_>) -> Result<(), EditError> {
         let (missing, own, has_ssh, enabled) = edit.look(|root| -> Result<_, ViewError> {
             let rules = ruleset(root)?;
@@ -196,8 +200,8 @@ impl Firewall {
 fn next_step(root: &Root<'_>, hook: &str) -> &'static str {
     let no_category = root.stated().is_some_and(|it| it.category.is_none());
     if no_category && hook == "output" {
-        "; the template's [segment] states no category: state it, and each [[segment.egress]], or leave \
-         the rule out with its reason"
+        "; the template's [segment] states no category: state it, and each [[segment.egress]], or build \
+         the image with this rule"
     } else {
         ""
     }
