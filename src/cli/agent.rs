@@ -1,7 +1,7 @@
 //! The command line of `karat-agent`: small, without a parser of its own size.
 
 use std::ffi::{OsStr, OsString};
-use std::io::IsTerminal as _;
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -69,6 +69,11 @@ check the root as it is read, and goes over to it, or ends the boot as /boot.jso
 facts shows what the running system says of itself: kernel, modules, mounts, listening sockets, units,
 and the kernel settings that the image's own expectations name. It judges nothing.
 
+examples:
+  karat-agent verify                                   this machine, by what was delivered to it
+  karat-agent verify --root /mnt --baseline web_1.dsse.json --trust trust.json
+  karat-agent verify --disk web_1.raw --trust trust.json --json
+
 exit codes: 0 match · 10 drift · 11 untrusted · 12 rollback · 13 incomplete · 1 failed · 2 usage
 ";
 
@@ -91,19 +96,11 @@ pub fn main() -> ExitCode {
         b"init" => init::run().map_or_else(usage, |()| Exit::Ok),
         b"peers" => match arguments.next() {
             Some(word) if word == "apply" => with(Options::parse(arguments, Verb::Peers), apply),
+            Some(word) if word == "--help" || word == "-h" => say(USAGE),
             _ => usage("what to do with peers: apply"),
         },
-        b"version" | b"--version" => {
-            print(
-                std::io::stdout(),
-                concat!("karat-agent ", env!("CARGO_PKG_VERSION"), "\n"),
-            );
-            Exit::Ok
-        }
-        b"help" | b"--help" | b"-h" => {
-            print(std::io::stdout(), USAGE);
-            Exit::Ok
-        }
+        b"version" | b"--version" => say(concat!("karat-agent ", env!("CARGO_PKG_VERSION"), "\n")),
+        b"help" | b"--help" | b"-h" => say(USAGE),
         b"" => usage("what to do: verify, bless, facts, init, peers or version"),
         other => usage(&format!("there is no command {}", Escaped(other))),
     };
@@ -113,10 +110,7 @@ pub fn main() -> ExitCode {
 fn with(options: Result<Options, Wrong>, run: impl FnOnce(&Options) -> Exit) -> Exit {
     match options {
         Ok(options) => run(&options),
-        Err(Wrong::Help) => {
-            print(std::io::stdout(), USAGE);
-            Exit::Ok
-        }
+        Err(Wrong::Help) => say(USAGE),
         Err(Wrong::Usage(message)) => usage(&message),
     }
 }
@@ -196,8 +190,8 @@ impl Options {
                         .map_err(|error| Wrong::Usage(format!("--explain: {error}")))?;
                     options.explain = Some(path);
                 }
-                b"--max-bytes" => options.max_bytes = Some(word(&flag, &value()?, str::parse)?),
-                b"--max-time" => options.max_time = Some(word(&flag, &value()?, str::parse)?),
+                b"--max-bytes" => options.max_bytes = Some(word(&flag, &value()?, whole)?),
+                b"--max-time" => options.max_time = Some(word(&flag, &value()?, whole)?),
                 b"--report" => {
                     let output = Output::parse(&value()?, Format::OF_AGENT);
                     reports.push(output.map_err(Wrong::of("--report"))?);
@@ -248,6 +242,10 @@ fn word<T, E: std::fmt::Display>(
     parse(&text).map_err(|error| Wrong::Usage(format!("{flag}: {error}")))
 }
 
+fn whole(text: &str) -> Result<u64, &'static str> {
+    text.parse().ok().ok_or("a whole number is wanted")
+}
+
 fn run(options: &Options) -> Exit {
     let verification = match instance::verify(options) {
         Ok(verification) => verification,
@@ -258,7 +256,7 @@ fn run(options: &Options) -> Exit {
         Ok(now) => now,
         Err(error) => return usage(&format!("SOURCE_DATE_EPOCH: {error}")),
     };
-    let exit = Exit::from(verification.verdict());
+    let mut exit = Exit::from(verification.verdict());
     let written = match &options.verdict {
         Some(file) => write_verdict(file, &verification),
         None => Ok(()),
@@ -275,7 +273,7 @@ fn run(options: &Options) -> Exit {
         return exit.and(failed(options, error));
     }
     if options.json {
-        print(std::io::stdout(), &report::json_text(&verification));
+        exit = exit.and(say(&report::json_text(&verification)));
     } else if !options.journal && !options.reports.take_stdout() {
         let is_colourful = std::io::stdout().is_terminal() && env::os("NO_COLOR").is_none();
         let style = if is_colourful {
@@ -284,7 +282,7 @@ fn run(options: &Options) -> Exit {
             Style::Plain
         };
         let text = report::text(&verification, style, options.detail());
-        print(std::io::stdout(), &text);
+        exit = exit.and(say(&text));
     }
     match written {
         Ok(()) => exit,
@@ -309,6 +307,7 @@ fn apply(options: &Options) -> Exit {
 
 /// Says what came of it, line by line.
 fn tell(options: &Options, message: &str, exit: Exit) -> Exit {
+    let mut told = Exit::Ok;
     let priority = if exit == Exit::Ok {
         journal::INFO
     } else {
@@ -318,10 +317,10 @@ fn tell(options: &Options, message: &str, exit: Exit) -> Exit {
         if options.journal {
             print(std::io::stderr(), &(journal::line(priority, text) + "\n"));
         } else {
-            print(std::io::stdout(), &format!("{text}\n"));
+            told = told.and(say(&format!("{text}\n")));
         }
     }
-    exit
+    exit.and(told)
 }
 
 fn write_verdict(file: &Path, verification: &Verification) -> Result<(), IoError> {
@@ -344,7 +343,7 @@ fn failed(options: &Options, error: &dyn std::error::Error) -> Exit {
                 "next": null,
             }
         });
-        print(std::io::stdout(), &format!("{document:#}\n"));
+        say(&format!("{document:#}\n"));
     }
     let message = format!("karat-agent: {error}\n");
     let message = if options.journal {
@@ -362,10 +361,7 @@ fn show_facts(arguments: impl Iterator<Item = OsString>) -> Exit {
     for argument in arguments {
         match argument.as_bytes() {
             b"--json" => json = true,
-            b"--help" | b"-h" => {
-                print(std::io::stdout(), USAGE);
-                return Exit::Ok;
-            }
+            b"--help" | b"-h" => return say(USAGE),
             other => return usage(&format!("there is no option {}", Escaped(other))),
         }
     }
@@ -384,8 +380,7 @@ fn show_facts(arguments: impl Iterator<Item = OsString>) -> Exit {
     } else {
         report::facts_text(&observations)
     };
-    print(std::io::stdout(), &text);
-    Exit::Ok
+    say(&text)
 }
 
 fn usage(message: &str) -> Exit {
@@ -396,7 +391,21 @@ fn usage(message: &str) -> Exit {
     Exit::Usage
 }
 
-/// Prints; a closed pipe is no error, the reader has seen enough.
+/// Prints a result on standard output. A closed pipe is no error, the reader has seen enough; a result
+/// that was cut off for another reason must not look like a whole one.
+fn say(text: &str) -> Exit {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            let message = format!("karat-agent: cannot write standard output: {error}\n");
+            print(std::io::stderr(), &message);
+            Exit::Failed
+        }
+        _ => Exit::Ok,
+    }
+}
+
+/// Prints to a console or a log, where it is received or is not.
 pub(super) fn print(mut to: impl std::io::Write, text: &str) {
     drop(to.write_all(text.as_bytes()).and_then(|()| to.flush()));
 }

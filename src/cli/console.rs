@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
@@ -16,6 +17,7 @@ use crate::path::Escaped;
 pub struct Console {
     json: bool,
     quiet: bool,
+    lost: OnceLock<std::io::Error>,
 }
 
 /// Emphasis: headings.
@@ -33,7 +35,11 @@ impl Console {
     /// A console; with `json` the only thing on standard output is one JSON document, with `quiet`
     /// nothing but errors appears on standard error.
     pub fn new(json: bool, quiet: bool) -> Self {
-        Self { json, quiet }
+        Self {
+            json,
+            quiet,
+            lost: OnceLock::new(),
+        }
     }
 
     /// Whether the result shall be JSON.
@@ -46,11 +52,11 @@ impl Console {
         self.quiet
     }
 
-    /// Prints a line of the result. A closed pipe is no error: the reader has seen enough.
+    /// Prints a line of the result.
     pub fn line(&self, text: impl std::fmt::Display) {
         if !self.json {
             let mut out = anstream::stdout().lock();
-            drop(writeln!(out, "{text}"));
+            self.printed(writeln!(out, "{text}"));
         }
     }
 
@@ -61,7 +67,7 @@ impl Console {
             && let Ok(text) = serde_json::to_string_pretty(document)
         {
             let mut out = AutoStream::new(std::io::stdout().lock(), ColorChoice::Never);
-            drop(writeln!(out, "{text}"));
+            self.printed(writeln!(out, "{text}"));
         }
     }
 
@@ -69,19 +75,43 @@ impl Console {
     pub fn json_stream(&self, document: &impl Serialize) {
         if self.json {
             let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-            // A closed pipe is no error: the reader has seen enough.
             let written = serde_json::to_writer_pretty(&mut out, document)
                 .map_err(std::io::Error::from)
                 .and_then(|()| out.write_all(b"\n"))
                 .and_then(|()| out.flush());
-            drop(written);
+            self.printed(written);
         }
     }
 
     /// Prints text or bytes as they are, for output that is itself a file: a schema, a script.
     pub fn raw(&self, bytes: &[u8]) {
         let mut out = std::io::stdout().lock();
-        drop(out.write_all(bytes).and_then(|()| out.flush()));
+        self.printed(out.write_all(bytes).and_then(|()| out.flush()));
+    }
+
+    /// Whether all of the result arrived on standard output. A result that was cut off must not
+    /// look like a whole one.
+    ///
+    /// # Errors
+    /// Some of it was lost: the file system is full, most likely.
+    pub fn finish(&self) -> Result<(), Failure> {
+        let flushed = std::io::stdout().lock().flush();
+        self.printed(flushed);
+        match self.lost.get() {
+            None => Ok(()),
+            Some(error) => Err(Failure::lost(error)),
+        }
+    }
+
+    /// Remembers that some of the result was lost. A closed pipe is no error: the reader has seen
+    /// enough.
+    fn printed(&self, result: std::io::Result<()>) {
+        if let Err(error) = result
+            && error.kind() != std::io::ErrorKind::BrokenPipe
+        {
+            // The first one tells why.
+            drop(self.lost.set(error));
+        }
     }
 
     /// Tells what is going on.
@@ -115,11 +145,31 @@ impl Console {
                 "next": failure.hint,
             }
         }));
+        self.tell(failure);
+    }
+
+    /// Says how a command failed, to people alone.
+    pub fn tell(&self, failure: &Failure) {
         let mut err = anstream::stderr().lock();
         drop(writeln!(err, "{BAD}error:{BAD:#} {}", failure.message));
         if let Some(hint) = &failure.hint {
             drop(writeln!(err, "{BOLD}next:{BOLD:#}  {hint}"));
         }
+    }
+}
+
+/// So many of something: `1 entry`, `2 entries`.
+#[derive(Clone, Copy, Debug)]
+pub struct Count<N>(pub N, pub &'static str, pub &'static str);
+
+impl<N: std::fmt::Display + PartialEq + From<u8>> std::fmt::Display for Count<N> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self(number, one, many) = self;
+        write!(
+            f,
+            "{number} {}",
+            if *number == N::from(1) { one } else { many }
+        )
     }
 }
 

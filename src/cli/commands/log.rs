@@ -11,7 +11,7 @@ use super::log_key::KeyArgs;
 use super::log_retire::{self, RetireArgs};
 use super::{log_cosign, log_fork, log_monitor, log_witness};
 use crate::cli::Exit;
-use crate::cli::console::{BAD, BOLD, Console, DIM, GOOD, shown};
+use crate::cli::console::{BAD, BOLD, Console, Count, DIM, GOOD, shown};
 use crate::cli::failure::Failure;
 use crate::digest::Digest;
 use crate::key::KeyId;
@@ -25,6 +25,14 @@ use crate::tlog::{NoteKey, NoteName, Policy};
 
 /// Arguments of `karat log`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  karat log show log                             what was signed, by whom
+  karat log check log                            compute everything again
+  karat log append log out/web_1.dsse.json       writes the receipt out/web_1.tlog-proof
+  karat log monitor https://example.com/log --trust trust.json --since log.seen
+
+Keeping one, and witnessing others: docs/guides/log.md. Judging one: `karat audit`.")]
 pub struct Args {
     #[command(subcommand)]
     action: Action,
@@ -109,7 +117,8 @@ Examples:
   karat log show log --from 1000 --json
   karat log show https://example.com/log
 
-Key ids and names are what the entries say; whether the signatures are good, `karat verify` tells.")]
+Key ids and names are what the entries say; whether the signatures are good, `karat audit` and
+`karat verify` tell.")]
 struct ShowArgs {
     /// The log: a directory, or an address (http, https, file, s3).
     #[arg(value_parser = place())]
@@ -384,9 +393,9 @@ fn show(args: &ShowArgs, console: &Console) -> Result<Exit, Failure> {
     let (log, rows) = log::rows(&args.log, &way(), args.from)?;
     let checkpoint = log.checkpoint();
     console.line(format_args!(
-        "{BOLD}{}{BOLD:#}  {} entries",
+        "{BOLD}{}{BOLD:#}  {}",
         Escaped(checkpoint.origin.as_bytes()),
-        checkpoint.head.size
+        Count(checkpoint.head.size, "entry", "entries")
     ));
     for row in &rows {
         console.line(line(row));
@@ -534,8 +543,9 @@ fn check(args: &CheckArgs, console: &Console) -> Result<Exit, Failure> {
     }
     if checked.faults.is_empty() {
         console.line(format_args!(
-            "{GOOD}whole{GOOD:#}: {} entries, {} checkpoints",
-            checked.head.size, checked.checkpoints
+            "{GOOD}whole{GOOD:#}: {}, {}",
+            Count(checked.head.size, "entry", "entries"),
+            Count(checked.checkpoints, "checkpoint", "checkpoints")
         ));
     }
     for directory in &checked.untold {

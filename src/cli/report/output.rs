@@ -133,9 +133,13 @@ impl Output {
             None => {
                 let mut out = std::io::stdout().lock();
                 let bytes = self.bytes(verification, now);
-                // A closed pipe is no error: the reader has seen enough.
-                drop(out.write_all(&bytes).and_then(|()| out.flush()));
-                Ok(())
+                match out.write_all(&bytes).and_then(|()| out.flush()) {
+                    // A closed pipe is no error: the reader has seen enough.
+                    Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                        Err(IoError::new("write", "standard output", error))
+                    }
+                    _ => Ok(()),
+                }
             }
         }
     }

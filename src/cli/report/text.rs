@@ -204,6 +204,8 @@ fn hints(verification: &Verification) -> Vec<String> {
         .iter()
         .filter_map(|finding| finding.hint.clone())
         .collect();
+    // One step may answer several findings.
+    hints.dedup();
     let Some(report) = &verification.report else {
         return hints;
     };
