@@ -139,8 +139,7 @@ fn pages_that_programs_name_are_there() {
 fn words(line: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut quote = None;
-    let mut characters = line.chars().peekable();
-    while let Some(c) = characters.next() {
+    for c in line.chars() {
         let word = words.last_mut().unwrap();
         match (quote, c) {
             (Some(mark), c) if c == mark => quote = None,
