@@ -71,6 +71,11 @@ check the root as it is read, and goes over to it, or ends the boot as /boot.jso
 facts shows what the running system says of itself: kernel, modules, mounts, listening sockets, units,
 and the kernel settings that the image's own expectations name. It judges nothing.
 
+examples:
+  karat-agent verify                                   this machine, by what was delivered to it
+  karat-agent verify --root /mnt --baseline web_1.dsse.json --trust trust.json
+  karat-agent verify --disk web_1.raw --trust trust.json --json
+
 exit codes: 0 match · 10 drift · 11 untrusted · 12 rollback · 13 incomplete · 1 failed · 2 usage
 ";
 
@@ -93,19 +98,11 @@ pub fn main() -> ExitCode {
         b"init" => init::run().map_or_else(usage, |()| Exit::Ok),
         b"peers" => match arguments.next() {
             Some(word) if word == "apply" => with(Options::parse(arguments, Verb::Peers), apply),
+            Some(word) if word == "--help" || word == "-h" => say(USAGE),
             _ => usage("what to do with peers: apply"),
         },
-        b"version" | b"--version" => {
-            print(
-                std::io::stdout(),
-                concat!("karat-agent ", env!("CARGO_PKG_VERSION"), "\n"),
-            );
-            Exit::Ok
-        }
-        b"help" | b"--help" | b"-h" => {
-            print(std::io::stdout(), USAGE);
-            Exit::Ok
-        }
+        b"version" | b"--version" => say(concat!("karat-agent ", env!("CARGO_PKG_VERSION"), "\n")),
+        b"help" | b"--help" | b"-h" => say(USAGE),
         b"" => usage("what to do: verify, bless, facts, init, peers or version"),
         other => usage(&format!("there is no command {}", Escaped(other))),
     };
@@ -115,10 +112,7 @@ pub fn main() -> ExitCode {
 fn with(options: Result<Options, Wrong>, run: impl FnOnce(&Options) -> Exit) -> Exit {
     match options {
         Ok(options) => run(&options),
-        Err(Wrong::Help) => {
-            print(std::io::stdout(), USAGE);
-            Exit::Ok
-        }
+        Err(Wrong::Help) => say(USAGE),
         Err(Wrong::Usage(message)) => usage(&message),
     }
 }
@@ -198,8 +192,8 @@ impl Options {
                         .map_err(|error| Wrong::Usage(format!("--explain: {error}")))?;
                     options.explain = Some(path);
                 }
-                b"--max-bytes" => options.max_bytes = Some(word(&flag, &value()?, str::parse)?),
-                b"--max-time" => options.max_time = Some(word(&flag, &value()?, str::parse)?),
+                b"--max-bytes" => options.max_bytes = Some(word(&flag, &value()?, whole)?),
+                b"--max-time" => options.max_time = Some(word(&flag, &value()?, whole)?),
                 b"--report" => {
                     let output = Output::parse(&value()?, Format::OF_AGENT);
                     reports.push(output.map_err(Wrong::of("--report"))?);
@@ -248,6 +242,10 @@ fn word<T, E: std::fmt::Display>(
 ) -> Result<T, Wrong> {
     let text = String::from_utf8_lossy(value.as_bytes());
     parse(&text).map_err(|error| Wrong::Usage(format!("{flag}: {error}")))
+}
+
+fn whole(text: &str) -> Result<u64, &'static str> {
+    text.parse().ok().ok_or("a whole number is wanted")
 }
 
 fn run(options: &Options) -> Exit {
@@ -323,6 +321,7 @@ fn apply(options: &Options) -> Exit {
 
 /// Says what came of it, line by line.
 fn tell(options: &Options, message: &str, exit: Exit) -> Exit {
+    let mut told = Exit::Ok;
     let priority = if exit == Exit::Ok {
         journal::INFO
     } else {
@@ -332,10 +331,10 @@ fn tell(options: &Options, message: &str, exit: Exit) -> Exit {
         if options.journal {
             print(std::io::stderr(), &(journal::line(priority, text) + "\n"));
         } else {
-            print(std::io::stdout(), &format!("{text}\n"));
+            told = told.and(say(&format!("{text}\n")));
         }
     }
-    exit
+    exit.and(told)
 }
 
 fn write_verdict(file: &Path, verification: &Verification) -> Result<(), IoError> {
@@ -358,7 +357,7 @@ fn failed(options: &Options, error: &dyn std::error::Error) -> Exit {
                 "next": null,
             }
         });
-        print(std::io::stdout(), &format!("{document:#}\n"));
+        say(&format!("{document:#}\n"));
     }
     complain(options, error)
 }
@@ -381,10 +380,7 @@ fn show_facts(arguments: impl Iterator<Item = OsString>) -> Exit {
     for argument in arguments {
         match argument.as_bytes() {
             b"--json" => json = true,
-            b"--help" | b"-h" => {
-                print(std::io::stdout(), USAGE);
-                return Exit::Ok;
-            }
+            b"--help" | b"-h" => return say(USAGE),
             other => return usage(&format!("there is no option {}", Escaped(other))),
         }
     }
@@ -403,10 +399,7 @@ fn show_facts(arguments: impl Iterator<Item = OsString>) -> Exit {
     } else {
         report::facts_text(&observations)
     };
-    match stdout::write(text.as_bytes()) {
-        Ok(()) => Exit::Ok,
-        Err(error) => complain(&Options::default(), &error),
-    }
+    say(&text)
 }
 
 fn usage(message: &str) -> Exit {
@@ -417,7 +410,15 @@ fn usage(message: &str) -> Exit {
     Exit::Usage
 }
 
-/// Prints; a closed pipe is no error, the reader has seen enough.
+/// Prints a result on standard output.
+fn say(text: &str) -> Exit {
+    match stdout::write(text.as_bytes()) {
+        Ok(()) => Exit::Ok,
+        Err(error) => complain(&Options::default(), &error),
+    }
+}
+
+/// Prints to a console or a log, where it is received or is not.
 pub(super) fn print(mut to: impl std::io::Write, text: &str) {
     drop(to.write_all(text.as_bytes()).and_then(|()| to.flush()));
 }

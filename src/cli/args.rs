@@ -27,16 +27,19 @@ Exit codes: 0 match or done · 1 failed · 2 usage · 10 drift or findings · 11
 12 rollback · 13 incomplete")]
 pub struct Arguments {
     /// Print one JSON document on standard output instead of text.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = LAST)]
     json: bool,
 
     /// Print nothing but results and errors.
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, display_order = LAST)]
     quiet: bool,
 
     #[command(subcommand)]
     command: Command,
 }
+
+/// What all commands have stands below what is a command's own.
+const LAST: usize = 900;
 
 /// The definition of the command line: for completions and man pages.
 pub fn definition() -> clap::Command {

@@ -3,7 +3,7 @@
 //! However long the log is, this stays short: the newest part of the story, and the first findings of
 //! each code. JSON and CSV have all of it.
 
-use crate::cli::console::{BAD, BOLD, Console, DIM, GOOD, WARN};
+use crate::cli::console::{BAD, BOLD, Console, Count, DIM, GOOD, WARN};
 use crate::ops::audit::{
     Change, EntryFacts, EntryKind, EntryVerdict, Finding, Independence, KeyFacts, KeyState,
     NoticeKind, Report, Severity, SignatureVerdict, Verdict,
@@ -49,20 +49,28 @@ fn more(console: &Console, all: usize, shown: usize, what: &str) {
 fn head(report: &Report, console: &Console) {
     let (log, counts) = (&report.log, &report.counts);
     console.line(format_args!(
-        "{BOLD}{}{BOLD:#}  {} entries  {DIM}{}{DIM:#}",
-        log.origin, log.tree_size, log.root_sha256
+        "{BOLD}{}{BOLD:#}  {}  {DIM}{}{DIM:#}",
+        log.origin,
+        Count(log.tree_size, "entry", "entries"),
+        log.root_sha256
     ));
     let since = match log.since {
         0 => String::new(),
         since => format!("  shown from entry {since} on"),
     };
     console.line(format_args!(
-        "  checked     {} entries, {} checkpoints{since}",
-        log.checked, log.checkpoints
+        "  checked     {}, {}{since}",
+        Count(log.checked, "entry", "entries"),
+        Count(log.checkpoints, "checkpoint", "checkpoints")
     ));
     console.line(format_args!(
-        "  entries     {} releases of {} images, {} trust roots, {} revocations, {} retirements, {} others",
-        counts.signed, counts.images, counts.trust, counts.revoke, counts.retire, counts.other
+        "  entries     {} of {}, {}, {}, {}, {}",
+        Count(counts.signed, "release", "releases"),
+        Count(counts.images, "image", "images"),
+        Count(counts.trust, "trust root", "trust roots"),
+        Count(counts.revoke, "revocation", "revocations"),
+        Count(counts.retire, "retirement", "retirements"),
+        Count(counts.other, "other", "others")
     ));
     console.line(format_args!(
         "  signatures  {}, of which {} count",
@@ -177,7 +185,8 @@ fn key_line(key: &KeyFacts) -> String {
     let images = key.images.join(" ");
     let used = match (key.first_index, key.last_index) {
         (Some(first), Some(last)) => {
-            format!("{} signatures on entries {first} to {last}", key.signatures)
+            let count = Count(key.signatures, "signature", "signatures");
+            format!("{count} on entries {first} to {last}")
         }
         _ => String::new(),
     };

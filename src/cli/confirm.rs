@@ -20,7 +20,9 @@ pub fn confirm(console: &Console, yes: bool, what: &str, word: &str) -> Result<(
         return Err(Failure::usage(format!(
             "{what} cannot be taken back, and nobody can be asked"
         ))
-        .hint("look at it with --dry-run, then give --yes"));
+        .hint(
+            "give --yes if it is meant; `karat trust` and `karat key` show it first with --dry-run",
+        ));
     }
     console.note(format_args!(
         "{what} cannot be taken back by any later version."

@@ -62,7 +62,8 @@ impl Console {
         let Some(error) = self.cut_short.get() else {
             return exit;
         };
-        let failure = Failure::failed(error);
+        let failure = Failure::failed(error)
+            .hint("what stands there is cut off, do not use it: make room, or write elsewhere");
         tell_failure(&failure);
         exit.and(failure.exit)
     }
@@ -152,6 +153,21 @@ fn tell_failure(failure: &Failure) {
     drop(writeln!(err, "{BAD}error:{BAD:#} {}", failure.message));
     if let Some(hint) = &failure.hint {
         drop(writeln!(err, "{BOLD}next:{BOLD:#}  {hint}"));
+    }
+}
+
+/// So many of something: `1 entry`, `2 entries`.
+#[derive(Clone, Copy, Debug)]
+pub struct Count<N>(pub N, pub &'static str, pub &'static str);
+
+impl<N: std::fmt::Display + PartialEq + From<u8>> std::fmt::Display for Count<N> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self(number, one, many) = self;
+        write!(
+            f,
+            "{number} {}",
+            if *number == N::from(1) { one } else { many }
+        )
     }
 }
 

@@ -5,6 +5,7 @@ use std::error::Error;
 
 use super::Exit;
 use crate::harden::Outcome;
+use crate::template::Code;
 
 /// How a command failed, ready to be shown.
 #[derive(Debug)]
@@ -64,6 +65,13 @@ fn file_system(error: &(dyn Error + 'static)) -> Option<&'static str> {
                 Kind::ReadOnlyFilesystem => {
                     Some("that file system is mounted read-only: write elsewhere")
                 }
+                Kind::NotFound => {
+                    Some("check the name; a relative one starts at the working directory")
+                }
+                Kind::NotADirectory => Some("name a directory"),
+                Kind::PermissionDenied => {
+                    Some("`ls -ld` shows who may: let this user, or run karat as one who may")
+                }
                 _ => None,
             };
         }
@@ -99,6 +107,11 @@ impl From<crate::template::Diagnostics> for Failure {
         let problems = if count == 1 { "problem" } else { "problems" };
         let mut failure = Self::failed(&found);
         failure.message = format!("the template has {count} {problems}\n\n{found}\n");
+        if found.0.iter().all(|one| one.code == Code::T001) {
+            return failure.hint(
+                "name a template that is there and that this user may read: a file that ends with .toml",
+            );
+        }
         failure.hint("correct the template; `karat template check FILE` says whether it is valid")
     }
 }
@@ -195,6 +208,9 @@ impl From<crate::ops::sign::SignError> for Failure {
         use crate::ops::sign::SignError as Error;
         let failure = Self::failed(&error);
         match error {
+            Error::Json(_) | Error::Statement(_) => failure.hint(
+                "sign what `karat build` wrote: NAME_VERSION.statement.json, or an envelope (.dsse.json)",
+            ),
             Error::NoSerial => {
                 failure.hint("give --serial N, or sign where the workspace's log is")
             }

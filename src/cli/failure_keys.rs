@@ -14,6 +14,9 @@ impl From<crate::ops::trust::EditError> for Failure {
                 failure.hint("`karat trust show` lists roles and keys")
             }
             Error::There { ended: true, .. } => failure.hint("make a new key: `karat key new`"),
+            Error::Nothing => {
+                failure.hint("say what shall: `karat trust update --help` has examples")
+            }
             Error::NoImages => failure.hint("give them: --add-key baseline=FILE,images=GLOB"),
             Error::Rule(Rule::Threshold { .. }) => {
                 failure.hint("add keys or lower the threshold in the same command")

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
+use crate::cli::console::Count;
 use crate::harden::Outcome;
 use crate::ops::diff::{
     Difference, Event, FactChange, Lines, PackageChange, PathChange, RuleChange, Side, Strictness,
@@ -249,9 +250,9 @@ fn owner(origin: &str, paths: &[&PathChange]) -> String {
         .map(|path| path.severity)
         .min_by_key(|severity| rank(severity));
     let summary = format!(
-        "{}: {} changes, at worst {}",
+        "{}: {}, at worst {}",
         html(origin),
-        paths.len(),
+        Count(paths.len(), "change", "changes"),
         worst.unwrap_or("low")
     );
     let mut text = String::new();

@@ -41,7 +41,8 @@ impl Workspace {
         let start = fs::absolute(start)?;
         for directory in start.ancestors() {
             let workspace = Self::at(directory);
-            if fs::exists(workspace.trust_root())? {
+            // Below a file there is nothing: whoever wanted a directory says so better.
+            if fs::is_dir(directory)? && fs::exists(workspace.trust_root())? {
                 return Ok(Some(workspace));
             }
         }

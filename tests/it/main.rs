@@ -25,6 +25,7 @@ mod build;
 mod cli;
 mod deb;
 mod diff;
+mod docs;
 mod exposure;
 mod fuzz;
 mod harden;

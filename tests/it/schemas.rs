@@ -16,7 +16,7 @@ use crate::support::schema::{Published, published};
 use crate::support::signed::Release;
 
 /// All schemas in `docs/schemas/`, each held to by a test.
-const ALL: [&str; 51] = [
+const ALL: [&str; 53] = [
     "attach",
     "audit",
     "boot-plan",
@@ -26,6 +26,7 @@ const ALL: [&str; 51] = [
     "build-report",
     "cache-gc",
     "cache-show",
+    "completions",
     "diff",
     "error",
     "export",
@@ -51,6 +52,7 @@ const ALL: [&str; 51] = [
     "log-retire",
     "log-show",
     "log-witness",
+    "man",
     "measure",
     "progress-event",
     "responsibility",
@@ -191,6 +193,71 @@ fn init_keys_and_trust() {
         (&json!("public"), &new["id"])
     );
     assert_eq!(imported["encrypted"], Value::Null);
+}
+
+#[test]
+fn completions_and_man() {
+    let desk = Desk::new("schema-shell");
+    for shell in ["bash", "zsh", "fish"] {
+        let document = desk.document("completions", 0, &["completions", shell]);
+        assert_eq!(document["shell"], shell);
+        assert!(
+            document["script"]
+                .as_str()
+                .unwrap()
+                .contains("responsibility")
+        );
+    }
+    let document = desk.document("man", 0, &["man", "pages"]);
+    let written = document["written"].as_array().unwrap();
+    assert!(
+        written.contains(&json!("pages/karat-log-append.1")),
+        "{document}"
+    );
+    assert_eq!(
+        written.len(),
+        fs::read_dir(desk.path("pages")).unwrap().count()
+    );
+}
+
+/// A result that was cut off does not look like a whole one: with either program.
+#[test]
+fn standard_output_that_is_full() {
+    let desk = Desk::new("schema-full");
+    drop(desk.document("init", 0, &["init", "work", "--no-passphrase"]));
+    let karat = env!("CARGO_BIN_EXE_karat");
+    let agent = env!("CARGO_BIN_EXE_karat-agent");
+    for (program, arguments) in [
+        (karat, "harden list"),
+        (karat, "harden list --json"),
+        (karat, "trust show work/keys/trust.json"),
+        (karat, "template schema"),
+        (karat, "completions bash"),
+        (karat, "log show work/log --json"),
+        (agent, "facts --json"),
+        (agent, "version"),
+        (agent, "help"),
+    ] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = Command::new(program)
+            .current_dir(desk.0.path())
+            .args(arguments.split(' '))
+            .stdout(full)
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments}: {said}");
+        assert!(said.contains("cannot write standard output"), "{said}");
+    }
+    // A reader that has seen enough is no failure.
+    let mut child = Command::new(karat)
+        .current_dir(desk.0.path())
+        .args(["harden", "list", "--json"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
 /// A name that is no text still gives a document.

@@ -17,6 +17,17 @@ use crate::sys::material::{self, ENVELOPE_SUFFIX, RECEIPT_SUFFIX};
 
 /// Arguments of `karat attach`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  karat attach out --envelope signed/web_1.dsse.json     out/ has one build
+  karat attach out/web_1 --envelope web_1.dsse.json --proof web_1.tlog-proof
+  karat attach out --envelope web_1.dsse.json --root keys/trust/2.json
+
+Digests of the outputs are compared first, and nothing that was signed changes: files go beside
+them, and into the room that disks have for them.
+
+Exit codes: 0 attached · 11 not signed, or other outputs were · 12 older than what is there ·
+13 manifest or expectations are missing")]
 pub struct Args {
     /// The directory of the outputs, or `DIR/NAME_VERSION`.
     target: PathBuf,

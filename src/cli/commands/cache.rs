@@ -13,6 +13,14 @@ use crate::sys;
 
 /// Arguments of `karat cache`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  karat cache show
+  karat cache gc --max-size 5G       keep what was used last
+  karat cache gc --all               keep nothing
+
+It lies in XDG_CACHE_HOME/karat, else in ~/.cache/karat. Nothing of it is believed: packages and
+trees are compared with the lock each time.")]
 pub struct Args {
     #[command(subcommand)]
     action: Action,
@@ -21,8 +29,17 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Show where the cache is and what it holds.
+    #[command(after_help = "\
+Examples:
+  karat cache show
+  karat cache show --json | jq .bytes")]
     Show,
     /// Remove what was used least recently, and what broken-off runs left behind.
+    #[command(after_help = "\
+Examples:
+  karat cache gc                     down to 10 GB
+  karat cache gc --max-size 500M
+  karat cache gc --all               everything that no other karat is using")]
     Gc {
         /// Remove everything that is not in use.
         #[arg(long, conflicts_with = "max_size")]

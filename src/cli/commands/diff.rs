@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::cli::Exit;
-use crate::cli::console::{BAD, BOLD, Console, DIM, GOOD, WARN};
+use crate::cli::console::{BAD, BOLD, Console, Count, DIM, GOOD, WARN};
 use crate::cli::failure::Failure;
 use crate::cli::markdown;
 use crate::harden::Outcome;
@@ -17,6 +17,11 @@ use crate::path::Escaped;
 /// Arguments of `karat diff`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
+Examples:
+  karat diff old/web_1.tar.zst out/web_2.tar.zst
+  karat diff old/web_1.dsse.json out/web_2.dsse.json --format markdown
+  karat diff out/web_1.oci /mnt --exit-code
+
 A and B are each one of:
   X.mtree, X.dsse.json, X.statement.json   a baseline; its neighbours are found beside it
   X.tar, X.tar.gz, X.tar.zst               an image as a tar archive
@@ -140,8 +145,8 @@ fn show(difference: &Difference, console: &Console) {
     let mut room = ALL_LINES_SHOWN;
     for (origin, paths) in groups {
         console.line(format_args!(
-            "\n{BOLD}{origin}{BOLD:#}: {} changes",
-            paths.len()
+            "\n{BOLD}{origin}{BOLD:#}: {}",
+            Count(paths.len(), "change", "changes")
         ));
         for path in paths.iter().take(PATHS_SHOWN) {
             show_path(path, console);
@@ -173,7 +178,10 @@ fn show_facts(facts: &[FactChange], console: &Console) {
     for facts in facts.chunk_by(|a, b| a.kind == b.kind) {
         let kind = facts.first().map_or("", |fact| fact.kind);
         let count = facts.len();
-        console.line(format_args!("\n{BOLD}fact {kind}{BOLD:#}: {count} changes"));
+        console.line(format_args!(
+            "\n{BOLD}fact {kind}{BOLD:#}: {}",
+            Count(count, "change", "changes")
+        ));
         for fact in facts.iter().take(PATHS_SHOWN) {
             show_fact(fact, console);
         }
@@ -222,8 +230,10 @@ fn show_package(package: &PackageChange, console: &Console) {
         (None, None) => String::new(),
     };
     console.line(format_args!(
-        "{style}{sign} {}{style:#}{versions}  {DIM}{} changes, {:+} bytes{DIM:#}",
-        package.name, package.paths, package.bytes
+        "{style}{sign} {}{style:#}{versions}  {DIM}{}, {:+} bytes{DIM:#}",
+        package.name,
+        Count(package.paths, "change", "changes"),
+        package.bytes
     ));
 }
 

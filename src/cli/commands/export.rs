@@ -37,11 +37,29 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Sigstore bundles: `NAME_VERSION.ID.sigstore.json` for each key that counted; nothing is signed.
+    #[command(after_help = "\
+Examples:
+  karat export sigstore-bundle out/web_1.dsse.json
+  karat export sigstore-bundle out/web_1.dsse.json --trust trust.json -o bundles
+
+The format, and how other tools check it: docs/formats/export.md.")]
     SigstoreBundle(Common),
     /// OpenSSH signatures of the statement, by the key anew: `NAME_VERSION.payload.json` and
     /// `NAME_VERSION.ID.sig`.
+    #[command(after_help = "\
+Examples:
+  karat export sshsig out/web_1.dsse.json
+  karat export sshsig out/web_1.dsse.json --key agent:SHA256:...
+
+The format, and how other tools check it: docs/formats/export.md.")]
     Sshsig(Signing),
     /// The build as SLSA provenance, signed by the key: `NAME_VERSION.provenance.dsse.json`.
+    #[command(after_help = "\
+Examples:
+  karat export provenance out/web_1.dsse.json
+  karat export provenance out/web_1.dsse.json --key ci.pem -o provenance
+
+The format, and how other tools check it: docs/formats/export.md.")]
     Provenance(Signing),
 }
 

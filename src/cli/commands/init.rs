@@ -1,6 +1,6 @@
 //! `karat init`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -14,6 +14,15 @@ use crate::ops::workspace::Workspace;
 
 /// Arguments of `karat init`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  karat init golden                                 asks for the root key's passphrase
+  karat init golden --name example.com/images       with a name for the log
+  karat init golden --passphrase-fd 3 3<passphrase  for scripts; or KARAT_ROOT_PASSPHRASE
+  karat init golden --no-passphrase                 to try it out
+
+What is there already is kept: a second run makes what is missing. Keys, and what to do with them:
+docs/guides/key-ceremony.md.")]
 pub struct Args {
     /// Where the workspace shall be.
     #[arg(default_value = ".")]
@@ -62,25 +71,9 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         revoke_key: args.revoke_key,
     })?;
 
-    // Keys one by one; the templates are many, and all in one place.
     let templates = workspace.templates();
-    let (shipped, others): (Vec<_>, Vec<_>) = done
-        .created
-        .iter()
-        .partition(|path| path.starts_with(&templates));
-    for path in others {
-        console.line(format_args!("created  {}", path.display()));
-    }
-    if !shipped.is_empty() {
-        let count = shipped.len();
-        console.line(format_args!(
-            "created  {}: {count} files",
-            templates.display()
-        ));
-    }
-    for path in &done.kept {
-        console.line(format_args!("kept     {}", path.display()));
-    }
+    list(console, "created", &done.created, &templates);
+    list(console, "kept", &done.kept, &templates);
     if !done.keys.is_empty() {
         console.line("");
         for (role, key) in &done.keys {
@@ -94,12 +87,23 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         if passphrase.is_none() {
             console.warn(format_args!(
                 "{} is not encrypted: whoever reads it can replace every other key",
-                root.display()
+                plain(&root)
             ));
+            if !args.no_passphrase {
+                console.note(format_args!(
+                    "      there is no terminal to ask on: {} or --passphrase-fd gives a passphrase",
+                    passphrase::ROOT_VARIABLE
+                ));
+            }
         }
         console.note(format_args!(
             "next: move {} to a place that no builder can read; it signs trust roots and nothing else",
-            root.display()
+            plain(&root)
+        ));
+        console.note(format_args!(
+            "      karat build {} -o {}",
+            plain(&templates.join("web-frontend.toml")),
+            plain(&workspace.root().join("out"))
         ));
     }
     console.json(&Document {
@@ -113,4 +117,25 @@ pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
         kept: done.kept.iter().map(shown).collect(),
     });
     Ok(Exit::Ok)
+}
+
+/// Keys one by one; the templates are many, and all in one place.
+fn list(console: &Console, word: &str, paths: &[PathBuf], templates: &Path) {
+    let (shipped, others): (Vec<_>, Vec<_>) =
+        paths.iter().partition(|path| path.starts_with(templates));
+    for path in others {
+        console.line(format_args!("{word:<7}  {}", plain(path)));
+    }
+    if !shipped.is_empty() {
+        let count = shipped.len();
+        console.line(format_args!(
+            "{word:<7}  {}: {count} files",
+            plain(templates)
+        ));
+    }
+}
+
+/// `keys/trust.json`, not `./keys/trust.json`.
+fn plain(path: &Path) -> std::path::Display<'_> {
+    path.strip_prefix(".").unwrap_or(path).display()
 }

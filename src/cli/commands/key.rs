@@ -18,6 +18,15 @@ use crate::sys::fs;
 
 /// Arguments of `karat key`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  karat key new --out ci.pem --public ci.pub.pem
+  karat key show keys/private/baseline.pem
+  karat key rotate baseline
+  karat key revoke 3f2a10b4 --reason 'laptop stolen'
+
+Keys are Ed25519: docs/formats/keys.md. Making, changing and losing them:
+docs/guides/key-ceremony.md.")]
 pub struct Args {
     #[command(subcommand)]
     action: Action,
@@ -26,6 +35,12 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Make a new key; print its public half.
+    #[command(after_help = "\
+Examples:
+  karat key new --out ci.pem --public ci.pub.pem
+  karat key new --out root.pem --encrypt
+
+It counts for nothing until a trust root names it: `karat trust update --add-key`.")]
     New {
         /// Where the private key goes (0600); never overwritten.
         #[arg(long, value_name = "FILE", default_value = "key.pem")]
@@ -43,6 +58,11 @@ enum Action {
         passphrase: Source,
     },
     /// Show the id and the public half of a key.
+    #[command(after_help = "\
+Examples:
+  karat key show keys/private/baseline.pem
+  karat key show ~/.ssh/id_ed25519.pub
+  karat key show agent:SHA256:... --public held.pub.pem")]
     Show {
         /// PKCS#8 or a public key, in PEM or DER, a line ssh-ed25519, or agent:..., command:...,
         /// pkcs11:...
@@ -57,6 +77,12 @@ enum Action {
         passphrase: Source,
     },
     /// Check a key and keep its public half in the workspace, as keys/NAME.pub.pem.
+    #[command(after_help = "\
+Examples:
+  karat key import alice.pub.pem --name alice
+  karat key import ~/.ssh/id_ed25519.pub
+
+It counts for nothing until a trust root names it: `karat trust update --add-key`.")]
     Import {
         /// PKCS#8 or a public key, in PEM or DER, or a line ssh-ed25519.
         file: PathBuf,

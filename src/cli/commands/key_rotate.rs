@@ -25,7 +25,7 @@ use crate::ops::workspace::Workspace;
 Examples:
   karat key rotate baseline
   karat key rotate root                     the old root key and the new one both sign
-  karat key rotate log --public new.pub.pem the new key was made elsewhere
+  karat key rotate log --public new.pub.pem     the new key was made elsewhere
   karat key rotate baseline --from 120 --reason 'laptop stolen'
                                             from log entry 120 on the old key counts for nothing
 

@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
 use crate::cli::Exit;
 use crate::cli::args;
-use crate::cli::console::Console;
+use crate::cli::console::{Console, shown};
 use crate::cli::failure::Failure;
 use crate::sys;
 use crate::sys::fs::IoError;
@@ -19,22 +21,32 @@ pub struct Args {
     directory: PathBuf,
 }
 
+/// What `--json` prints: `docs/schemas/man.schema.json`.
+#[derive(Serialize)]
+struct Document {
+    written: Vec<String>,
+}
+
 /// Writes a man page for `karat` and for each of its verbs.
 pub fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     sys::fs::make_dirs(&args.directory, 0o755)?;
     let mut definition = args::definition();
     definition.build();
-    let count = write_pages(&definition, &args.directory)?;
+    let written = write_pages(&definition, &args.directory)?;
     console.line(format_args!(
-        "{count} pages in {}",
+        "{} pages in {}",
+        written.len(),
         args.directory.display()
     ));
+    console.json(&Document {
+        written: written.iter().map(shown).collect(),
+    });
     Ok(Exit::Ok)
 }
 
-fn write_pages(definition: &clap::Command, directory: &Path) -> Result<usize, Failure> {
+fn write_pages(definition: &clap::Command, directory: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut pending = vec![definition.clone()];
-    let mut count = 0;
+    let mut written = Vec::new();
     while let Some(command) = pending.pop() {
         pending.extend(
             command
@@ -49,7 +61,8 @@ fn write_pages(definition: &clap::Command, directory: &Path) -> Result<usize, Fa
         page.render(&mut text)
             .map_err(|error| IoError::new("render", &path, error))?;
         sys::fs::write_atomic(&path, &text, 0o644)?;
-        count += 1;
+        written.push(path);
     }
-    Ok(count)
+    written.sort();
+    Ok(written)
 }

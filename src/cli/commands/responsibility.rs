@@ -22,6 +22,11 @@ use crate::tree::Epoch;
 
 /// Arguments of `karat responsibility`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  karat responsibility report out --provider aws --model iaas --html page.html
+
+How to read it, and what it does not say: docs/guides/shared-responsibility.md.")]
 pub struct Args {
     #[command(subcommand)]
     action: Action,

@@ -31,8 +31,8 @@ Examples:
 
 KEY is a file, agent:..., command:... or pkcs11:... : docs/formats/keys.md.
 
-A draft that was signed before keeps its serial and its envelope. A draft that was not gets --serial,
-or one more than the highest that the workspace's log knows for the image.
+A draft that was signed before keeps its serial and its envelope. A draft that was not gets
+--serial, or one more than the highest that the workspace's log knows for the image.
 
 Where the workspace has a log and its key, the envelope is logged, and its receipt goes beside it as
 X.tlog-proof; trust roots that are not logged yet go before it. A key that the log revoked signs

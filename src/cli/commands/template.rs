@@ -13,6 +13,13 @@ use crate::template::{Diagnostics, schema};
 
 /// Arguments of `karat template`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  karat template check templates/web-frontend.toml
+  karat template show templates/web-frontend.toml
+  karat template schema > karat.schema.json
+
+What a template may say: docs/formats/template.md.")]
 pub struct Args {
     #[command(subcommand)]
     action: Action,
@@ -21,17 +28,30 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Check templates; say everything that is wrong with them.
+    #[command(after_help = "\
+Examples:
+  karat template check templates/web-frontend.toml
+  karat template check templates/*.toml --json
+
+Exit codes: 0 all are valid · 1 one is not")]
     Check {
         /// Templates, as TOML files.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
     /// Print a template with all that it extends, defaults included.
+    #[command(after_help = "\
+Examples:
+  karat template show templates/web-frontend.toml
+  karat template show templates/web-frontend.toml --json | jq .packages")]
     Show {
         /// A template, as a TOML file.
         file: PathBuf,
     },
     /// Print the JSON schema of templates, for editors.
+    #[command(after_help = "\
+Example:
+  karat template schema > karat.schema.json")]
     Schema,
 }
 

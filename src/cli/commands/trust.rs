@@ -18,6 +18,15 @@ use crate::tree::Epoch;
 
 /// Arguments of `karat trust`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  karat trust show
+  karat trust update --add-key baseline=ci.pub.pem,images=web-*
+  karat trust update --end-key 3f2a10b4 --reason 'left the team'
+  karat trust sign trust.draft.json --trust trust.json --key root.pem
+  karat trust accept trust.draft.json
+
+The format: docs/formats/trust-root.md. Who does what, and when: docs/guides/key-ceremony.md.")]
 pub struct Args {
     #[command(subcommand)]
     action: Action,
@@ -26,6 +35,10 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Show whose signatures count, for what, and since when.
+    #[command(after_help = "\
+Examples:
+  karat trust show                                     that of the workspace
+  karat trust show /usr/lib/karat/trust.json --json    that of an instance")]
     Show {
         /// The trust root; else keys/trust.json of the nearest workspace above.
         file: Option<PathBuf>,

@@ -52,6 +52,13 @@ pub struct SignArgs {
 
 /// Arguments of `karat trust accept`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  karat trust accept alice/trust.draft.json bob/trust.draft.json
+  karat trust accept                           whose signatures are missing still?
+
+Signatures are put together. Once enough root keys of both versions signed, the draft becomes
+keys/trust.json, and the log is told.")]
 pub struct AcceptArgs {
     /// Signed drafts that came back; none: look again at the one that is here
     files: Vec<PathBuf>,
@@ -63,6 +70,9 @@ pub struct AcceptArgs {
 
 /// Arguments of `karat trust discard`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  karat trust discard       keys/trust.draft.json goes, keys/trust.json stays")]
 pub struct DiscardArgs {
     /// The workspace; else the nearest one above
     #[arg(long, value_name = "DIR")]

@@ -24,12 +24,17 @@ use crate::tree::Epoch;
 /// Arguments of `karat verify`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
+Examples:
+  karat verify --tar out/web_1.tar.zst
+  karat verify --disk out/web_1.qcow2 --json
+  karat verify --oci out/web_1.oci --explain /etc/ssh/sshd_config
+  karat verify --root /mnt --baseline web_1.dsse.json --trust trust.json
+  karat verify --tar out/web_1.tar.zst --report junit=verify.xml --report sarif=verify.sarif
+
 The baseline is the signed envelope X.dsse.json; X.mtree, X.expect.json and X.tlog-proof are found
 beside it. For --tar X.tar.zst, --erofs X.erofs and --oci X.oci it is found by name. A disk has all
 of that inside; --baseline names an envelope that is not on it yet. The trust root is --trust, else
 keys/trust.json of the workspace at or above the working directory; never one from the image.
-
-Example: karat verify --disk out/web-frontend_1.qcow2
 
 Reports: canonical=FILE, json=FILE, junit=FILE, prometheus=FILE, sarif=FILE (- is standard output);
 journal or journal=SOCKET (systemd's journal).

@@ -217,7 +217,8 @@ impl Temporary {
                 Ok(made) => return Ok((Self(path), made)),
                 Err(error)
                     if error.kind() == io::ErrorKind::AlreadyExists && attempt < ATTEMPTS => {}
-                Err(error) => return Err(IoError::new("create", &path, error)),
+                // Whoever reads it knows the name that was wanted, and not this one.
+                Err(error) => return Err(IoError::new("create", target, error)),
             }
         }
     }

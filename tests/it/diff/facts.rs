@@ -233,7 +233,7 @@ fn text_json_and_markdown() {
     for part in [
         "\nfact listen: 2 changes\n  + tcp *:80: allowed [looser]\n  - udp *:68: allowed [stricter]\n",
         "\nfact kernel: 2 changes\n  ~ lockdown: integrity -> confidentiality [stricter]\n",
-        "\nfact preload: 1 changes\n  - as a whole: stated [looser]\n",
+        "\nfact preload: 1 change\n  - as a whole: stated [looser]\n",
         "  + kernel.core_pattern: \\x1b[2J`|\\n|x [stricter]\n",
         "  ~ net.ipv4.ip_forward: 0 -> 1\n",
     ] {

@@ -51,7 +51,7 @@ fn packages_paths_and_lines() {
         "| up | ` iputils-ping ` | ` 1.9-1 ` | ` 1.10-1 ` |",
         "| removed | ` gone ` | ` 5-1 ` |  |",
         "| added | ` fresh ` |  | ` 1 ` |",
-        "<summary><code>package:iputils-ping</code>: 1 changes, at worst critical</summary>",
+        "<summary><code>package:iputils-ping</code>: 1 change, at worst critical</summary>",
         "| critical | mode (setuid) | ` /usr/bin/ping ` | ` 0755 ` | ` 4755 ` |",
         "\n````diff\n@@ -1 +1,2 @@\n-welcome\n+hello\n+```\n````\n",
     ] {

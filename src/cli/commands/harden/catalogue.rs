@@ -46,6 +46,10 @@ pub(super) struct ListArgs {
 
 /// Arguments of `karat harden explain`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  karat harden explain sh.root
+  karat harden explain own.rule --template templates/shop.toml")]
 pub(super) struct ExplainArgs {
     /// The rule.
     #[arg(value_name = "ID")]
@@ -184,7 +188,7 @@ pub(super) fn explain(args: &ExplainArgs, console: &Console) -> Result<Exit, Fai
     let catalogue = catalogue(args.template.as_deref())?;
     let Some(rule) = catalogue.get(&args.id) else {
         let message = format!("there is no rule {:?}", args.id);
-        return Err(Failure::usage(message).hint("karat harden list shows all of them"));
+        return Err(Failure::usage(message).hint("`karat harden list` shows all of them"));
     };
     let sets = rule.settings.iter().map(|setting| Set {
         kind: setting.kind(),

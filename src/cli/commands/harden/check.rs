@@ -25,8 +25,8 @@ changed, and nothing of what is checked is run.
 Examples:
   karat harden check                                        this machine, by server-l1
   karat harden check --profile strict --root /mnt
-  karat harden check --oci dist/base_1.oci --template templates/base.toml
-  karat harden check --rules dist/base_1.rules.json         what a build found; see karat verify
+  karat harden check --oci out/base_1.oci --template templates/base.toml
+  karat harden check --rules out/base_1.rules.json         what a build found; see karat verify
   karat harden check --verbose                              also why rules do not apply
 
 Exit codes: 0 all hold · 10 one does not · 13 one cannot be told · 1 failed · 2 usage")]

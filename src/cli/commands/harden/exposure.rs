@@ -25,8 +25,8 @@ come to. Ceilings are those of the template's [segment] exposure, and of the pro
 
 Examples:
   karat harden exposure                                     services of this machine that start
-  karat harden exposure dist/base_1.tar.zst --profile server-l2
-  karat harden exposure dist/web_1.oci --template templates/web-frontend.toml --json
+  karat harden exposure out/base_1.tar.zst --profile server-l2
+  karat harden exposure out/web_1.oci --template templates/web-frontend.toml --json
   karat harden exposure /mnt --all                          every service that there is a file for
 
 Exit codes: 0 none is more exposed than it may be · 10 one is · 13 one cannot be read · 1 failed ·

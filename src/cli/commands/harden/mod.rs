@@ -26,8 +26,8 @@ Examples:
   karat harden explain sh.root                   all about one of them
   karat harden list --scap sshd_disable_root_login    who answers what OpenSCAP says fails
   karat harden check --root /                    this machine: its files and the values in force
-  karat harden check --tar dist/base_1.tar.zst --template base.toml
-  karat harden exposure dist/base_1.tar.zst      how open each service is, and what would help
+  karat harden check --tar out/base_1.tar.zst --template templates/base.toml
+  karat harden exposure out/base_1.tar.zst      how open each service is, and what would help
 
 How templates choose rules: docs/guides/hardening.md. Files of rules: docs/formats/rules.md.")]
 pub struct Args {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{fork, place, way};
 use crate::cli::Exit;
-use crate::cli::console::{BAD, Console, GOOD};
+use crate::cli::console::{BAD, Console, Count, GOOD};
 use crate::cli::failure::Failure;
 use crate::digest::Digest;
 use crate::ops::log::{self, LogPlace};
@@ -85,8 +85,9 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     }
     if checked.faults.is_empty() {
         console.line(format_args!(
-            "{GOOD}whole{GOOD:#}: {} entries, {} checkpoints",
-            checked.head.size, checked.checkpoints
+            "{GOOD}whole{GOOD:#}: {}, {}",
+            Count(checked.head.size, "entry", "entries"),
+            Count(checked.checkpoints, "checkpoint", "checkpoints")
         ));
     }
     for directory in &checked.untold {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::cli::Exit;
-use crate::cli::console::{Console, GOOD};
+use crate::cli::console::{Console, Count, GOOD};
 use crate::cli::failure::Failure;
 use crate::ops::log::{self, Cosigning, WitnessAnswer};
 use crate::path::Escaped;
@@ -17,11 +17,12 @@ Examples:
   karat log cosign log                                  those of keys/witnesses.policy
   karat log cosign /srv/log --witnesses our.policy
 
-What is published already is published again with the cosignatures that it lacked; no key is needed.
-Receipts are written anew by `karat log append` with the envelopes, or one by `karat log proof`.
+What is published already is published again with the cosignatures that it lacked; no key is
+needed. Receipts are written anew by `karat log append` with the envelopes, or one by `karat log
+proof`.
 
-Exit codes: 0 enough cosigned, or nobody demands any · 11 a witness says that the log was forked · 12 a
-witness has seen more entries than there are: the log was set back · 13 too few cosigned")]
+Exit codes: 0 enough cosigned, or nobody demands any · 11 a witness says that the log was forked ·
+12 a witness has seen more entries than there are: the log was set back · 13 too few cosigned")]
 pub(super) struct Args {
     /// The log's directory.
     log: PathBuf,
@@ -59,8 +60,8 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     let exit = tell(&cosigning, console);
     if exit == Exit::Ok {
         console.line(format_args!(
-            "{GOOD}cosigned{GOOD:#}: {} entries",
-            log.size()
+            "{GOOD}cosigned{GOOD:#}: {}",
+            Count(log.size(), "entry", "entries")
         ));
     }
     console.json(&Report {

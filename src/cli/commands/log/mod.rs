@@ -35,6 +35,14 @@ use crate::sys;
 
 /// Arguments of `karat log`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  karat log show log                             what was signed, by whom
+  karat log check log                            compute everything again
+  karat log append log out/web_1.dsse.json       writes the receipt out/web_1.tlog-proof
+  karat log monitor https://example.com/log --trust trust.json --since log.seen
+
+Keeping one, and witnessing others: docs/guides/log.md. Judging one: `karat audit`.")]
 pub struct Args {
     #[command(subcommand)]
     action: Action,

@@ -8,7 +8,7 @@ use super::fork::{ForkJson, sentence};
 use super::show::{EntryJson, line};
 use super::{place, way};
 use crate::cli::Exit;
-use crate::cli::console::{BAD, BOLD, Console, GOOD, WARN, shown};
+use crate::cli::console::{BAD, BOLD, Console, Count, GOOD, WARN, shown};
 use crate::cli::failure::Failure;
 use crate::digest::Digest;
 use crate::ops::log::{self, LogPlace, MonitorSettings, Monitored, Row, Seen};
@@ -27,11 +27,12 @@ Examples:
       --witnesses witnesses.policy
 
 One look; run it from cron. What is new since the last look is listed, and proven to extend what was
-seen then. Names and key ids are what entries say; whether signatures are good, `karat verify` tells.
+seen then. Names and key ids are what entries say; whether signatures are good, `karat audit` and
+`karat verify` tell.
 
-Exit codes: 0 nothing to look at · 10 an image or a signer is new, or an entry is no statement · 11 the log
-was forked (evidence is written), or is not believed · 12 it shows fewer entries than before · 13 another
-place could not be compared")]
+Exit codes: 0 nothing to look at · 10 an image or a signer is new, or an entry is no statement ·
+11 the log was forked (evidence is written), or is not believed · 12 it shows fewer entries than
+before · 13 another place could not be compared")]
 pub(super) struct Args {
     /// The log: a directory, or an address (http, https, file, s3).
     #[arg(value_parser = place())]
@@ -166,9 +167,9 @@ fn tell(found: &Monitored, exit: Exit, console: &Console) {
         None => "first look".to_owned(),
     };
     console.line(format_args!(
-        "{BOLD}{}{BOLD:#}  {} entries, {since}",
+        "{BOLD}{}{BOLD:#}  {}, {since}",
         Escaped(checkpoint.origin.as_bytes()),
-        checkpoint.head.size
+        Count(checkpoint.head.size, "entry", "entries")
     ));
     for row in &found.entries {
         console.line(line(row));

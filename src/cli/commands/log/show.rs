@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{place, way};
 use crate::cli::Exit;
-use crate::cli::console::{BOLD, Console, DIM};
+use crate::cli::console::{BOLD, Console, Count, DIM};
 use crate::cli::failure::Failure;
 use crate::digest::Digest;
 use crate::key::KeyId;
@@ -20,7 +20,8 @@ Examples:
   karat log show log --from 1000 --json
   karat log show https://example.com/log
 
-Key ids and names are what the entries say; whether the signatures are good, `karat verify` tells.")]
+Key ids and names are what the entries say; whether the signatures are good, `karat audit` and
+`karat verify` tell.")]
 pub(super) struct Args {
     /// The log: a directory, or an address (http, https, file, s3).
     #[arg(value_parser = place())]
@@ -36,9 +37,9 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Exit, Failure> {
     let (log, rows) = log::rows(&args.log, &way(), args.from)?;
     let checkpoint = log.checkpoint();
     console.line(format_args!(
-        "{BOLD}{}{BOLD:#}  {} entries",
+        "{BOLD}{}{BOLD:#}  {}",
         Escaped(checkpoint.origin.as_bytes()),
-        checkpoint.head.size
+        Count(checkpoint.head.size, "entry", "entries")
     ));
     for row in &rows {
         console.line(line(row));

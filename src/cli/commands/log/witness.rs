@@ -27,9 +27,9 @@ Examples:
   karat log witness --state state --name example.org/w1 --key agent: --policy logs.policy \\
       --listen 127.0.0.1:8090
 
-Serves POST /add-checkpoint and GET /HEX/checkpoint (https://c2sp.org/tlog-witness) in plain HTTP: put
-a web server with a certificate before it. Each log whose checkpoints it shall cosign is named by a
-trust root or by a line of a tlog-policy. One line is told of every request. SIGTERM ends it.
+Serves POST /add-checkpoint and GET /HEX/checkpoint (https://c2sp.org/tlog-witness) in plain HTTP:
+put a web server with a certificate before it. Each log whose checkpoints it shall cosign is named
+by a trust root or by a line of a tlog-policy. One line is told of every request. SIGTERM ends it.
 
 The directory of --state must never be set back: it is what the witness is worth.")]
 pub(super) struct Args {

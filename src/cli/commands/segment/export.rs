@@ -15,8 +15,8 @@ use crate::sys::fs;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Formats:
-  terraform-aws   AWS security groups, a resource for each rule (*.tf.json); takes the variable vpc_id
-  networkpolicy   Kubernetes: deny everything, then a policy for each segment; name servers are let out
+  terraform-aws   AWS security groups, a resource for each rule (*.tf.json); variable vpc_id
+  networkpolicy   Kubernetes: deny everything, then a policy for each segment; lets names be asked
   cilium          CiliumNetworkPolicy, one for each segment
   csv             one line for each flow
 

@@ -43,6 +43,12 @@ enum Action {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  karat segment peers sign peers/data.toml                  by keys/private/fleet.pem
+  karat segment peers sign data.dsse.json --key bob.pem     a further signature
+
+The format: docs/formats/peers.md.")]
 struct SignArgs {
     /// TOML or JSON with segment, serial, sets, and maybe expires; or an envelope (.dsse.json) that
     /// gets a further signature.
@@ -64,6 +70,10 @@ struct SignArgs {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  karat segment peers show data.dsse.json
+  karat segment peers show data.dsse.json --trust trust.json --json")]
 struct ShowArgs {
     /// The envelope.
     file: PathBuf,
