@@ -30,9 +30,11 @@ pub trait View {
     fn children(&self, path: &ImagePath) -> Result<Vec<(Vec<u8>, Node)>, ViewError> {
         let mut children = Vec::new();
         for name in self.names(path)? {
-            if let Ok(child) = path.join(&name)
-                && let Some(node) = self.look(&child)?
-            {
+            // What lies deeper than a path can say was not looked at: no rule may hold for it.
+            let child = path
+                .join(&name)
+                .map_err(|error| ViewError::new(path, error.to_string()))?;
+            if let Some(node) = self.look(&child)? {
                 children.push((name, node));
             }
         }

@@ -247,7 +247,7 @@ fn standard_output_that_is_full() {
             .unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{arguments}: {said}");
-        assert!(said.contains("cannot write standard output"), "{said}");
+        assert!(said.contains("cannot write to standard output"), "{said}");
     }
     // A reader that has seen enough is no failure.
     let mut child = Command::new(karat)

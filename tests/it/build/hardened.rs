@@ -157,8 +157,7 @@ fn a_cloud_machine_under_strict_is_set_up_and_lets_in() {
     });
 }
 
-/// What takes an emulated processor minutes: checks of each piece of memory. `docs/design/hardening.md` says
-/// what came of a boot with them.
+/// What takes an emulated processor minutes: checks of each piece of memory.
 const SLOW: &str = "\"bt.anssi8\" = \"it is slow where a processor is emulated\"";
 /// And so is loading a hundred profiles of `AppArmor`, which the other machines do.
 const NO_APPARMOR: &str = "\"bt.aa\" = \"it is slow where a processor is emulated\"";
