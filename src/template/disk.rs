@@ -63,7 +63,8 @@ const WRITABLE: [(&str, Writable); 5] = [
     ("/var", Writable::State),
 ];
 const ESP: Bytes = Bytes(128 << 20);
-const STATE: Bytes = Bytes(64 << 20);
+/// With room for the records that auditd keeps, and what it wants to be left.
+const STATE: Bytes = Bytes(256 << 20);
 
 impl Bytes {
     /// What a text must be.
@@ -71,7 +72,7 @@ impl Bytes {
         "a size is a whole number with K, M, G or T behind it, as in 512M";
 
     /// Reads a size.
-    pub(super) fn new(text: &str) -> Option<Self> {
+    pub fn new(text: &str) -> Option<Self> {
         let unit = text.chars().next_back()?;
         let (_, power) = UNITS.iter().find(|(letter, _)| *letter == unit)?;
         let digits = text.strip_suffix(unit)?;

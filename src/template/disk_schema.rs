@@ -22,7 +22,7 @@ pub(super) struct DiskTable {
     /// How many versions it has room for; 2 by default.
     #[schemars(range(min = 1, max = 2))]
     slots: Option<i64>,
-    /// The size of the state partition at least; 64M by default.
+    /// The size of the state partition at least; 256M by default.
     state: Option<String>,
     etc: Option<EtcWord>,
     /// Where else the running system may write, by path.

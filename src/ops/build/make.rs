@@ -139,7 +139,11 @@ impl Making<'_> {
             facts = harden::united(facts, hardened.facts);
             rules = Some(hardened.results.to_bytes()?);
         }
-        self.keep_ceilings(&tree, &Layered(&added, &configured.blobs))?;
+        let blobs = Layered(&added, &configured.blobs);
+        self.keep_ceilings(&tree, &blobs)?;
+        if let Some(disk) = &disk {
+            disk::have_room(disk, &tree, &blobs)?;
+        }
         let tree = tree.seal()?;
         let manifest = Manifest::of(&tree).to_bytes();
         let places = disk.as_ref().map(disk::places).transpose()?;

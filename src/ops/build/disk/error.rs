@@ -46,6 +46,21 @@ pub enum DiskImageError {
          away with \"no\""
     )]
     Place(ImagePath),
+    /// auditd would stop the machine as it starts.
+    #[error(
+        "auditd would stop the machine as it starts: {limit} in /etc/audit/auditd.conf is {left} MiB, and \
+         /var/log/audit lies on {room} MiB; state [disk] state = \"{wanted}M\" or more, or a smaller limit"
+    )]
+    Records {
+        /// MiB of the file system.
+        room: u64,
+        /// Which setting.
+        limit: &'static str,
+        /// MiB that it wants to be left.
+        left: u64,
+        /// MiB that would do.
+        wanted: u64,
+    },
     /// The tree does not take what a disk needs.
     #[error(transparent)]
     Tree(#[from] TreeError),

@@ -10,6 +10,7 @@ mod assembled;
 mod error;
 mod parts;
 mod prepare;
+mod records;
 mod split;
 mod start;
 mod sums;
@@ -25,6 +26,7 @@ use std::thread::Builder;
 pub use assembled::{Assembled, Sums};
 pub use error::DiskImageError;
 pub(super) use prepare::{Prepare, expectations, places};
+pub(super) use records::have_room;
 
 use self::assembled::joined;
 use self::start::{Sources, Started};
