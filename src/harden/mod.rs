@@ -53,7 +53,7 @@ pub use applies::Applies;
 pub use catalogue::Catalogue;
 pub use edit::{Edit, EditError, Owned};
 pub use facts::united;
-pub use kind::{Answer, Phase, Setting};
+pub use kind::{Answer, NEEDED_BY_DISK, Phase, Setting};
 pub use outcome::{Outcome, Refs, ResultOf, Results, ResultsError};
 pub use profile::{Profile, Selection, Severity};
 pub use root::{InstalledPackage, Root};

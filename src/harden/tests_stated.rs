@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::root::fixed;
 use super::tests::{FILTER, add, bad, fixture, selection, stated, undone};
 use super::{
-    Catalogue, Outcome, Profile, Results, Root, Selection, Stated, TreeView, apply, check, facts_of,
+    Catalogue, NEEDED_BY_DISK, Outcome, Profile, Results, Root, Selection, Stated, TreeView, apply,
+    check, facts_of,
 };
 use crate::tree::{Blobs, Layered, MemoryBlobs, Open, Tree};
 
@@ -259,6 +260,40 @@ fn without_a_category_output_is_open_and_the_reason_says_what_to_state() {
     );
     // A file that nothing loads is not written.
     assert_eq!(result.wrote, [""; 0]);
+}
+
+/// A disk of karat's lays its writable places over the root with a module that a rule denies elsewhere.
+#[test]
+fn what_a_disk_needs_is_denied_to_no_machine_that_has_one() {
+    for has_disk in [false, true] {
+        let mut blobs = MemoryBlobs::new();
+        let mut tree = fixture(&mut blobs);
+        if has_disk {
+            let places: &[_] = &[(NEEDED_BY_DISK, 0o644, 0, "# a disk's\noverlay\n")];
+            add(&mut tree, &mut blobs, places);
+        }
+        let mut new = MemoryBlobs::new();
+        let selection = selection(Catalogue::shipped().unwrap());
+        let hardened = apply(tree, &selection, &mut new, &blobs).unwrap();
+        let result = hardened.results.get("km.fs-l2").unwrap();
+        assert_eq!(result.outcome, Outcome::Pass, "{:?}", result.reasons);
+        let written = hardened
+            .tree
+            .content(&fixed("/etc/modprobe.d/karat-km-fs-l2.conf"));
+        let text = Layered(&new, &blobs).read(&written.unwrap()).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        let denied = |name: &str| text.contains(&format!("install {name} /bin/false\n"));
+        assert!(denied("squashfs") && denied("udf"), "{text}");
+        assert_eq!(denied("overlay"), !has_disk, "{text}");
+        let facts = hardened.facts.modules.unwrap();
+        let names: Vec<String> = facts.deny.iter().map(ToString::to_string).collect();
+        assert!(names.contains(&"udf".to_owned()), "{names:?}");
+        assert_eq!(
+            names.contains(&"overlay".to_owned()),
+            !has_disk,
+            "{names:?}"
+        );
+    }
 }
 
 /// Debian 12's procps has a file that is read after those of rules, and sets less.

@@ -25,6 +25,8 @@ mod sysctl;
 mod text;
 mod unit;
 
+pub use module::NEEDED_BY_DISK;
+
 use std::fmt;
 use std::sync::Arc;
 

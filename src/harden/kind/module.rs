@@ -5,7 +5,8 @@
 //! ```
 //!
 //! Each rule has a file of its own, `/etc/modprobe.d/karat-ID.conf`, with `install X /bin/false`, so
-//! that nothing loads the module, and `blacklist X`, so that no alias of a device does.
+//! that nothing loads the module, and `blacklist X`, so that no alias of a device does. Modules that
+//! [`NEEDED_BY_DISK`] names are left alone: a machine with a disk of karat's runs with them.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -35,6 +36,9 @@ const LOADED: [&str; 3] = [
     "/usr/local/lib/modules-load.d",
     "/usr/lib/modules-load.d",
 ];
+
+/// Which modules a disk of karat's needs: a file of modules-load.d(5) that a build of one puts there.
+pub const NEEDED_BY_DISK: &str = "/usr/lib/modules-load.d/karat-places.conf";
 
 /// Programs that do nothing.
 const NOTHING: [&str; 6] = [
@@ -109,6 +113,9 @@ impl Setting for Deny {
         let path = ImagePath::parse(path).map_err(|error| EditError::Rule(error.to_string()))?;
         let mut missing = Vec::new();
         for name in &self.0 {
+            if edit.look(|root| is_needed(root, name))? {
+                continue;
+            }
             let said = edit.look(|root| said(root, name))?;
             if let Some((file, Some(Origin::Template(section)))) = said.loaded.first() {
                 edit.conflict(format!(
@@ -138,6 +145,9 @@ impl Setting for Deny {
 
     fn check(&self, root: &Root<'_>, answer: &mut Answer) -> Result<(), ViewError> {
         for name in &self.0 {
+            if is_needed(root, name)? {
+                continue;
+            }
             let said = said(root, name)?;
             for (path, command) in said
                 .install
@@ -168,11 +178,13 @@ impl Setting for Deny {
         Ok(())
     }
 
-    fn facts(&self, rule: &RuleId, _: &Root<'_>, facts: &mut Facts) -> Result<(), ViewError> {
-        let names = self
-            .0
-            .iter()
-            .filter_map(|name| kernel_name(name).parse::<ModuleName>().ok());
+    fn facts(&self, rule: &RuleId, root: &Root<'_>, facts: &mut Facts) -> Result<(), ViewError> {
+        let mut names = Vec::new();
+        for name in &self.0 {
+            if !is_needed(root, name)? {
+                names.extend(kernel_name(name).parse::<ModuleName>());
+            }
+        }
         let modules = facts.modules.get_or_insert_with(|| Modules {
             allow: Vec::new(),
             deny: Vec::new(),
@@ -213,6 +225,13 @@ impl Said {
 /// The kernel takes `-` and `_` for one.
 fn kernel_name(name: &str) -> String {
     name.replace('-', "_")
+}
+
+/// Whether a disk of karat's does not run without it.
+fn is_needed(root: &Root<'_>, name: &str) -> Result<bool, ViewError> {
+    let text = root.text(&fixed(NEEDED_BY_DISK))?.unwrap_or_default();
+    let wanted = kernel_name(name);
+    Ok(text.lines().any(|line| kernel_name(line.trim()) == wanted))
 }
 
 fn is_nothing(command: &str) -> bool {

@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 
+use crate::harden::NEEDED_BY_DISK;
 use crate::image::disk::Split;
 use crate::manifest::Manifest;
 use crate::path::{ImagePath, PathError};
@@ -41,6 +42,8 @@ pub(super) const UPDATER: &str = "/usr/lib/systemd/systemd-sysupdate";
 
 /// What would mount partitions by itself: it knows nothing of what the initrd found.
 const ALWAYS: [&str; 1] = ["/etc/systemd/system-generators/systemd-gpt-auto-generator"];
+/// What the places that may be written are made with: no rule denies a module that stands there.
+const PLACES: (&str, &str) = (NEEDED_BY_DISK, include_str!("../units/disk/places.conf"));
 /// What else the package `systemd-boot` starts: writing random seeds and newer boot loaders to the EFI
 /// system partition, and answering whoever asks about it.
 const LOADER: [&str; 3] = [
@@ -103,6 +106,7 @@ pub(super) fn parts(
     for path in ALWAYS {
         put(path, Body::Masked)?;
     }
+    put(PLACES.0, Body::Text(PLACES.1.into()))?;
     // A disk whose loader is somebody else's matter has nothing that counts.
     if has(&ImagePath::parse(BLESS)?) {
         for (path, text) in FILES {
@@ -163,7 +167,7 @@ mod tests {
             let paths = parts.iter().map(|part| part.path.to_string());
             paths.collect::<Vec<_>>()
         };
-        assert_eq!(paths(false, None), ALWAYS);
+        assert_eq!(paths(false, None), [ALWAYS[0], NEEDED_BY_DISK]);
         let counted = paths(true, None);
         assert!(counted.contains(&"/usr/lib/systemd/system/efi.mount".to_owned()));
         assert!(counted.contains(&"/etc/systemd/system/systemd-bootctl.socket".to_owned()));

@@ -72,8 +72,8 @@ fn demanded(text: &str) -> Option<(&'static str, u64)> {
     // The last line of a key counts, as for auditd.
     let value = |wanted: &str| {
         let lines = text.lines().filter_map(|line| line.split_once('='));
-        let of_key = lines.filter(|(key, _)| key.trim().eq_ignore_ascii_case(wanted));
-        of_key.last().map(|(_, value)| value.trim())
+        let mut of_key = lines.filter(|(key, _)| key.trim().eq_ignore_ascii_case(wanted));
+        of_key.next_back().map(|(_, value)| value.trim())
     };
     let demands = LIMITS.iter().filter_map(|(limit, action)| {
         let action = value(action)?;
