@@ -13,16 +13,25 @@ use crate::support::{Judge, judge, skip, toolbox};
 /// The name of the image and its version.
 pub(super) const STEM: &str = "uefi_1";
 
-/// `base`, which once it is up says what only somebody inside can know. With the libraries that
-/// systemd measures the phases of a boot by; where they are not, it says nothing to a TPM.
+/// `base` under server-l2, which once it is up says what only somebody inside can know. With the libraries
+/// that systemd measures the phases of a boot by; where they are not, it says nothing to a TPM. Profiles of
+/// `AppArmor` take an emulated processor minutes to load.
 const TEMPLATE: &str = r#"
 extends = "base"
 packages = [
+    "audispd-plugins", "libpam-pwquality",
     "libtss2-esys-3.0.2-0t64", "libtss2-mu-4.0.1-0t64", "libtss2-rc0t64", "libtss2-tcti-device0t64",
 ]
 
 [image]
 name = "uefi"
+
+[harden]
+profile = "server-l2"
+except = { "bt.aa" = "it is slow where a processor is emulated" }
+
+[segment]
+exposure = { "inside.service" = 9.6 }
 
 [services]
 enable = ["inside.service"]
