@@ -76,14 +76,14 @@ ask people test "$(sshd -T | grep -c '^allowusers admin@')" = 2
 ask time systemctl is-active systemd-timesyncd.service
 "#;
 /// What a machine under the profile strict asks besides.
-const STRICT: &str = r#"
+const STRICT: &str = r"
 closed() { nft list chain inet karat output | grep -F 'policy drop'; }
 ask modules is kernel/modules_disabled 1
 ask namespaces is user/max_user_namespaces 0
 ask lockdown grep -F '[integrity]' /sys/kernel/security/lockdown
 ask processes grep -E '^[^ ]+ [^ ]+ [^ ]+ [^ ]+ /proc .*hidepid=invisible' /proc/1/mountinfo
 ask closed closed
-"#;
+";
 /// What one with a kernel of Debian 13 asks besides that.
 const URING: &str = "ask uring is kernel/io_uring_disabled 2\n";
 /// What one asks that a cloud sets up.
