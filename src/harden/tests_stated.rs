@@ -9,7 +9,7 @@ use super::{
     Catalogue, NEEDED_BY_DISK, Outcome, Profile, Results, Root, Selection, Stated, TreeView, apply,
     check, facts_of,
 };
-use crate::tree::{Blobs, Layered, MemoryBlobs, Open, Tree};
+use crate::tree::{Blobs, Layered, MemoryBlobs, Open, Origin, Tree};
 
 /// What a server has where somebody thought of all of it.
 const FILES: &[(&str, u32, u32, &str)] = &[
@@ -265,12 +265,18 @@ fn without_a_category_output_is_open_and_the_reason_says_what_to_state() {
 /// A disk of karat's lays its writable places over the root with a module that a rule denies elsewhere.
 #[test]
 fn what_a_disk_needs_is_denied_to_no_machine_that_has_one() {
-    for has_disk in [false, true] {
+    let of_disk = Some(Origin::Template("disk".to_owned()));
+    for origin in [None, of_disk] {
+        let has_disk = origin.is_some();
         let mut blobs = MemoryBlobs::new();
         let mut tree = fixture(&mut blobs);
-        if has_disk {
+        if let Some(origin) = origin {
             let places: &[_] = &[(NEEDED_BY_DISK, 0o644, 0, "# a disk's\noverlay\n")];
             add(&mut tree, &mut blobs, places);
+            let path = fixed(NEEDED_BY_DISK);
+            let mut inode = tree.get(&path).unwrap().clone();
+            inode.origin = origin;
+            tree.replace(path, inode).unwrap();
         }
         let mut new = MemoryBlobs::new();
         let selection = selection(Catalogue::shipped().unwrap());
@@ -294,6 +300,27 @@ fn what_a_disk_needs_is_denied_to_no_machine_that_has_one() {
             "{names:?}"
         );
     }
+}
+
+/// A template leaves a rule out with a reason, and not by a file that looks like a disk's.
+#[test]
+fn a_templates_own_file_says_nothing_of_what_a_disk_needs() {
+    let mut blobs = MemoryBlobs::new();
+    let mut tree = fixture(&mut blobs);
+    add(
+        &mut tree,
+        &mut blobs,
+        &[(NEEDED_BY_DISK, 0o644, 0, "overlay\n")],
+    );
+    let path = fixed(NEEDED_BY_DISK);
+    let mut inode = tree.get(&path).unwrap().clone();
+    inode.origin = Origin::Template("files".to_owned());
+    tree.replace(path, inode).unwrap();
+    let mut new = MemoryBlobs::new();
+    let selection = selection(Catalogue::shipped().unwrap());
+    let hardened = apply(tree, &selection, &mut new, &blobs).unwrap();
+    let result = hardened.results.get("km.fs-l2").unwrap();
+    assert_eq!(result.outcome, Outcome::Fail);
 }
 
 /// Debian 12's procps has a file that is read after those of rules, and sets less.

@@ -40,6 +40,9 @@ const LOADED: [&str; 3] = [
 /// Which modules a disk of karat's needs: a file of modules-load.d(5) that a build of one puts there.
 pub const NEEDED_BY_DISK: &str = "/usr/lib/modules-load.d/karat-places.conf";
 
+/// The only one that a disk needs and a rule may deny.
+const OF_DISKS: &str = "overlay";
+
 /// Programs that do nothing.
 const NOTHING: [&str; 6] = [
     "/bin/false",
@@ -227,11 +230,20 @@ fn kernel_name(name: &str) -> String {
     name.replace('-', "_")
 }
 
-/// Whether a disk of karat's does not run without it.
+/// Whether a disk of karat's does not run without it. A file that a template states itself says nothing of
+/// that: leaving out a rule has a reason, in `[harden] except`.
 fn is_needed(root: &Root<'_>, name: &str) -> Result<bool, ViewError> {
-    let text = root.text(&fixed(NEEDED_BY_DISK))?.unwrap_or_default();
-    let wanted = kernel_name(name);
-    Ok(text.lines().any(|line| kernel_name(line.trim()) == wanted))
+    if name != OF_DISKS {
+        return Ok(false);
+    }
+    let path = fixed(NEEDED_BY_DISK);
+    let origin = root.get(&path)?.and_then(|node| node.origin);
+    let text = root.text(&path)?.unwrap_or_default();
+    let is_of_disk = match origin {
+        Some(Origin::Template(section)) => section == "disk",
+        _ => true,
+    };
+    Ok(is_of_disk && text.lines().any(|line| line == OF_DISKS))
 }
 
 fn is_nothing(command: &str) -> bool {
